@@ -1,0 +1,1 @@
+"""Compute-optimal strategy planner for language models."""

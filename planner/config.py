@@ -1,0 +1,57 @@
+"""Settings: the only reader of the environment. Argument > flag > environment > planner.toml > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from planner.core.base import Frozen
+from planner.errors import InvalidInput
+
+_PREFIX = "PLANNER_"
+
+
+class Settings(Frozen):
+    """Where the store and the artifacts are, and how the planner logs."""
+
+    database_url: str = Field(default="sqlite:///planner.db", repr=False)
+    artifact_dir: Path | None = None
+    store_prompt_text: bool = True
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        file: Path = Path("planner.toml"),
+        **overrides: Any,  # noqa: ANN401 - each is checked against its field
+    ) -> Settings:
+        """Settings from overrides, the environment, `planner.toml` and the defaults, in that order.
+
+        Raises InvalidInput, naming the setting and where it came from.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = dict(_read_toml(file)) if file.is_file() else {}
+        for name in cls.model_fields:
+            text = environ.get(_PREFIX + name.upper())
+            if text:
+                values[name] = text.lower() if name == "log_level" else text
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise InvalidInput(f"settings (flags, {_PREFIX}* or {file}) cannot be used: {problems}") from error
+
+
+def _read_toml(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"{file} cannot be read: {error}") from error

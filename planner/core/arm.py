@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from planner.core.base import Frozen
+from planner.errors import InvalidInput
+
+SEARCHES = ("sampling", "cascade", "beam_search", "lookahead", "rebase", "tree_of_thoughts", "mcts")
+SELECTIONS = ("first", "last", "majority_vote", "filter_vote", "weighted_vote", "best_of_n")
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ScoreStop(Frozen):
+    """Stop once a candidate's verifier score is at least `threshold`."""
+
+    rule: Literal["score"] = "score"
+    threshold: Share
+
+
+class BetaVoteStop(Frozen):
+    """Stop once the two largest groups of a vote differ enough (Adaptive-Consistency)."""
+
+    rule: Literal["beta_vote"] = "beta_vote"
+    confidence: Share = 0.95
+
+
+class AgreementStop(Frozen):
+    """Stop once the top answer holds at least `share` of `min_samples` or more samples."""
+
+    rule: Literal["agreement"] = "agreement"
+    share: Share
+    min_samples: Count = 2
+
+
+Stop = Annotated[ScoreStop | BetaVoteStop | AgreementStop, Field(discriminator="rule")]
+
+
+class Stage(Frozen):
+    """One stage of a cascade: draws of one generator until the stop rule holds or `max_samples` are drawn."""
+
+    generator: str
+    verifier: str | None = None
+    draw: Literal["samples", "attempts"] = "samples"
+    batch: Count = 1
+    max_samples: Count = 1
+    stop: Stop | None = None
+
+
+class Arm(Frozen):
+    """One way to answer a prompt: generator, verifier, search, selection and parameters.
+
+    A larger generator is an arm like any other, and so is a `cascade`, whose stages stand in `params`.
+    """
+
+    generator: Annotated[str, Field(min_length=1)]
+    verifier: str | None = None
+    search: Annotated[str, Field(min_length=1)] = "sampling"
+    selection: Annotated[str, Field(min_length=1)] = "first"
+    breadth: Count = 1
+    depth: Count = 1
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Canonical JSON text: equal arms have equal keys."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """Stages of a cascade; raises InvalidInput where `params.stages` cannot be read."""
+        try:
+            return tuple(Stage.model_validate(stage) for stage in self.params["stages"])
+        except (KeyError, TypeError, ValidationError) as error:
+            raise InvalidInput(f"params.stages of a cascade cannot be read: {error}") from error
+
+    @cached_property
+    def generators(self) -> tuple[str, ...]:
+        """Every generator that the arm may call, the first first."""
+        if self.search != "cascade":
+            return (self.generator,)
+        return tuple(dict.fromkeys(stage.generator for stage in self.stages))
+
+    @cached_property
+    def label(self) -> str:
+        """Short name for tables and reasons, such as `lab-small weighted_vote 16` or `lab-reviser 2x4 best_of_n`."""
+        if self.search == "cascade":
+            return " > ".join(_stage_label(stage) for stage in self.stages) + f", {self.selection}"
+        size = f"{self.breadth}x{self.depth}" if self.depth > 1 else f"{self.breadth}"
+        if self.search == "sampling":
+            return f"{self.generator}, one sample" if size == "1" else f"{self.generator} {self.selection} {size}"
+        scalars = ", ".join(f"{name}={value}" for name, value in self.params.items() if isinstance(value, int | float))
+        return f"{self.generator} {self.search} {size}" + (f" ({scalars})" if scalars else "") + f", {self.selection}"
+
+
+def _stage_label(stage: Stage) -> str:
+    drawn = "attempt" if stage.draw == "attempts" else "sample"
+    text = f"{stage.generator} at most {stage.max_samples} {drawn}{'s' if stage.max_samples > 1 else ''}"
+    match stage.stop:
+        case ScoreStop(threshold=threshold):
+            return f"{text} until score {threshold:.2g}"
+        case BetaVoteStop(confidence=confidence):
+            return f"{text} until vote sure at {confidence:.2g}"
+        case AgreementStop(share=share, min_samples=least):
+            return f"{text} until {share:.2g} of {least}+ agree"
+    return text

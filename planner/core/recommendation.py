@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from planner.core.arm import Arm
+from planner.core.base import Frozen
+from planner.core.budget import Budget, Cost
+
+
+class Forecast(Frozen):
+    """What an arm is expected to do on one prompt; accuracy bounds are a 90% interval of the mean.
+
+    `cost` is expected, `cost_worst` is what ceilings are held against. `n_prompts` and `n_runs` say what the
+    figure rests on; `extrapolated` marks budgets past the log.
+    """
+
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    cost: Cost
+    cost_worst: Cost
+    n_prompts: int
+    n_runs: int
+    extrapolated: bool = False
+
+
+class Difficulty(Frozen):
+    """Posterior of a prompt's difficulty; bin 1 is the easiest."""
+
+    pass_rate: float
+    bin_probabilities: tuple[float, ...]
+    most_likely_bin: int
+    source: Literal["text", "probes", "prior"]
+
+
+class Alternative(Frozen):
+    """A runner-up of a recommendation."""
+
+    arm: Arm
+    forecast: Forecast
+
+
+class Recommendation(Frozen):
+    """The chosen arm for one prompt, with its forecast and the reason in words.
+
+    `declined` says that the evidence was too thin for a choice by prompt; the arm is then the default.
+    """
+
+    recommendation_id: str
+    prompt_id: str
+    budget: Budget | None
+    arm: Arm
+    forecast: Forecast
+    difficulty: Difficulty
+    alternatives: tuple[Alternative, ...] = ()
+    reason: str
+    declined: bool = False
+    target_accuracy: float | None = None
+    policy_id: str
+    propensity: float = 1.0

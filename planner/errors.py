@@ -1,0 +1,85 @@
+"""One tree of exceptions; the command line and the service turn its classes into exit codes and statuses.
+
+PlannerError                                exit 1   HTTP 500
+├── InvalidInput (also a ValueError)             2        422
+│   ├── UnknownStrategy, UnknownModel, InfeasibleBudget, BadLog
+├── NotReady                                     3        409
+│   ├── NoActivePolicy, NotEnoughData, SchemaOutdated
+├── ArtifactError                                4        500
+│   ├── ArtifactCorrupt, ArtifactIncompatible
+└── StoreError                                   5        503
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PlannerError(Exception):
+    """Base of every error that the planner raises on purpose; its text says what to do next."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+
+class InvalidInput(PlannerError, ValueError):  # noqa: N818 - named for what happened, as the whole tree is
+    """What the caller gave cannot be used as it is."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class UnknownStrategy(InvalidInput):
+    """No search or selection of that name is known."""
+
+
+class UnknownModel(InvalidInput):
+    """No generator or verifier of that name is in the logs or the model cards."""
+
+
+class InfeasibleBudget(InvalidInput):
+    """No arm fits the budget; the text names the least budget that one would fit."""
+
+
+class BadLog(InvalidInput):
+    """A log holds lines that cannot be read; the text names file, line, field and what was expected."""
+
+
+class NotReady(PlannerError):  # noqa: N818
+    """The request is fine, but something has to be done first; the text holds the command."""
+
+    exit_code = 3
+    http_status = 409
+
+
+class NoActivePolicy(NotReady):
+    """No policy has been promoted yet."""
+
+
+class NotEnoughData(NotReady):
+    """Too little is logged for what was asked."""
+
+
+class SchemaOutdated(NotReady):
+    """The store's schema is behind this version of the planner."""
+
+
+class ArtifactError(PlannerError):
+    """A fitted policy on disk cannot be used."""
+
+    exit_code = 4
+
+
+class ArtifactCorrupt(ArtifactError):
+    """A file of the artifact is missing or differs from the hash in its manifest."""
+
+
+class ArtifactIncompatible(ArtifactError):
+    """The artifact was written by another, incompatible version."""
+
+
+class StoreError(PlannerError):
+    """The SQL store cannot be reached, read or written."""
+
+    exit_code = 5
+    http_status = 503
