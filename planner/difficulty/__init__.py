@@ -1,0 +1,5 @@
+"""How hard a prompt is, from its text and from samples already drawn: features, predictor, bins, posterior."""
+
+from planner.difficulty.belief import SOURCES, Belief, Source
+
+__all__ = ["SOURCES", "Belief", "Source"]
