@@ -1,5 +1,6 @@
 """Expected outcome and cost of every arm for a prompt of a believed difficulty."""
 
 from planner.budget.forecasts import Believed, Forecasts, Support
+from planner.budget.model import BudgetModel
 
-__all__ = ["Believed", "Forecasts", "Support"]
+__all__ = ["Believed", "BudgetModel", "Forecasts", "Support"]
