@@ -1,0 +1,198 @@
+"""Random orders of drawing from logged pools: which sample comes first, second, ... in each replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.curves.logs import Floats, Ints, Logs, SampleTable
+
+Rows = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a replay reads of each sample; arrays of shape (samples,). An unknown score is -inf: it stops nothing.
+
+    `correct` is the sample's own, `vote_correct` that of its answer (the mean over samples of the prompt that gave it).
+    """
+
+    answer: Ints
+    correct: Floats
+    vote_correct: Floats
+    score: Floats
+    prompt_tokens: Floats
+    completion_tokens: Floats
+    verifier_tokens: Floats
+    latency_seconds: Floats
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Chains of one pool, by prompt: row of each chain's first attempt, (prompts, most chains), -1 past the last.
+
+    `n` chains a prompt, `depth` attempts that every chain of the prompt has; both of shape (prompts,).
+    """
+
+    start: Ints
+    n: Ints
+    depth: Ints
+
+
+@dataclass(frozen=True)
+class Source:
+    """Samples of logs laid out for drawing: one `Chains` a pool, over shared columns."""
+
+    columns: Columns
+    chains: tuple[Chains, ...]
+
+
+def source(logs: Logs) -> Source:
+    """Lay out the graded samples of `logs` for drawing.
+
+    A chain with an attempt that is not graded is left out whole: its other attempts would not be a fair draw.
+    """
+    samples = logs.samples
+    first = _chain_starts(samples)
+    length = np.diff(np.append(first, len(samples)))
+    graded = np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
+    first, length = first[graded], length[graded]
+    return Source(
+        _columns(logs),
+        tuple(_chains(samples, pool, first, length, len(logs.prompts)) for pool in range(len(logs.pools))),
+    )
+
+
+def _chain_starts(samples: SampleTable) -> NDArray[np.intp]:
+    if not len(samples):
+        return np.zeros(0, dtype=np.intp)
+    changed = np.ones(len(samples), dtype=np.bool_)
+    changed[1:] = False
+    for column in (samples.pool, samples.prompt, samples.run, samples.chain):
+        changed[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(changed)
+
+
+def _chains(samples: SampleTable, pool: int, first: Rows, length: Rows, n_prompts: int) -> Chains:
+    mine = samples.pool[first] == pool
+    first, length = first[mine], length[mine]
+    prompt = samples.prompt[first]
+    n = np.bincount(prompt, minlength=n_prompts)
+    place = np.arange(len(first)) - np.repeat(np.cumsum(n) - n, n)
+    start = np.full((n_prompts, max(int(n.max(initial=0)), 1)), -1, dtype=np.int32)
+    start[prompt, place] = first
+    depth = np.full(n_prompts, np.iinfo(np.int32).max, dtype=np.int32)
+    np.minimum.at(depth, prompt, length.astype(np.int32))
+    return Chains(start, n.astype(np.int32), np.where(n > 0, depth, 0).astype(np.int32))
+
+
+def _columns(logs: Logs) -> Columns:
+    samples = logs.samples
+    prompt_tokens = _filled(samples, samples.prompt_tokens)
+    completion_tokens = _filled(samples, samples.completion_tokens)
+    verified = np.array([pool.verifier is not None for pool in logs.pools], dtype=np.bool_)[samples.pool]
+    score = np.where(verified & ~np.isnan(samples.score), samples.score, -np.inf).astype(np.float32)
+    return Columns(
+        answer=samples.answer,
+        correct=samples.correct,
+        vote_correct=_vote_correct(samples),
+        score=score,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        verifier_tokens=_verifier_tokens(samples, prompt_tokens, completion_tokens),
+        latency_seconds=_latency(logs, completion_tokens),
+    )
+
+
+def _filled(samples: SampleTable, values: Floats) -> Floats:
+    """Unknown values replaced by the mean of the known ones of the same pool and prompt."""
+    unknown = np.isnan(values)
+    if not unknown.any() or unknown.all():
+        return values
+    n_prompts = int(samples.prompt.max()) + 1
+    cell = samples.pool.astype(np.int64) * n_prompts + samples.prompt
+    size = int(cell.max()) + 1
+    count = np.bincount(cell[~unknown], minlength=size)
+    total = np.bincount(cell[~unknown], weights=values[~unknown], minlength=size)
+    with np.errstate(invalid="ignore"):
+        return np.where(unknown, (total / count)[cell], values).astype(np.float32)
+
+
+def _vote_correct(samples: SampleTable) -> Floats:
+    order = np.lexsort((samples.answer, samples.prompt))
+    prompt, answer = samples.prompt[order], samples.answer[order]
+    changed = np.ones(len(order), dtype=np.bool_)
+    changed[1:] = (prompt[1:] != prompt[:-1]) | (answer[1:] != answer[:-1])
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(changed) - 1
+    known = ~np.isnan(samples.correct)
+    size = int(changed.sum())
+    total = np.bincount(group[known], weights=samples.correct[known], minlength=size)
+    count = np.bincount(group[known], minlength=size)
+    mean = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)[group]
+    return np.where(samples.answer >= 0, mean, samples.correct).astype(np.float32)
+
+
+def _verifier_tokens(samples: SampleTable, prompt_tokens: Floats, completion_tokens: Floats) -> Floats:
+    """Logged, or prompt and candidate read once each: a revision's context is not read by the verifier."""
+    starts = _chain_starts(samples)
+    first = np.repeat(starts, np.diff(np.append(starts, len(samples))))
+    return np.where(np.isnan(samples.verifier_tokens), prompt_tokens[first] + completion_tokens, samples.verifier_tokens)
+
+
+def _latency(logs: Logs, completion_tokens: Floats) -> Floats:
+    cards = [logs.models.get(pool.generator) for pool in logs.pools]
+    speed = [np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards]
+    derived = completion_tokens / np.array(speed, dtype=np.float32)[logs.samples.pool]
+    return np.where(np.isnan(logs.samples.latency_seconds), derived, logs.samples.latency_seconds)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """`n_orders` random orders of each pool's chains on some prompts: chain places, (prompts, orders, most draws) a pool."""
+
+    prompts: NDArray[np.intp]
+    n_orders: int
+    by_pool: tuple[NDArray[np.integer[Any]], ...]
+
+
+def draw_orders(chains: Sequence[Chains], prompts: Rows, *, n_orders: int, n_draws: int, rng: np.random.Generator) -> Orders:
+    """Balanced random orders: rotations of random permutations, so that samples come first equally often.
+
+    Each order alone is uniform over all orders, hence means over them are unbiased; between them they spread the
+    samples evenly, which takes away most of the Monte Carlo error of short draws.
+    """
+    index = np.asarray(prompts, dtype=np.intp)
+    return Orders(index, n_orders, tuple(_rotations(pool, index, n_orders, n_draws, rng) for pool in chains))
+
+
+def _rotations(chains: Chains, prompts: NDArray[np.intp], n_orders: int, n_draws: int, rng: np.random.Generator) -> Rows:
+    n, width = chains.n[prompts], chains.start.shape[1]
+    n_turns = min(width, n_orders)
+    n_permutations = -(-n_orders // n_turns)
+    keys = rng.random((len(prompts), n_permutations, width), dtype=np.float32)
+    keys[np.broadcast_to(np.arange(width) >= n[:, None, None], keys.shape)] = np.inf
+    permutation = np.argsort(keys, axis=-1).astype(np.int32)
+    safe = np.maximum(n, 1)[:, None, None]
+    which = np.arange(n_orders) // n_turns
+    turn = (np.arange(n_orders) % n_turns)[None, :, None]
+    place = (turn * safe // n_turns + np.arange(n_draws)) % safe
+    return np.take_along_axis(permutation[:, which, :], place, axis=2)
+
+
+def stage_rows(
+    chains: Chains, orders: Orders, pool: int, *, draw: Literal["samples", "attempts"], skip: int, n_draws: int, n_rows: int
+) -> Rows:
+    """Rows of the samples that a stage draws, (prompts, orders, n_draws), after `skip` chains of the pool were used."""
+    # Prompts with too few chains or attempts get rows all the same; `drawable` tells them.
+    start = np.maximum(chains.start[orders.prompts], 0)
+    order = orders.by_pool[pool]
+    if draw == "attempts":
+        first = np.take_along_axis(start, order[:, :, skip], axis=1)
+        return np.minimum(first[:, :, None] + np.arange(n_draws, dtype=np.int32), n_rows - 1)
+    flat = order[:, :, skip : skip + n_draws].reshape(len(start), -1)
+    return np.take_along_axis(start, flat, axis=1).reshape(len(start), orders.n_orders, n_draws)

@@ -1,0 +1,96 @@
+"""Pools as the grid of cascades sees them: how much can be drawn, how good, how dear, and where scores part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.curves.cascade_draws import Source
+from planner.curves.cascade_price import Prices
+from planner.curves.logs import Floats, Logs
+
+# Where right and wrong samples part: shares of the right ones that a threshold stops short of, and of the wrong ones.
+RIGHT_QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+WRONG_QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+# With dozens of generators most pairs are dominated: only so many take part.
+MOST_POOLS = 6
+# A pool takes part with as many draws as this share of its prompts has.
+MOST_PROMPTS = 0.9
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One pool: draws that most of its prompts have, accuracy and cost of one sample, thresholds of its scores."""
+
+    generator: str
+    verifier: str | None
+    settings: dict[str, Any]
+    n_samples: int
+    n_attempts: int
+    has_answers: bool
+    accuracy: float
+    cost: float
+    thresholds: tuple[float, ...]
+
+    @property
+    def votes(self) -> bool:
+        """Whether agreement of its samples can be seen."""
+        return self.has_answers and self.n_samples >= 3
+
+
+def drawn_pools(logs: Logs, laid: Source, priced: Prices, prompts: NDArray[np.integer[Any]]) -> list[Drawn]:
+    """The pools that cascades may draw from, looked up on `prompts` alone; at most `MOST_POOLS`, on the cost hull first."""
+    found = [_drawn(logs, laid, priced, pool, prompts) for pool in range(len(logs.pools))]
+    pools = [pool for pool in found if pool is not None]
+    return _worth_drawing(pools)
+
+
+def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]) -> Drawn | None:
+    chains = laid.chains[place]
+    start = chains.start[prompts]
+    first = start[start >= 0]
+    if not len(first):
+        return None
+    there = chains.n[prompts] > 0
+    pool, columns = logs.pools[place], laid.columns
+    scores = columns.score[first]
+    return Drawn(
+        generator=pool.generator,
+        verifier=pool.verifier,
+        settings=dict(pool.params),
+        n_samples=_most_have(chains.n[prompts][there]),
+        n_attempts=_most_have(chains.depth[prompts][there]),
+        has_answers=bool((columns.answer[first] >= 0).any()),
+        accuracy=float(columns.correct[first].mean()),
+        cost=float((priced.draw[first] + priced.score[first]).mean()),
+        thresholds=_thresholds(scores[np.isfinite(scores)], columns.correct[first][np.isfinite(scores)]),
+    )
+
+
+def _most_have(counts: NDArray[np.integer[Any]]) -> int:
+    return int(np.quantile(counts, 1 - MOST_PROMPTS, method="lower"))
+
+
+def _thresholds(scores: Floats, correct: Floats) -> tuple[float, ...]:
+    """Quantiles of the scores of right and of wrong samples: a verifier's scores crowd where it is sure."""
+    values: list[float] = []
+    for group, levels in ((scores[correct >= 0.5], RIGHT_QUANTILES), (scores[correct < 0.5], WRONG_QUANTILES)):
+        if len(group):
+            values.extend(np.quantile(group, levels, method="lower").tolist())
+    distinct = sorted({round(float(np.clip(value, 0, 1)), 3) for value in values})
+    return tuple(value for value in distinct if value > 0)
+
+
+def _worth_drawing(pools: Sequence[Drawn]) -> list[Drawn]:
+    """Drop pools that another beats in accuracy for less cost, then the least accurate, until few are left."""
+    pools = sorted(pools, key=lambda pool: (pool.cost, -pool.accuracy))
+    if len(pools) <= MOST_POOLS:
+        return pools
+    best = np.maximum.accumulate([pool.accuracy for pool in pools])
+    gap = [float(top - pool.accuracy) for top, pool in zip(best, pools, strict=True)]
+    keep = sorted(sorted(range(len(pools)), key=lambda i: (gap[i], pools[i].cost))[:MOST_POOLS])
+    return [pools[i] for i in keep]

@@ -1,0 +1,162 @@
+"""Replay of cascades over random orders of drawing: when each stops, what it answers and what it spends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.core import AgreementStop, Arm, BetaVoteStop, ScoreStop, Stage, Stop
+from planner.curves.cascade_trace import SCORED, Draw, Plan, Trace, at, prefix_sums
+from planner.curves.logs import Floats, Ints, Logs, Pool
+from planner.curves.stop import least_lead
+from planner.errors import InvalidInput
+
+
+def plan_of(arm: Arm, pools: Sequence[Pool]) -> Plan:
+    """The draws of a cascade, each with the pool that holds its samples.
+
+    Raises InvalidInput where no pool does, or the selection or a stop rule needs scores that a stage does not have.
+    """
+    settings = arm.params.get("settings") or [{}] * len(arm.stages)
+    scored = arm.selection in SCORED
+    plan = []
+    for stage, setting in zip(arm.stages, settings, strict=True):
+        if stage.verifier is None and (scored or isinstance(stage.stop, ScoreStop)):
+            raise InvalidInput(f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for")
+        plan.append(Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None))
+    return tuple(plan)
+
+
+def _pool_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> int:
+    for place, pool in enumerate(pools):
+        same = pool.generator == stage.generator and dict(pool.params) == setting
+        if same and stage.verifier in (None, pool.verifier):
+            return place
+    raise InvalidInput(
+        f"no samples of {stage.generator!r}" + (f" scored by {stage.verifier!r}" if stage.verifier else "") + " are logged: "
+        "a cascade can be replayed only from independent samples"
+    )
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Where a cascade ends on each replay: draws made and last stage reached, shape (prompts x orders,)."""
+
+    n_drawn: Ints
+    last_stage: Ints
+
+
+def stop_points(trace: Trace, stages: Sequence[Stage]) -> Stopped:
+    """Apply the stop rules of `stages` to a trace; a rule is tried after each batch of its stage."""
+    n_rows, n_draws = trace.rows.shape
+    n_drawn = np.full(n_rows, n_draws, dtype=np.int32)
+    last = np.full(n_rows, len(stages) - 1, dtype=np.int32)
+    going = np.ones(n_rows, dtype=np.bool_)
+    for place, stage in enumerate(stages):
+        if stage.stop is None:
+            continue
+        ends = batch_ends(stage) + trace.bounds[place]
+        holds = _holds(trace, stage.stop, ends)
+        stopped = going & holds.any(axis=1)
+        n_drawn[stopped] = ends[holds.argmax(axis=1)][stopped]
+        last[stopped] = place
+        going &= ~stopped
+    return Stopped(n_drawn, last)
+
+
+def batch_ends(stage: Stage) -> NDArray[np.intp]:
+    """Draws made after each batch of a stage; attempts revise one another, so that a batch of them is one."""
+    batch = 1 if stage.draw == "attempts" else stage.batch
+    return np.append(np.arange(batch, stage.max_samples, batch), stage.max_samples)
+
+
+def _holds(trace: Trace, stop: Stop, ends: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether a rule holds after the first `ends` draws, shape (rows, batches)."""
+    match stop:
+        case ScoreStop(threshold=threshold):
+            return trace.greatest_score[:, ends - 1] >= np.float32(threshold)
+        case AgreementStop(share=share, min_samples=least):
+            first, _ = trace.top_two
+            return (first[:, ends - 1] >= share * ends - 1e-9) & (ends >= least)
+        case BetaVoteStop(confidence=confidence):
+            first, second = (votes[:, ends - 1] for votes in trace.top_two)
+            return first >= least_lead(confidence, trace.rows.shape[1])[second]
+
+
+def seconds(trace: Trace, stages: Sequence[Stage], concurrency: Sequence[int | None]) -> Floats:
+    """Latency up to each number of draws, (rows, draws + 1); exact at ends of batches.
+
+    A batch runs side by side, in waves where the endpoint bears less; a wave lasts as long as its slowest member.
+    """
+    one = trace.columns.latency_seconds[trace.rows]
+    spent = np.zeros(one.shape, np.float32)
+    for place, (stage, limit) in enumerate(zip(stages, concurrency, strict=True)):
+        low = trace.bounds[place]
+        begins = np.append(0, batch_ends(stage)[:-1])
+        for begin, end in zip(begins, batch_ends(stage), strict=True):
+            for wave in range(begin, end, limit or end - begin):
+                members = slice(low + wave, low + min(wave + (limit or end - begin), end))
+                spent[:, members.stop - 1] += one[:, members].max(axis=1)
+    return prefix_sums(spent)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Means over orders of one cascade on some prompts.
+
+    outcome, latency_seconds, latency_worst_seconds: (prompts,). The rest by stage, (prompts, stages): expected draws and
+    tokens, and the share of replays in which the stage is the last.
+    """
+
+    outcome: Floats
+    generations: Floats
+    prompt_tokens: Floats
+    completion_tokens: Floats
+    verifier_tokens: Floats
+    latency_seconds: Floats
+    latency_worst_seconds: Floats
+    ended: Floats
+
+
+def replay(trace: Trace, arm: Arm, n_orders: int, concurrency: Sequence[int | None]) -> Replay:
+    """Replay one cascade over a trace of its plan."""
+    stopped = stop_points(trace, arm.stages)
+
+    def mean(values: NDArray[Any]) -> Floats:
+        return values.reshape(-1, n_orders).mean(axis=1, dtype=np.float64).astype(np.float32)
+
+    def by_stage(values: Floats) -> Floats:
+        stages = zip(trace.bounds[:-1], trace.bounds[1:], strict=True)
+        return np.stack(
+            [
+                mean(at(prefix_sums(values[:, low:high]), np.clip(stopped.n_drawn - low, 0, high - low)))
+                for low, high in stages
+            ],
+            axis=1,
+        )
+
+    columns, rows = trace.columns, trace.rows
+    scored = np.repeat([draw.verified for draw in trace.plan], np.diff(trace.bounds))
+    time = seconds(trace, arm.stages, concurrency)
+    value = trace.value(arm.selection, answer_from=arm.params.get("answer_from", "all"))
+    return Replay(
+        outcome=mean(at(value, stopped.n_drawn - 1)),
+        generations=by_stage(np.ones(rows.shape, np.float32)),
+        prompt_tokens=by_stage(columns.prompt_tokens[rows]),
+        completion_tokens=by_stage(columns.completion_tokens[rows]),
+        verifier_tokens=by_stage(np.where(scored, columns.verifier_tokens[rows], np.float32(0))),
+        latency_seconds=mean(at(time, stopped.n_drawn)),
+        latency_worst_seconds=mean(time[:, -1]),
+        ended=np.stack([mean(stopped.last_stage == stage) for stage in range(len(arm.stages))], axis=1),
+    )
+
+
+def concurrency_of(arm: Arm, logs: Logs) -> list[int | None]:
+    """How many samples the endpoint of each stage bears at once; None where its card is silent."""
+    cards = [logs.models.get(stage.generator) for stage in arm.stages]
+    return [None if card is None else card.max_concurrency for card in cards]
+

@@ -1,0 +1,108 @@
+"""Screen a grid of cascades on some prompts and keep those on or near the hull of cost and accuracy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.core import Arm
+from planner.curves.cascade_draws import Orders, Source
+from planner.curves.cascade_price import Prices
+from planner.curves.cascade_replay import plan_of, seconds, stop_points
+from planner.curves.cascade_trace import Plan, Trace, at, drawable, prefix_sums
+from planner.curves.logs import Floats, Pool
+
+
+@dataclass(frozen=True)
+class Screened:
+    """Accuracy, cost, worst cost and latency of each arm on the screened prompts, (prompts, arms); NaN where unknown."""
+
+    accuracy: Floats
+    cost: Floats
+    worst: Floats
+    latency: Floats
+
+
+def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]) -> Screened:
+    """Replay many cascades for accuracy and cost alone; plans that several share are drawn once."""
+    shape = (len(orders.prompts), len(arms))
+    result = Screened(*(np.full(shape, np.nan, np.float32) for _ in range(4)))
+    by_plan: defaultdict[Plan, list[int]] = defaultdict(list)
+    for place, arm in enumerate(arms):
+        by_plan[plan_of(arm, pools)].append(place)
+    timed = not np.isnan(laid.columns.latency_seconds).all()
+    for plan, places in by_plan.items():
+        known = drawable(plan, laid)[orders.prompts]
+        trace = Trace(plan, laid, orders)
+        scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))
+        spent = prefix_sums(priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0)))
+        for place in places:
+            stages, limits = arms[place].stages, [None] * len(plan)
+            n_drawn = stop_points(trace, stages).n_drawn
+            value = trace.value(arms[place].selection, answer_from=arms[place].params.get("answer_from", "all"))
+            for target, replayed in (
+                (result.accuracy, at(value, n_drawn - 1)),
+                (result.cost, at(spent, n_drawn)),
+                (result.worst, spent[:, -1]),
+                *([(result.latency, at(seconds(trace, stages, limits), n_drawn))] if timed else []),
+            ):
+                target[known, place] = replayed.reshape(-1, orders.n_orders).mean(axis=1)[known]
+    return result
+
+
+def thin(screened: Screened, is_rival: NDArray[np.bool_], difficulty: Floats, max_arms: int) -> list[int]:
+    """Places of the arms to keep, by place; rivals (fixed arms) shape the hulls but are never kept.
+
+    The hulls of several views are peeled in turn, layer by layer: all prompts by expected cost, each third of them by
+    difficulty, all by worst cost (ceilings are held against it), all by latency where it is known.
+    """
+    enough = np.mean(~np.isnan(screened.accuracy), axis=0) >= 0.5
+    views = [view for view in _views(screened, difficulty) if np.isfinite(view[0][enough]).any()]
+    kept: list[int] = []
+    left = [enough & np.isfinite(cost) & np.isfinite(accuracy) for cost, accuracy in views]
+    while len(kept) < max_arms and any(mask.any() for mask in left):
+        for (cost, accuracy), mask in zip(views, left, strict=True):
+            places = np.flatnonzero(mask)
+            layer = places[upper_hull(cost[places], accuracy[places])]
+            mask[layer] = False
+            new = [int(place) for place in layer if not is_rival[place] and place not in kept]
+            kept += new[: max_arms - len(kept)]
+    return sorted(kept)
+
+
+def _views(screened: Screened, difficulty: Floats) -> list[tuple[Floats, Floats]]:
+    n = len(difficulty)
+    thirds = np.array_split(np.argsort(difficulty, kind="stable"), 3) if n >= 30 else []
+    everyone = np.arange(n)
+    return [
+        *((_mean(screened.cost, rows), _mean(screened.accuracy, rows)) for rows in (everyone, *thirds)),
+        (_mean(screened.worst, everyone), _mean(screened.accuracy, everyone)),
+        (_mean(screened.latency, everyone), _mean(screened.accuracy, everyone)),
+    ]
+
+
+def _mean(values: Floats, rows: NDArray[np.intp]) -> Floats:
+    known = ~np.isnan(values[rows])
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values[rows], 0).sum(axis=0) / known.sum(axis=0)
+
+
+def upper_hull(cost: Floats, value: Floats) -> NDArray[np.intp]:
+    """Places on the rising part of the concave hull, by rising cost."""
+    hull: list[int] = []
+    for place in np.lexsort((-value, cost)):
+        if hull and value[place] <= value[hull[-1]]:
+            continue
+        while len(hull) > 1 and _is_below(cost, value, hull[-2], hull[-1], int(place)):
+            hull.pop()
+        hull.append(int(place))
+    return np.array(hull, dtype=np.intp)
+
+
+def _is_below(cost: Floats, value: Floats, left: int, middle: int, right: int) -> bool:
+    rise = float(value[right] - value[left]) * float(cost[middle] - cost[left])
+    return float(value[middle] - value[left]) * float(cost[right] - cost[left]) <= rise

@@ -1,0 +1,97 @@
+"""What cascades spend, by (generator, verifier) that they may call, and what their outcomes rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from planner.core import Arm
+from planner.curves.cascade_draws import Source
+from planner.curves.cascade_replay import Replay
+from planner.curves.cascade_trace import Draw, Plan
+from planner.curves.logs import Floats
+from planner.curves.table import Slots, Usage
+
+KINDS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
+
+
+def slots_of(arms: Sequence[Arm], plans: Sequence[Plan]) -> tuple[Slots, list[list[int]]]:
+    """Slots of all arms, and for each arm the slot of each of its stages: stages of one model share theirs."""
+    arm, generator, verifier, pool = [], [], [], []
+    places: list[list[int]] = []
+    for number, (one, plan) in enumerate(zip(arms, plans, strict=True)):
+        known: dict[tuple[str, str | None, int], int] = {}
+        places.append([])
+        for stage, draw in zip(one.stages, plan, strict=True):
+            key = (stage.generator, stage.verifier, draw.pool)
+            if key not in known:
+                known[key] = len(arm)
+                arm.append(number)
+                generator.append(stage.generator)
+                verifier.append(stage.verifier)
+                pool.append(draw.pool)
+            places[-1].append(known[key])
+    slots = Slots(np.array(arm, np.int32), tuple(generator), tuple(verifier), np.array(pool, np.int32))
+    return slots, places
+
+
+def usage_of(
+    laid: Source, arms: Sequence[Arm], plans: Sequence[Plan], replays: Sequence[Replay], n_prompts: int
+) -> tuple[Slots, Usage, Usage]:
+    """Slots of all arms with their expected and their worst use."""
+    slots, places = slots_of(arms, plans)
+    expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
+    means = WorstUse(laid)
+    for plan, found, place in zip(plans, replays, places, strict=True):
+        for stage, (draw, slot) in enumerate(zip(plan, place, strict=True)):
+            for kind in KINDS:
+                getattr(expected, kind)[:, slot] += getattr(found, kind)[:, stage]
+                amount = means.of(draw, kind)
+                getattr(worst, kind)[:, slot] += np.where(np.isnan(found.outcome), np.float32(np.nan), amount)
+    return slots, expected, worst
+
+
+class WorstUse:
+    """Use of stages with every sample drawn, each at its mean tokens on that prompt."""
+
+    def __init__(self, laid: Source) -> None:
+        self._laid = laid
+        self._means: dict[tuple[int, int, str], Floats] = {}
+
+    def of(self, draw: Draw, kind: str) -> Floats:
+        """Use of one stage in one kind, shape (prompts,)."""
+        if kind == "generations":
+            return np.full(len(self._laid.chains[draw.pool].n), draw.n, dtype=np.float32)
+        if kind == "verifier_tokens" and not draw.verified:
+            return np.zeros(len(self._laid.chains[draw.pool].n), dtype=np.float32)
+        if draw.kind == "samples":
+            return self._mean(draw.pool, 0, kind) * np.float32(draw.n)
+        return np.sum([self._mean(draw.pool, attempt, kind) for attempt in range(draw.n)], axis=0, dtype=np.float32)
+
+    def _mean(self, pool: int, attempt: int, kind: str) -> Floats:
+        key = (pool, attempt, kind)
+        if key not in self._means:
+            chains = self._laid.chains[pool]
+            there = (chains.start >= 0) & (chains.depth > attempt)[:, None]
+            values = getattr(self._laid.columns, kind)
+            tokens = np.where(there, values[np.where(there, chains.start + attempt, 0)] if len(values) else 0, 0)
+            with np.errstate(invalid="ignore"):
+                self._means[key] = (tokens.sum(axis=1) / there.sum(axis=1)).astype(np.float32)
+        return self._means[key]
+
+
+def weights_of(laid: Source, plans: Sequence[Plan], replays: Sequence[Replay], n_prompts: int) -> Floats:
+    """How many replays the log holds side by side without drawing a sample twice, in expectation; (prompts, arms)."""
+    weight = np.zeros((n_prompts, len(plans)), np.float32)
+    for arm, (plan, found) in enumerate(zip(plans, replays, strict=True)):
+        used: dict[int, Floats] = {}
+        for stage, draw in enumerate(plan):
+            drawn = found.generations[:, stage]
+            chains = np.minimum(drawn, 1) if draw.kind == "attempts" else drawn
+            used[draw.pool] = used.get(draw.pool, np.zeros(n_prompts, np.float32)) + chains
+        for place, (pool, chains) in enumerate(used.items()):
+            several = laid.chains[pool].n / np.maximum(chains, 1e-3)
+            weight[:, arm] = several if place == 0 else np.minimum(weight[:, arm], several)
+        weight[:, arm] = np.where(np.isnan(found.outcome), 0, np.maximum(weight[:, arm], 1))
+    return weight
