@@ -1,0 +1,81 @@
+"""The choice of an arm for every prompt, from forecasts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.curves.logs import Floats
+from planner.policy.noise import PairedNoise
+from planner.policy.restrict import Mask
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What P prompts may choose from A arms.
+
+    accuracy, stderr, price: (P, A); a price that is unknown is inf. allowed: (P, A). bins: (P, B).
+    """
+
+    accuracy: Floats
+    stderr: Floats
+    price: Floats
+    allowed: Mask
+    bins: Floats
+    noise: PairedNoise
+
+    def take(self, rows: Indices) -> Options:
+        """The options of the prompts at `rows`."""
+        return Options(
+            self.accuracy[rows], self.stderr[rows], self.price[rows], self.allowed[rows], self.bins[rows], self.noise
+        )
+
+
+def worth(options: Options, price_of_cost: float) -> Floats:
+    """(P, A) accuracy less `price_of_cost` x cost, -inf where an arm is not allowed."""
+    value = options.accuracy
+    if price_of_cost:
+        value = value - np.float32(price_of_cost) * options.price
+    return np.where(options.allowed, value, np.float32(-np.inf))
+
+
+def pick(options: Options, price_of_cost: float = 0.0) -> Indices:
+    """(P,) the arm of most worth, or a cheaper one that is within noise of it. Rows without an allowed arm give 0."""
+    return cheaper_within_noise(options, worth(options, price_of_cost).argmax(axis=1))
+
+
+def cheaper_within_noise(options: Options, arm: Indices) -> Indices:
+    """(P,) the cheapest allowed arm that `arm` does not beat by more than noise."""
+    chosen = arm.copy()
+    for best in np.unique(arm):
+        rows = np.flatnonzero(arm == best)
+        accuracy, stderr = options.accuracy[rows], options.stderr[rows]
+        gap = accuracy[:, best : best + 1] - accuracy
+        error = np.sqrt(np.square(stderr[:, best : best + 1]) + np.square(stderr))
+        close = options.noise.within(int(best), options.bins[rows], gap, error) & options.allowed[rows]
+        close[:, best] = True
+        price = np.where(close, options.price[rows], np.inf)
+        cheapest = price.argmin(axis=1)
+        at = np.arange(len(rows))
+        chosen[rows] = np.where(price[at, cheapest] < price[:, best], cheapest, best)
+    return chosen
+
+
+@dataclass(frozen=True)
+class Aimed:
+    """Arms for a target accuracy, and for which prompts they reach it; (P,)."""
+
+    arm: Indices
+    reached: NDArray[np.bool_]
+
+
+def aim(options: Options, target: float, fallback: Indices) -> Aimed:
+    """The cheapest allowed arm whose expected accuracy is at least `target`, else `fallback`."""
+    price = np.where(options.allowed & (options.accuracy >= target), options.price, np.inf)
+    cheapest = price.argmin(axis=1)
+    reached = np.isfinite(price[np.arange(len(price)), cheapest])
+    return Aimed(np.where(reached, cheapest, fallback), reached)

@@ -1,0 +1,57 @@
+"""The exchange rate of accuracy for cost that keeps an average over traffic, solved on a sample of logged prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.core import Unit
+from planner.policy.choose import Options, pick
+from planner.policy.restrict import raise_mean_too_low
+
+STEPS = 40
+TOLERANCE = 2e-3  # of the budget
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Accuracy that one unit of cost must buy.
+
+    A share `share` of prompts, chosen by hash, goes by `low` (which spends more), the rest by `high`.
+    """
+
+    low: float
+    high: float
+    share: float
+
+
+def solve(options: Options, unit: Unit, value: float) -> Rate:
+    """The rate at which the sample's mean cost is `value`. Raises InfeasibleBudget, naming the least that would do."""
+    feasible = np.flatnonzero((options.allowed & np.isfinite(options.price)).any(axis=1))
+    sample = options.take(feasible)
+
+    def spend(rate: float) -> float:
+        return float(sample.price[np.arange(len(feasible)), pick(sample, rate)].mean(dtype=np.float64))
+
+    most = spend(0.0)
+    if most <= value:
+        return Rate(0.0, 0.0, 1.0)
+    low, high = 0.0, 1.0 / value
+    spent_high = spend(high)
+    while spent_high > value:
+        if high > 1e12 / value:
+            raise_mean_too_low(unit, value, spent_high)
+        low, most, high = high, spent_high, high * 10
+        spent_high = spend(high)
+    for _ in range(STEPS):
+        if most - spent_high <= TOLERANCE * value or high - low <= 1e-7 * high:
+            break
+        middle = np.sqrt(low * high) if low > 0 else high / 10
+        spent = spend(middle)
+        if spent > value:
+            low, most = middle, spent
+        else:
+            high, spent_high = middle, spent
+    share = (value - spent_high) / (most - spent_high) if most > spent_high else 1.0
+    return Rate(low, high, float(np.clip(share, 0, 1)))

@@ -1,0 +1,60 @@
+"""Which arms cannot be told apart: paired differences on the logged prompts, by bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.curves.logs import Floats
+
+LEAST_DIFFERENCE = 0.002  # .2 points: what nobody would pay for
+MIN_PAIRS = 4.0
+
+
+@dataclass(frozen=True)
+class PairedNoise:
+    """Mean paired difference of every two arms in every bin, and its variance; (A, B, A), NaN where never paired.
+
+    `difference[a, b, j]` is the outcome of arm a less that of arm j on prompts of bin b.
+    """
+
+    difference: Floats
+    variance: Floats
+
+    @classmethod
+    def fit(cls, outcome: Floats, membership: Floats) -> PairedNoise:
+        """From outcomes (P, A), NaN where unknown, and bin membership (P, B)."""
+        n_arms, n_bins = outcome.shape[1], membership.shape[1]
+        difference = np.empty((n_arms, n_bins, n_arms), dtype=np.float32)
+        variance = np.empty_like(difference)
+        known = np.isfinite(outcome).astype(np.float32)
+        y = np.nan_to_num(outcome).astype(np.float32)
+        for b in range(n_bins):
+            w = membership[:, b : b + 1].astype(np.float32)
+            pairs = known.T @ (w * known)
+            effective = pairs**2 / np.maximum(known.T @ (w**2 * known), 1e-12)
+            first = (y * w).T @ known
+            second = (y**2 * w).T @ known
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = (first - first.T) / pairs
+                square = (second + second.T - 2 * (y * w).T @ y) / pairs
+                noise = np.maximum(square - mean**2, 0) / np.maximum(effective - 1, 1)
+            thin = effective < MIN_PAIRS
+            difference[:, b] = np.where(thin, np.nan, mean)
+            variance[:, b] = np.where(thin, np.nan, noise)
+        return cls(difference, variance)
+
+    def within(self, arm: int, bins: Floats, gap: Floats, stderr: Floats) -> NDArray[np.bool_]:
+        """(P, A) arms that `arm` does not beat by more than noise on prompts of posterior `bins` (P, B).
+
+        Below one standard error and below .2 points. Where two arms never met on one prompt, their forecasts decide:
+        `gap` is the forecast accuracy of `arm` less theirs and `stderr` its standard error, (P, A).
+        """
+        mean = bins @ self.difference[arm]
+        error = np.sqrt(np.square(bins) @ self.variance[arm])
+        unpaired = np.isnan(mean)
+        mean, error = np.where(unpaired, gap, mean), np.where(unpaired, stderr, error)
+        # Equal outcomes on every prompt have no error at all: they are within noise too.
+        return (mean < LEAST_DIFFERENCE) & ((mean < error) | (mean <= 0)) & (gap < 2 * LEAST_DIFFERENCE)

@@ -1,0 +1,272 @@
+"""The policy: a fitted predictor and budget model, and the rules by which an arm is chosen for a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.budget import BudgetModel, Forecasts
+from planner.core import Arm, Budget, ModelCard, Recommendation, Unit
+from planner.curves.logs import Floats
+from planner.errors import InvalidInput
+from planner.policy.answer import Decisions, recommendations
+from planner.policy.batch import allocate
+from planner.policy.choose import Indices, Options, aim, cheaper_within_noise, pick, worth
+from planner.policy.evidence import Evidence
+from planner.policy.exchange import Rate, solve
+from planner.policy.noise import PairedNoise
+from planner.policy.prompt import PromptInput
+from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
+
+if TYPE_CHECKING:
+    from planner.difficulty import Belief, DifficultyPredictor
+
+CHUNK = 2048
+ANYTHING = Restriction()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Chooses an arm for each prompt.
+
+    sample: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
+    """
+
+    predictor: DifficultyPredictor
+    budget_model: BudgetModel
+    sample: Belief
+    noise: PairedNoise
+    evidence: Evidence
+    models: Mapping[str, ModelCard]
+    policy_id: str = "unsaved"
+    _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Every arm that may be chosen."""
+        return tuple(self.budget_model.arms_)
+
+    @cached_property
+    def sample_forecasts(self) -> Forecasts:
+        """Forecasts for the stored sample."""
+        return self.budget_model.forecast(self.sample)
+
+    @cached_property
+    def prior_bins(self) -> Floats:
+        """(B,) mean posterior of the stored sample."""
+        return self.sample.bins.mean(axis=0, dtype=np.float32)
+
+    @cached_property
+    def mean_accuracy(self) -> Floats:
+        """(A,) expected accuracy over all logged prompts."""
+        return self.sample_forecasts.accuracy.mean(axis=0, dtype=np.float32)
+
+    def believe(self, prompts: Sequence[PromptInput]) -> Belief:
+        """What is believed of the prompts' difficulty, from their texts and probes."""
+        belief = self.predictor.believe(
+            [p.text for p in prompts], [p.dataset for p in prompts], [p.metadata for p in prompts]
+        )
+        if any(p.probes for p in prompts):
+            belief = self.predictor.sharpen(belief, [p.probes for p in prompts])
+        return belief
+
+    def recommend(
+        self,
+        prompts: Sequence[PromptInput],
+        budget: Budget | None = None,
+        *,
+        target_accuracy: float | None = None,
+        arm: Arm | None = None,
+        restriction: Restriction = ANYTHING,
+        seed: int = 0,
+    ) -> list[Recommendation | InvalidInput]:
+        """One answer a prompt, in order; a prompt that no arm fits gets its error as a value.
+
+        `arm` forces an arm and forecasts it. Raises InvalidInput where no prompt could be answered: nothing is
+        limited and nothing aimed at, an unknown name, a mean budget below the cheapest arms.
+        """
+        if (budget is None or budget.is_empty) and target_accuracy is None and arm is None:
+            raise InvalidInput("give a budget (a ceiling or an average) or a target accuracy")
+        if target_accuracy is not None and not 0 < target_accuracy <= 1:
+            raise InvalidInput(f"target accuracy must be above 0 and at most 1, got {target_accuracy}")
+        answers: list[Recommendation | InvalidInput] = []
+        for first in range(0, len(prompts), CHUNK):
+            chunk = prompts[first : first + CHUNK]
+            belief = self.believe(chunk)
+            forecasts = self.budget_model.forecast(belief)
+            if arm is not None:
+                decisions = self._forced(forecasts, arm)
+            else:
+                decisions = self.decide(forecasts, belief, budget, chunk, target_accuracy, restriction, seed)
+            answers += recommendations(
+                chunk, belief, forecasts, decisions, budget, target_accuracy, self.policy_id,
+                lambda row, forecasts=forecasts: why_none_fits(
+                    forecasts, row, restriction.mask(self.arms), budget.ceilings if budget else {}, self.models
+                ),
+            )
+        return answers
+
+    def allocate(
+        self,
+        prompts: Sequence[PromptInput],
+        total: Budget,
+        *,
+        budget: Budget | None = None,
+        restriction: Restriction = ANYTHING,
+    ) -> list[Recommendation | InvalidInput]:
+        """One answer a prompt, all expected costs together within `total` (its one ceiling, for the whole batch).
+
+        `budget` may set ceilings of one prompt beside it. A prompt that no arm fits gets its error as a value.
+        Raises InfeasibleBudget, naming the least total that would do.
+        """
+        if len(total.ceilings) != 1 or total.mean is not None or "latency_seconds" in total.ceilings:
+            raise InvalidInput("a total budget is one of max_generations, max_tokens, max_flops and max_usd")
+        if budget is not None and budget.mean is not None:
+            raise InvalidInput("a batch has its total: give ceilings of one prompt beside it, not an average")
+        unit, amount = next(iter(total.ceilings.items()))
+        ceilings = budget.ceilings if budget else {}
+        mask = restriction.mask(self.arms)
+        belief = self.believe(prompts)
+        forecasts = self.budget_model.forecast(belief)
+        options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
+        options = _replace_allowed(options, options.allowed & np.isfinite(options.price))
+        declined = self._declined(belief)
+        if declined.any():
+            options = self._defaults(options, declined, None, mask)
+        feasible = np.flatnonzero(options.allowed.any(axis=1))
+        if not len(feasible) and not ceilings:
+            raise unknown_cost(self.arms, mask, unit, self.models)
+        arm = np.zeros(len(prompts), dtype=np.intp)
+        arm[feasible] = allocate(options.take(feasible), unit, amount)
+        ones = np.ones(len(prompts), dtype=np.float32)
+        decisions = Decisions(
+            arm, ones, options.allowed.any(axis=1), declined, self.evidence.too_thin, worth(options, 0.0), unit, 0.0, None
+        )
+        return recommendations(
+            prompts, belief, forecasts, decisions, total, None, self.policy_id,
+            lambda row: why_none_fits(forecasts, row, mask, ceilings or total.ceilings, self.models),
+        )  # fmt: skip
+
+    def decide(
+        self,
+        forecasts: Forecasts,
+        belief: Belief,
+        budget: Budget | None,
+        prompts: Sequence[PromptInput] | None = None,
+        target_accuracy: float | None = None,
+        restriction: Restriction = ANYTHING,
+        seed: int = 0,
+    ) -> Decisions:
+        """The choice for every forecast prompt, without the words."""
+        ceilings = budget.ceilings if budget else {}
+        unit = price_unit(budget, forecasts)
+        mask = restriction.mask(self.arms)
+        options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
+        declined = self._declined(belief)
+        if declined.any():
+            options = self._defaults(options, declined, budget, mask)
+        rate = Rate(0.0, 0.0, 1.0)
+        if budget is not None and budget.mean is not None:
+            rate = self.rate(budget, restriction)
+        arm, propensity = self._mixed(options, rate, declined, prompts, seed)
+        reached = None
+        if target_accuracy is not None:
+            if rate.high > 0:  # nothing dearer than what the average over traffic allows
+                price = options.price[np.arange(len(arm)), arm]
+                options = _replace_allowed(options, options.allowed & (options.price <= price[:, None] * SLACK))
+            aimed = aim(options, target_accuracy, arm)
+            arm, reached = aimed.arm, aimed.reached
+        feasible = options.allowed.any(axis=1)
+        ranking = worth(options, rate.high)
+        return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
+
+    def rate(self, budget: Budget, restriction: Restriction = ANYTHING) -> Rate:
+        """The exchange rate that keeps the budget's average over traffic like the logged prompts."""
+        key = (budget, restriction)
+        if key not in self._rates:
+            assert budget.mean is not None
+            unit, value = budget.mean
+            forecasts, mask = self.sample_forecasts, restriction.mask(self.arms)
+            options = self._options(forecasts, self.sample.bins, fitting(forecasts, mask, budget.ceilings), unit)
+            if not (options.allowed & np.isfinite(options.price)).any():
+                if budget.ceilings:
+                    raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
+                raise unknown_cost(self.arms, mask, unit, self.models)
+            if len(self._rates) > 256:
+                self._rates.clear()
+            self._rates[key] = solve(options, unit, value)
+        return self._rates[key]
+
+    def _options(self, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit) -> Options:
+        price = forecasts.cost(unit)
+        unknown = np.isnan(price)
+        if unknown.any():
+            price = np.where(unknown, np.float32(np.inf), price)
+        return Options(forecasts.accuracy, forecasts.stderr, price, allowed, bins, self.noise)
+
+    def _declined(self, belief: Belief) -> Mask:
+        if self.evidence.too_thin:
+            return np.ones(len(belief), dtype=bool)
+        return ~belief.in_distribution & np.array([belief.source_of(i) != "probes" for i in range(len(belief))])
+
+    def _defaults(self, options: Options, declined: Mask, budget: Budget | None, mask: Mask) -> Options:
+        """Rows of `declined` prompts replaced by what the arms do on all logged prompts together."""
+        allowed = options.allowed
+        if budget is not None and budget.mean is not None:
+            unit, value = budget.mean
+            mean_cost = self.sample_forecasts.cost(unit).mean(axis=0)
+            within = mask & (mean_cost <= value * SLACK)
+            if within.any():
+                allowed = np.where(declined[:, None], allowed & within, allowed)
+        return Options(
+            np.where(declined[:, None], self.mean_accuracy, options.accuracy),
+            options.stderr,
+            options.price,
+            allowed,
+            np.where(declined[:, None], self.prior_bins, options.bins),
+            options.noise,
+        )
+
+    def _mixed(
+        self, options: Options, rate: Rate, declined: Mask, prompts: Sequence[PromptInput] | None, seed: int
+    ) -> tuple[Indices, Floats]:
+        """Arms, and the propensity of each: between two vertices they are mixed by a hash of prompt and seed."""
+        propensity = np.ones(len(options.accuracy), dtype=np.float32)
+        high = pick(options, rate.high)
+        if rate.high > 0 and declined.any():
+            high = np.where(declined, cheaper_within_noise(options, worth(options, 0.0).argmax(axis=1)), high)
+        if rate.share >= 1.0 or rate.low == rate.high:
+            return (high if rate.low == rate.high else np.where(declined, high, pick(options, rate.low))), propensity
+        low = np.where(declined, high, pick(options, rate.low))
+        differ = np.flatnonzero(low != high)
+        if prompts is None:
+            draws = np.random.default_rng(seed).random(len(differ))
+        else:
+            draws = np.array([prompts[row].draw(seed) for row in differ])
+        to_low = draws < rate.share
+        arm = high.copy()
+        arm[differ] = np.where(to_low, low[differ], high[differ])
+        propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)
+        return arm, propensity
+
+    def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
+        if arm not in self.arms:
+            raise InvalidInput(
+                f"arm {arm.label!r} is not among the {len(self.arms)} fitted ones: "
+                "log runs of it and run `planner fit`, or see `planner curves` for those there are"
+            )
+        n = len(forecasts)
+        index = np.full(n, self.arms.index(arm), dtype=np.intp)
+        ones = np.ones(n, dtype=bool)
+        return Decisions(
+            index, np.ones(n, np.float32), ones, ~ones, None, forecasts.accuracy,
+            price_unit(None, forecasts), 0.0, None, forced=True,
+        )  # fmt: skip
+
+
+def _replace_allowed(options: Options, allowed: Mask) -> Options:
+    return Options(options.accuracy, options.stderr, options.price, allowed, options.bins, options.noise)

@@ -1,0 +1,31 @@
+"""A prompt that a recommendation is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.core import Probe
+
+
+@dataclass(frozen=True)
+class PromptInput:
+    """One prompt: its text, what is known of it, and samples already drawn for it."""
+
+    text: str
+    prompt_id: str | None = None
+    dataset: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The given id, else the SHA-256 of the text, as at import."""
+        return self.prompt_id or hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def draw(self, seed: int) -> float:
+        """A number in 0..1 that looks random but is always the same for this prompt and seed."""
+        digest = hashlib.blake2b(f"{seed}\0{self.text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(digest, "little") / 2**64
