@@ -1,0 +1,126 @@
+"""What commands share: settings, the store, JSON on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from planner.api import Planner
+    from planner.config import Settings
+    from planner.store import Store
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+_SHOW_AFTER_SECONDS = 0.5
+
+
+def settings() -> Settings:
+    """Settings of this invocation: flags of the main command, environment, `planner.toml`, defaults."""
+    from planner.config import Settings
+
+    flags = click.get_current_context().find_root().obj or {}
+    return _with_logging(Settings.load(**flags))
+
+
+def open_store(*, create: bool = True) -> Store:
+    """The configured store, closed when the command ends; a new SQLite file is made where `create`."""
+    from planner.store import Store
+
+    store = Store.open(settings().database_url, create=create)
+    click.get_current_context().call_on_close(store.close)
+    return store
+
+
+def open_planner(*, create: bool = False) -> Planner:
+    """The facade over the configured store and artifacts, closed (and flushed) when the command ends."""
+    from planner.api import Planner
+
+    planner = Planner.open(settings=settings(), create=create)
+    click.get_current_context().call_on_close(planner.close)
+    return planner
+
+
+def echo_json(value: BaseModel | dict[str, Any] | list[Any]) -> None:
+    """One line of JSON on stdout: the model's own, or that of plain data (NaN and infinity become null)."""
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    """JSON of a model or of plain data that holds models; what is not finite becomes null."""
+    from pydantic import BaseModel
+    from pydantic_core import to_json
+
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    return to_json(value, inf_nan_mode="null").decode()
+
+
+class Report(Protocol):
+    """Receives progress: how much is done, of how much (None: unknown), and what is being done."""
+
+    def __call__(self, done: float, total: float | None = None, stage: str | None = None, /) -> None: ...
+
+
+@contextlib.contextmanager
+def progress(description: str) -> Iterator[Report]:
+    """A progress bar on stderr for whatever takes longer than a blink; silent when stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield _ignore
+        return
+    with contextlib.ExitStack() as stack:
+        yield _bar(description, stack)
+
+
+def _ignore(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:
+    return
+
+
+def _bar(description: str, stack: contextlib.ExitStack) -> Report:
+    started = time.monotonic()
+    update: Callable[..., None] | None = None
+
+    def report(done: float, total: float | None = None, stage: str | None = None, /) -> None:
+        nonlocal update
+        if update is None:
+            if time.monotonic() - started < _SHOW_AFTER_SECONDS and not stage:
+                return
+            update = _start_bar(description, stack)
+        update(done, total, stage or description)
+
+    return report
+
+
+def _start_bar(description: str, stack: contextlib.ExitStack) -> Callable[..., None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
+    task = bar.add_task(description, total=None)
+
+    def update(done: float, total: float | None, stage: str) -> None:
+        bar.update(task, completed=done, total=total, description=stage)
+
+    return update
+
+
+def _with_logging(loaded: Settings) -> Settings:
+    import logging
+
+    logging.basicConfig(
+        stream=sys.stderr, level=loaded.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    return loaded
