@@ -1,7 +1,7 @@
 """Types alone: frozen pydantic models that every room speaks in."""
 
 from planner.core.arm import SEARCHES, SELECTIONS, AgreementStop, Arm, BetaVoteStop, ScoreStop, Stage, Stop
-from planner.core.batch import ArmRow, PromptRow, RunBatch, RunColumns, SampleColumns
+from planner.core.batch import RunColumns, SampleColumns
 from planner.core.budget import UNITS, Budget, Cost, Unit
 from planner.core.model_card import ModelCard
 from planner.core.recommendation import Alternative, Difficulty, Forecast, Recommendation
@@ -9,7 +9,7 @@ from planner.core.run import Probe, Run, Sample
 
 __all__ = [
     "SEARCHES", "SELECTIONS", "UNITS",
-    "AgreementStop", "Alternative", "Arm", "ArmRow", "BetaVoteStop", "Budget", "Cost", "Difficulty",
-    "Forecast", "ModelCard", "Probe", "PromptRow", "Recommendation", "Run", "RunBatch", "RunColumns",
+    "AgreementStop", "Alternative", "Arm", "BetaVoteStop", "Budget", "Cost", "Difficulty",
+    "Forecast", "ModelCard", "Probe", "Recommendation", "Run", "RunColumns",
     "Sample", "SampleColumns", "ScoreStop", "Stage", "Stop", "Unit",
 ]  # fmt: skip
