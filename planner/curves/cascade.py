@@ -14,7 +14,7 @@ from planner.curves.cascade_draws import Source, draw_orders, source
 from planner.curves.cascade_grid import fixed_rivals, grid
 from planner.curves.cascade_pools import drawn_pools
 from planner.curves.cascade_price import prices
-from planner.curves.cascade_replay import Replay, concurrency_of, plan_of, replay
+from planner.curves.cascade_replay import Replay, concurrency_of, needs_answers, plan_of, replay
 from planner.curves.cascade_trace import Draw, Plan, Trace, chains_used, drawable
 from planner.curves.logs import Floats, Logs
 from planner.curves.cascade_thin import screen, thin
@@ -103,8 +103,8 @@ def replay_all(
         orders = draw_orders(laid.chains, prompts[part], n_orders=n_orders, n_draws=n_draws, rng=rng)
         for plan, places in by_plan.items():
             trace = Trace(plan, laid, orders)
-            known = drawable(plan, laid)[prompts[part]]
             for place in places:
+                known = drawable(plan, laid, votes=needs_answers(arms[place]))[prompts[part]]
                 found = replay(trace, arms[place], n_orders, concurrency_of(arms[place], logs))
                 _fill(results[place], found, part, known)
     return results

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from planner.curves.logs import Floats, Ints, Logs, SampleTable
 
 Rows = NDArray[np.integer[Any]]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What a replay reads of each sample; arrays of shape (samples,). An unknown score is -inf: it stops nothing.
+    """What a replay reads of each sample; arrays of shape (samples,). An unknown score is 0: it stops nothing.
 
     `correct` is the sample's own, `vote_correct` that of its answer (the mean over samples of the prompt that gave it).
     """
@@ -36,11 +37,15 @@ class Chains:
     """Chains of one pool, by prompt: row of each chain's first attempt, (prompts, most chains), -1 past the last.
 
     `n` chains a prompt, `depth` attempts that every chain of the prompt has; both of shape (prompts,).
+    `scored`: some sample of the prompt has a score. `answered`: its answers are logged (where all samples failed, their
+    having none says as much).
     """
 
     start: Ints
     n: Ints
     depth: Ints
+    scored: Bools
+    answered: Bools
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def source(logs: Logs) -> Source:
     first, length = first[graded], length[graded]
     return Source(
         _columns(logs),
-        tuple(_chains(samples, pool, first, length, len(logs.prompts)) for pool in range(len(logs.pools))),
+        tuple(_chains(logs, pool, first, length) for pool in range(len(logs.pools))),
     )
 
 
@@ -77,7 +82,8 @@ def _chain_starts(samples: SampleTable) -> NDArray[np.intp]:
     return np.flatnonzero(changed)
 
 
-def _chains(samples: SampleTable, pool: int, first: Rows, length: Rows, n_prompts: int) -> Chains:
+def _chains(logs: Logs, pool: int, first: Rows, length: Rows) -> Chains:
+    samples, n_prompts = logs.samples, len(logs.prompts)
     mine = samples.pool[first] == pool
     first, length = first[mine], length[mine]
     prompt = samples.prompt[first]
@@ -87,20 +93,24 @@ def _chains(samples: SampleTable, pool: int, first: Rows, length: Rows, n_prompt
     start[prompt, place] = first
     depth = np.full(n_prompts, np.iinfo(np.int32).max, dtype=np.int32)
     np.minimum.at(depth, prompt, length.astype(np.int32))
-    return Chains(start, n.astype(np.int32), np.where(n > 0, depth, 0).astype(np.int32))
+
+    def some(holds: Bools) -> Bools:
+        return np.bincount(prompt[holds], minlength=n_prompts) > 0
+
+    scored = some(~np.isnan(samples.score[first]) & (logs.pools[pool].verifier is not None))
+    answered = some(samples.answer[first] >= 0) | ~some(samples.correct[first] > 0)
+    return Chains(start, n.astype(np.int32), np.where(n > 0, depth, 0).astype(np.int32), scored, answered)
 
 
 def _columns(logs: Logs) -> Columns:
     samples = logs.samples
     prompt_tokens = _filled(samples, samples.prompt_tokens)
     completion_tokens = _filled(samples, samples.completion_tokens)
-    verified = np.array([pool.verifier is not None for pool in logs.pools], dtype=np.bool_)[samples.pool]
-    score = np.where(verified & ~np.isnan(samples.score), samples.score, -np.inf).astype(np.float32)
     return Columns(
         answer=samples.answer,
         correct=samples.correct,
         vote_correct=_vote_correct(samples),
-        score=score,
+        score=np.where(np.isnan(samples.score), np.float32(0), samples.score),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         verifier_tokens=_verifier_tokens(samples, prompt_tokens, completion_tokens),

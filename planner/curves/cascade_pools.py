@@ -57,7 +57,6 @@ def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArra
         return None
     there = chains.n[prompts] > 0
     pool, columns = logs.pools[place], laid.columns
-    scores = columns.score[first]
     return Drawn(
         generator=pool.generator,
         verifier=pool.verifier,
@@ -67,7 +66,7 @@ def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArra
         has_answers=bool((columns.answer[first] >= 0).any()),
         accuracy=float(columns.correct[first].mean()),
         cost=float((priced.draw[first] + priced.score[first]).mean()),
-        thresholds=_thresholds(scores[np.isfinite(scores)], columns.correct[first][np.isfinite(scores)]),
+        thresholds=_thresholds(columns.score[first], columns.correct[first]) if chains.scored[prompts].any() else (),
     )
 
 

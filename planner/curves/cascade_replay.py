@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ def plan_of(arm: Arm, pools: Sequence[Pool]) -> Plan:
     return tuple(plan)
 
 
+def needs_answers(arm: Arm) -> bool:
+    """Whether equal answers have to be told: by a vote, or by a rule that looks at agreement."""
+    rules = any(isinstance(stage.stop, AgreementStop | BetaVoteStop) for stage in arm.stages)
+    return rules or arm.selection.endswith("_vote")
+
+
 def _pool_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> int:
     for place, pool in enumerate(pools):
         same = pool.generator == stage.generator and dict(pool.params) == setting
@@ -52,19 +59,18 @@ class Stopped:
 
 def stop_points(trace: Trace, stages: Sequence[Stage]) -> Stopped:
     """Apply the stop rules of `stages` to a trace; a rule is tried after each batch of its stage."""
-    n_rows, n_draws = trace.rows.shape
-    n_drawn = np.full(n_rows, n_draws, dtype=np.int32)
-    last = np.full(n_rows, len(stages) - 1, dtype=np.int32)
-    going = np.ones(n_rows, dtype=np.bool_)
+    n_draws, n_replays = trace.rows.shape
+    n_drawn = np.full(n_replays, n_draws, dtype=np.int32)
+    last = np.full(n_replays, len(stages) - 1, dtype=np.int32)
+    going = np.ones(n_replays, dtype=np.bool_)
     for place, stage in enumerate(stages):
         if stage.stop is None:
             continue
-        ends = batch_ends(stage) + trace.bounds[place]
-        holds = _holds(trace, stage.stop, ends)
-        stopped = going & holds.any(axis=1)
-        n_drawn[stopped] = ends[holds.argmax(axis=1)][stopped]
-        last[stopped] = place
-        going &= ~stopped
+        for end in batch_ends(stage) + trace.bounds[place]:
+            stopped = going & _holds(trace, stage.stop, int(end))
+            n_drawn[stopped] = end
+            last[stopped] = place
+            going &= ~stopped
     return Stopped(n_drawn, last)
 
 
@@ -74,33 +80,35 @@ def batch_ends(stage: Stage) -> NDArray[np.intp]:
     return np.append(np.arange(batch, stage.max_samples, batch), stage.max_samples)
 
 
-def _holds(trace: Trace, stop: Stop, ends: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Whether a rule holds after the first `ends` draws, shape (rows, batches)."""
+def _holds(trace: Trace, stop: Stop, n_drawn: int) -> NDArray[np.bool_]:
+    """Whether a rule holds after the first `n_drawn` draws, by replay."""
     match stop:
         case ScoreStop(threshold=threshold):
-            return trace.greatest_score[:, ends - 1] >= np.float32(threshold)
+            return trace.greatest_score[n_drawn - 1] >= np.float32(threshold)
         case AgreementStop(share=share, min_samples=least):
-            first, _ = trace.top_two
-            return (first[:, ends - 1] >= share * ends - 1e-9) & (ends >= least)
+            agree = trace.top_two[0][n_drawn - 1] >= share * n_drawn - 1e-9
+            return agree if n_drawn >= least else np.zeros_like(agree)
         case BetaVoteStop(confidence=confidence):
-            first, second = (votes[:, ends - 1] for votes in trace.top_two)
-            return first >= least_lead(confidence, trace.rows.shape[1])[second]
+            first, second = (votes[n_drawn - 1] for votes in trace.top_two)
+            return np.asarray(first >= least_lead(confidence, len(trace.rows))[second])
 
 
 def seconds(trace: Trace, stages: Sequence[Stage], concurrency: Sequence[int | None]) -> Floats:
-    """Latency up to each number of draws, (rows, draws + 1); exact at ends of batches.
+    """Latency up to each number of draws, (draws + 1, replays); exact at ends of batches.
 
     A batch runs side by side, in waves where the endpoint bears less; a wave lasts as long as its slowest member.
     """
     one = trace.columns.latency_seconds[trace.rows]
+    if np.isnan(one).all():
+        return np.broadcast_to(np.float32(np.nan), (len(one) + 1, one.shape[1]))
     spent = np.zeros(one.shape, np.float32)
-    for place, (stage, limit) in enumerate(zip(stages, concurrency, strict=True)):
-        low = trace.bounds[place]
-        begins = np.append(0, batch_ends(stage)[:-1])
-        for begin, end in zip(begins, batch_ends(stage), strict=True):
-            for wave in range(begin, end, limit or end - begin):
-                members = slice(low + wave, low + min(wave + (limit or end - begin), end))
-                spent[:, members.stop - 1] += one[:, members].max(axis=1)
+    for low, stage, limit in zip(trace.bounds, stages, concurrency, strict=False):
+        ends = batch_ends(stage)
+        for begin, end in pairwise((0, *ends)):
+            width = limit or end - begin
+            for wave in range(low + begin, low + end, width):
+                stop = min(wave + width, low + end)
+                spent[stop - 1] += one[wave:stop].max(axis=0)
     return prefix_sums(spent)
 
 
@@ -125,33 +133,26 @@ class Replay:
 def replay(trace: Trace, arm: Arm, n_orders: int, concurrency: Sequence[int | None]) -> Replay:
     """Replay one cascade over a trace of its plan."""
     stopped = stop_points(trace, arm.stages)
+    drawn = [np.clip(stopped.n_drawn - low, 0, high - low) for low, high in pairwise(trace.bounds)]
 
     def mean(values: NDArray[Any]) -> Floats:
         return values.reshape(-1, n_orders).mean(axis=1, dtype=np.float64).astype(np.float32)
 
-    def by_stage(values: Floats) -> Floats:
-        stages = zip(trace.bounds[:-1], trace.bounds[1:], strict=True)
-        return np.stack(
-            [
-                mean(at(prefix_sums(values[:, low:high]), np.clip(stopped.n_drawn - low, 0, high - low)))
-                for low, high in stages
-            ],
-            axis=1,
-        )
+    def tokens(kind: str) -> Floats:
+        return np.stack([mean(at(trace.spent(kind, stage), n)) for stage, n in enumerate(drawn)], axis=1)
 
-    columns, rows = trace.columns, trace.rows
-    scored = np.repeat([draw.verified for draw in trace.plan], np.diff(trace.bounds))
-    time = seconds(trace, arm.stages, concurrency)
     value = trace.value(arm.selection, answer_from=arm.params.get("answer_from", "all"))
+    time = seconds(trace, arm.stages, concurrency)
+    verified = np.array([draw.verified for draw in trace.plan])
     return Replay(
         outcome=mean(at(value, stopped.n_drawn - 1)),
-        generations=by_stage(np.ones(rows.shape, np.float32)),
-        prompt_tokens=by_stage(columns.prompt_tokens[rows]),
-        completion_tokens=by_stage(columns.completion_tokens[rows]),
-        verifier_tokens=by_stage(np.where(scored, columns.verifier_tokens[rows], np.float32(0))),
+        generations=np.stack([mean(n) for n in drawn], axis=1),
+        prompt_tokens=tokens("prompt_tokens"),
+        completion_tokens=tokens("completion_tokens"),
+        verifier_tokens=np.where(verified, tokens("verifier_tokens"), np.float32(0)),
         latency_seconds=mean(at(time, stopped.n_drawn)),
-        latency_worst_seconds=mean(time[:, -1]),
-        ended=np.stack([mean(stopped.last_stage == stage) for stage in range(len(arm.stages))], axis=1),
+        latency_worst_seconds=mean(time[-1]),
+        ended=np.stack([mean(stopped.last_stage == stage) for stage in range(len(drawn))], axis=1),
     )
 
 
@@ -159,4 +160,3 @@ def concurrency_of(arm: Arm, logs: Logs) -> list[int | None]:
     """How many samples the endpoint of each stage bears at once; None where its card is silent."""
     cards = [logs.models.get(stage.generator) for stage in arm.stages]
     return [None if card is None else card.max_concurrency for card in cards]
-

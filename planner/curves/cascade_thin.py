@@ -12,14 +12,29 @@ from numpy.typing import NDArray
 from planner.core import Arm
 from planner.curves.cascade_draws import Orders, Source
 from planner.curves.cascade_price import Prices
-from planner.curves.cascade_replay import plan_of, seconds, stop_points
+from planner.curves.cascade_replay import needs_answers, plan_of, seconds, stop_points
 from planner.curves.cascade_trace import Plan, Trace, at, drawable, prefix_sums
 from planner.curves.logs import Floats, Pool
+
+# Arms that differ by less than this, in mean over prompts, in cost (relative) and accuracy are one arm.
+SAME_COST = 0.01
+SAME_ACCURACY = 0.002
+FEWEST_IN_THIRDS = 30
 
 
 @dataclass(frozen=True)
 class Screened:
     """Accuracy, cost, worst cost and latency of each arm on the screened prompts, (prompts, arms); NaN where unknown."""
+
+    accuracy: Floats
+    cost: Floats
+    worst: Floats
+    latency: Floats
+
+
+@dataclass(frozen=True)
+class Means:
+    """The same over all screened prompts, (arms,)."""
 
     accuracy: Floats
     cost: Floats
@@ -36,18 +51,19 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
         by_plan[plan_of(arm, pools)].append(place)
     timed = not np.isnan(laid.columns.latency_seconds).all()
     for plan, places in by_plan.items():
-        known = drawable(plan, laid)[orders.prompts]
+        known_by = {votes: drawable(plan, laid, votes=votes)[orders.prompts] for votes in (False, True)}
         trace = Trace(plan, laid, orders)
-        scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))
+        scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))[:, None]
         spent = prefix_sums(priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0)))
         for place in places:
+            known = known_by[needs_answers(arms[place])]
             stages, limits = arms[place].stages, [None] * len(plan)
             n_drawn = stop_points(trace, stages).n_drawn
             value = trace.value(arms[place].selection, answer_from=arms[place].params.get("answer_from", "all"))
             for target, replayed in (
                 (result.accuracy, at(value, n_drawn - 1)),
                 (result.cost, at(spent, n_drawn)),
-                (result.worst, spent[:, -1]),
+                (result.worst, spent[-1]),
                 *([(result.latency, at(seconds(trace, stages, limits), n_drawn))] if timed else []),
             ):
                 target[known, place] = replayed.reshape(-1, orders.n_orders).mean(axis=1)[known]
@@ -60,8 +76,9 @@ def thin(screened: Screened, is_rival: NDArray[np.bool_], difficulty: Floats, ma
     The hulls of several views are peeled in turn, layer by layer: all prompts by expected cost, each third of them by
     difficulty, all by worst cost (ceilings are held against it), all by latency where it is known.
     """
+    means = Means(*(_mean(getattr(screened, name)) for name in Screened.__dataclass_fields__))
     enough = np.mean(~np.isnan(screened.accuracy), axis=0) >= 0.5
-    views = [view for view in _views(screened, difficulty) if np.isfinite(view[0][enough]).any()]
+    views = [view for view in _views(screened, means, difficulty) if np.isfinite(view[0][enough]).any()]
     kept: list[int] = []
     left = [enough & np.isfinite(cost) & np.isfinite(accuracy) for cost, accuracy in views]
     while len(kept) < max_arms and any(mask.any() for mask in left):
@@ -69,26 +86,38 @@ def thin(screened: Screened, is_rival: NDArray[np.bool_], difficulty: Floats, ma
             places = np.flatnonzero(mask)
             layer = places[upper_hull(cost[places], accuracy[places])]
             mask[layer] = False
-            new = [int(place) for place in layer if not is_rival[place] and place not in kept]
-            kept += new[: max_arms - len(kept)]
+            for place in layer[~is_rival[layer]]:
+                if len(kept) < max_arms and not _is_like(screened, means, int(place), kept):
+                    kept.append(int(place))
     return sorted(kept)
 
 
-def _views(screened: Screened, difficulty: Floats) -> list[tuple[Floats, Floats]]:
-    n = len(difficulty)
-    thirds = np.array_split(np.argsort(difficulty, kind="stable"), 3) if n >= 30 else []
-    everyone = np.arange(n)
+def _is_like(screened: Screened, means: Means, place: int, kept: Sequence[int]) -> bool:
+    """Whether a kept arm is all but the same and costs no more: nearby thresholds, or rules that part on few orders."""
+    others = np.array(kept, dtype=np.intp)
+    alike = np.abs(means.cost[others] - means.cost[place]) <= SAME_COST * means.cost[place]
+    alike &= means.worst[others] <= means.worst[place] * (1 + SAME_COST)
+    alike &= ~(means.latency[others] > means.latency[place] * (1 + SAME_COST))
+    apart = np.abs(screened.accuracy[:, others[alike]] - screened.accuracy[:, [place]])
+    return bool((_mean(apart) <= SAME_ACCURACY).any())
+
+
+def _views(screened: Screened, means: Means, difficulty: Floats) -> list[tuple[Floats, Floats]]:
+    thirds = np.array_split(np.argsort(difficulty, kind="stable"), 3) if len(difficulty) >= FEWEST_IN_THIRDS else []
     return [
-        *((_mean(screened.cost, rows), _mean(screened.accuracy, rows)) for rows in (everyone, *thirds)),
-        (_mean(screened.worst, everyone), _mean(screened.accuracy, everyone)),
-        (_mean(screened.latency, everyone), _mean(screened.accuracy, everyone)),
+        (means.cost, means.accuracy),
+        *((_mean(screened.cost[rows]), _mean(screened.accuracy[rows])) for rows in thirds),
+        (means.worst, means.accuracy),
+        (means.latency, means.accuracy),
     ]
 
 
-def _mean(values: Floats, rows: NDArray[np.intp]) -> Floats:
-    known = ~np.isnan(values[rows])
+def _mean(values: Floats) -> Floats:
+    """Mean over prompts of what is known, (arms,); NaN where nothing is."""
+    known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(known, values[rows], 0).sum(axis=0) / known.sum(axis=0)
+        mean = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return np.asarray(mean, dtype=np.float32)
 
 
 def upper_hull(cost: Floats, value: Floats) -> NDArray[np.intp]:
