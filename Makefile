@@ -1,0 +1,53 @@
+# Every target sets up what it needs: a fresh machine has CPython 3.11, pip, gcc, make and git.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+XDIST ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow lint format bench notebook wheel clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp a set of packages: made again when what the project needs changes.
+$(VENV)/.stamp-run: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install -e .
+	touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-run
+	$(PIP) install --group test --group lint
+	touch $@
+
+demo: $(VENV)/.stamp-run ## Bundled logs -> fit -> held-out report -> recommendations, offline, under a minute.
+	@$(BIN)/planner demo
+
+test: $(VENV)/.stamp-dev ## Run the tests.
+	@$(BIN)/python -m pytest -n $(XDIST) -m "not slow"
+
+slow: $(VENV)/.stamp-dev ## Run the tests that take minutes.
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.stamp-dev ## Check style and types.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.stamp-dev ## Lay out the code.
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures into README.md.
+	@$(BIN)/python -m tests.bench.speed
+	@$(BIN)/python -m tests.bench.quality
+
+notebook: $(VENV)/.stamp-dev ## Execute the notebook and check that it still runs.
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
+
+wheel: $(VENV)/.stamp-dev ## Build the wheel, install it in an empty environment and run its demo there.
+	@.ci/check-wheel $(PYTHON)
+
+clean: ## Remove environment, build output and caches.
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,55 @@
+"""A policy as files, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from planner.artifacts.arrays import from_json, to_json
+from planner.budget import BudgetModel
+from planner.core import ModelCard
+from planner.difficulty import Belief, DifficultyPredictor
+from planner.policy import Policy
+from planner.policy.evidence import Evidence
+from planner.policy.noise import PairedNoise
+
+DIFFICULTY, TEXT_MODEL, BUDGET, POLICY = "difficulty.json", "difficulty.lightgbm.txt", "budget.json", "policy.json"
+
+
+def policy_files(policy: Policy) -> dict[str, bytes]:
+    """Content of the files that hold `policy`; equal policies give equal bytes."""
+    difficulty, text_model = policy.predictor.to_state()
+    return {
+        DIFFICULTY: to_json(difficulty),
+        TEXT_MODEL: text_model.encode(),
+        BUDGET: to_json(policy.budget_model.to_state()),
+        POLICY: to_json(
+            {
+                "sample": _arrays(policy.sample),
+                "sample_ids": list(policy.sample_ids),
+                "noise": _arrays(policy.noise),
+                "evidence": asdict(policy.evidence),
+                "models": {name: card.model_dump() for name, card in policy.models.items()},
+            }
+        ),
+    }
+
+
+def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
+    """The policy that `policy_files` wrote; the files' hashes must have been checked."""
+    state: dict[str, Any] = from_json(files[POLICY])
+    return Policy(
+        predictor=DifficultyPredictor.from_state(from_json(files[DIFFICULTY]), files[TEXT_MODEL].decode()),
+        budget_model=BudgetModel.from_state(from_json(files[BUDGET])),
+        sample=Belief(**state["sample"]),
+        sample_ids=tuple(state["sample_ids"]),
+        noise=PairedNoise(**state["noise"]),
+        evidence=Evidence(**state["evidence"]),
+        models={name: ModelCard(**card) for name, card in state["models"].items()},
+        policy_id=policy_id,
+    )
+
+
+def _arrays(table: Belief | PairedNoise) -> dict[str, Any]:
+    return {field.name: getattr(table, field.name) for field in fields(table)}
