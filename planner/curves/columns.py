@@ -1,0 +1,61 @@
+"""One fixed arm over all prompts, and the table that such columns make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.core import Arm
+from planner.curves.logs import Floats, Logs
+from planner.curves.table import OutcomeTable, PoolTable, Slots, Usage
+
+
+@dataclass(frozen=True)
+class Column:
+    """One arm of one slot; every array is (prompts,), NaN where nothing is known.
+
+    usage: generations, prompt tokens, completion tokens and verifier tokens. What a fixed arm spends at worst is what
+    it is expected to spend, since all its samples are always drawn.
+    """
+
+    arm: Arm
+    outcome: Floats
+    weight: Floats
+    pool: int
+    usage: tuple[Floats, Floats, Floats, Floats]
+    latency_seconds: Floats
+
+
+def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> OutcomeTable:
+    """Outcome table of fixed arms; its expected and worst use are the same arrays."""
+    shape = (len(logs.prompts), len(columns))
+    usage = Usage(*(_stack([column.usage[kind] for column in columns], shape) for kind in range(4)))
+    latency = _stack([column.latency_seconds for column in columns], shape)
+    return OutcomeTable(
+        prompts=logs.prompts,
+        arms=tuple(column.arm for column in columns),
+        models=logs.models,
+        outcome=_stack([column.outcome for column in columns], shape),
+        weight=_stack([column.weight for column in columns], shape),
+        slots=Slots(
+            arm=np.arange(len(columns), dtype=np.int32),
+            generator=tuple(column.arm.generator for column in columns),
+            verifier=tuple(column.arm.verifier for column in columns),
+            pool=np.array([column.pool for column in columns], dtype=np.int32),
+        ),
+        expected=usage,
+        worst=usage,
+        latency_seconds=latency,
+        latency_worst_seconds=latency,
+        extrapolated=np.zeros(len(columns), dtype=bool),
+        pools=pools,
+    )
+
+
+def _stack(columns: list[Floats], shape: tuple[int, int]) -> Floats:
+    stacked = np.empty(shape, dtype=np.float32)
+    for place, column in enumerate(columns):
+        stacked[:, place] = column
+    return stacked

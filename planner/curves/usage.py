@@ -1,0 +1,117 @@
+"""Mean use of a pool's chains by depth, and the latency of drawing them side by side (METHODS.md 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.core import ModelCard
+from planner.curves.exact import expected_greatest
+from planner.curves.logs import Floats, SampleTable
+from planner.curves.units import Chains, Longs, stacks
+
+_CELLS = 1 << 20
+
+
+@dataclass(frozen=True)
+class ChainUse:
+    """Mean use of one chain cut after d attempts: each (prompts, depth), column d-1; NaN where it is not logged."""
+
+    prompt_tokens: Floats
+    completion_tokens: Floats
+    verifier_tokens: Floats
+
+
+def verifier_tokens(samples: SampleTable, chains: Chains) -> Floats:
+    """Verifier tokens of every sample of the table, NaN outside these chains and for samples without a score.
+
+    Where not logged: the prompt and the candidate, each read once, so the prompt tokens of the chain's first
+    attempt (without the revision context) and the candidate's completion tokens.
+    """
+    result = np.full(len(samples), np.nan, dtype=np.float32)
+    if not len(chains.start):
+        return result
+    low, high = chains.start[0], chains.start[-1] + chains.length[-1]
+    first = np.repeat(samples.prompt_tokens[chains.start], chains.length)
+    here = slice(int(low), int(high))
+    derived = np.where(np.isfinite(samples.score[here]), first + samples.completion_tokens[here], np.float32(np.nan))
+    logged = samples.verifier_tokens[here]
+    result[here] = np.where(np.isfinite(logged), logged, derived)
+    return result
+
+
+def chain_use(samples: SampleTable, chains: Chains, n_prompts: int, verified: NDArray[np.floating]) -> ChainUse:
+    """Mean use by prompt and depth; `verified` are the verifier tokens of every sample of the table."""
+    depth = chains.depth
+    row = np.repeat(chains.start, chains.length) + _within(chains.length)
+    cell = np.repeat(chains.prompt, chains.length) * depth + _within(chains.length)
+
+    def mean(column: NDArray[np.floating]) -> Floats:
+        values = column[row]
+        known = np.isfinite(values)
+        size = n_prompts * depth
+        sums = np.bincount(cell[known], values[known], minlength=size)
+        counts = np.bincount(cell[known], minlength=size)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan).reshape(n_prompts, depth)
+        return np.cumsum(means, axis=1).astype(np.float32)
+
+    return ChainUse(mean(samples.prompt_tokens), mean(samples.completion_tokens), mean(verified))
+
+
+def _within(length: Longs) -> Longs:
+    """0, 1, ... within each chain, for all chains one after the other."""
+    return np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long samples of one pool take: `seconds` of generating each sample of the table, `reading` one candidate."""
+
+    seconds: Floats
+    reading: Floats
+    max_concurrency: int | None
+
+
+def pace(
+    samples: SampleTable, verified: Floats, generator: ModelCard | None, verifier: ModelCard | None
+) -> Pace:
+    """Seconds as measured, else completion tokens by the generator's speed; NaN where neither is known."""
+    speed = np.float32(np.nan if generator is None else generator.tokens_per_second or np.nan)
+    reading = np.float32(np.nan if verifier is None else verifier.tokens_per_second or np.nan)
+    measured = np.isfinite(samples.latency_seconds)
+    seconds = np.where(measured, samples.latency_seconds, samples.completion_tokens / speed)
+    # A measured sample has waited for its score already.
+    read = np.where(measured, np.float32(0), verified / reading)
+    return Pace(seconds, read, None if generator is None else generator.max_concurrency)
+
+
+def chain_latency(
+    chains: Chains, rate: Pace, n_prompts: int, depth: int, breadths: Longs, *, read: bool
+) -> Floats:
+    """Expected seconds of b chains of d attempts, (prompts, depth, breadths), NaN where unknown.
+
+    Attempts follow one another and each waits for the slowest of its chains; chains beyond the endpoint's
+    concurrency wait for the wave before. An unknown concurrency is no bound.
+    """
+    total = np.full((n_prompts, depth, len(breadths)), np.nan, dtype=np.float32)
+    for attempt in range(depth):
+        seconds = rate.seconds + rate.reading if read else rate.seconds
+        stage = np.full((n_prompts, len(breadths)), np.nan, dtype=np.float32)
+        shifted = Chains(chains.start + attempt, chains.length - attempt, chains.prompt)
+        for stack in stacks(shifted, seconds, 1, max_cells=_CELLS):
+            stage[stack.prompts] = _waves(seconds[stack.rows[:, :, 0]], breadths, rate.max_concurrency)
+        total[:, attempt] = stage if attempt == 0 else total[:, attempt - 1] + stage
+    return total
+
+
+def _waves(seconds: Floats, breadths: Longs, max_concurrency: int | None) -> Floats:
+    """Expected seconds of b side by side, (prompts, breadths); waves of `max_concurrency`, the last with the rest."""
+    n = seconds.shape[1]
+    width = np.minimum(breadths, max_concurrency or breadths.max(initial=1))
+    full, rest = breadths // width, breadths % width
+    sizes = np.unique(np.minimum([*width, *rest[rest > 0]], n))
+    greatest = expected_greatest(seconds.astype(np.float64), sizes)
+    last = np.where(rest > 0, greatest[:, np.searchsorted(sizes, np.minimum(rest, n)) % len(sizes)], 0)
+    return np.asarray(full * greatest[:, np.searchsorted(sizes, np.minimum(width, n))] + last, dtype=np.float32)
