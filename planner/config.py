@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from planner.core.base import Frozen
 from planner.errors import InvalidInput
 
 _PREFIX = "PLANNER_"
 
 
-class Settings(Frozen):
+class Settings(BaseModel):
     """Where the store and the artifacts are, and how the planner logs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str = Field(default="sqlite:///planner.db", repr=False)
     artifact_dir: Path | None = None
