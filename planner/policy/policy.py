@@ -33,12 +33,13 @@ ANYTHING = Restriction()
 class Policy:
     """Chooses an arm for each prompt.
 
-    sample: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
+    sample: beliefs of some logged prompts, out of fold, from which exchange rates are solved; sample_ids: those prompts.
     """
 
     predictor: DifficultyPredictor
     budget_model: BudgetModel
     sample: Belief
+    sample_ids: tuple[str, ...]
     noise: PairedNoise
     evidence: Evidence
     models: Mapping[str, ModelCard]

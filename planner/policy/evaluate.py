@@ -1,0 +1,236 @@
+"""What the policy is worth on prompts that it was not fitted on, against what anyone can have (METHODS 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planner.core import Budget, Unit
+from planner.curves.costs import logged_cost
+from planner.curves.logs import Logs
+from planner.curves.table import OutcomeTable
+from planner.difficulty import Belief
+from planner.errors import NotEnoughData
+from planner.policy.baselines import Mask, families, fixed_arms
+from planner.policy.fit import fit_policy
+from planner.policy.folds import fold_of_prompts
+from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
+from planner.policy.probing import ProbeSource
+from planner.policy.report import EvaluationReport
+from planner.policy.summary import Bootstrap, coverage, kept_share, lines_of, multiples_of, top_choices
+from planner.policy.yardstick import MixtureYardstick, joined, oracle, single_arm
+
+N_BUDGETS = 8
+FEWEST_PROMPTS = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was played on the held-out prompts, fold by fold, and the report made of it.
+
+    played: by contender, then by budget. rows: prompts of the logs in the order of the plays.
+    """
+
+    folds: tuple[HeldOut, ...]
+    budgets: Mapping[str, Budget]
+    played: Mapping[str, Mapping[str, Played]]
+    hull: MixtureYardstick
+    fixed_hull: MixtureYardstick
+    report: EvaluationReport
+    rows: np.ndarray[Any, np.dtype[np.intp]] = field(repr=False)
+
+
+def evaluate(
+    logs: Logs,
+    *,
+    folds: int = 5,
+    budgets: Sequence[Budget] | None = None,
+    seed: int = 0,
+    unit: Unit | None = None,
+    probes: Sequence[int] = (4,),
+    reference: str | None = None,
+    metadata_features: Sequence[str] = (),
+    cascades: bool = True,
+    progress: Callable[[str], object] = lambda _: None,
+) -> Evaluation:
+    """Play the policy and its baselines on held-out prompts, `folds` times, each prompt held out once.
+
+    Everything that is chosen (features, bins, cells, cascades and their thresholds, hulls, exchange rates) is chosen
+    on the other folds. `budgets` default to eight averages over traffic, evenly spaced in log between the cheapest and
+    the dearest arm of the hull. `progress` is told after each fold.
+
+    Raises NotEnoughData where fewer than 20 prompts have a graded outcome.
+    """
+    from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
+
+    table = tabulate(logs, seed=seed, cascades=False)
+    fold = fold_of_prompts(logs.prompts, folds, seed)
+    graded = np.isfinite(table.outcome).any(axis=1)
+    if graded.sum() < max(FEWEST_PROMPTS, folds):
+        raise NotEnoughData(f"{graded.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
+    unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
+    held, rows = [], []
+    for number in range(folds):
+        train, test = np.flatnonzero((fold != number) & graded), np.flatnonzero((fold == number) & graded)
+        full = with_cascades(logs, table, train, seed) if cascades else table
+        known = full.take_prompts(train)
+        policy = fit_policy(known, seed=seed, reference=reference, metadata_features=metadata_features)
+        held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
+        rows.append(test)
+        progress(f"fold {number + 1} of {folds}")
+    return _play_all(logs, tuple(held), rows, budgets, unit, probes, seed)
+
+
+def with_cascades(logs: Logs, table: OutcomeTable, train: np.ndarray[Any, np.dtype[np.intp]], seed: int) -> OutcomeTable:
+    """The table with the cascades that the training prompts make worth while."""
+    from planner.curves.cascade import cascade_table  # noqa: PLC0415 - replay is no part of serving
+    from planner.curves.concatenation import concatenate_arms  # noqa: PLC0415
+
+    found = cascade_table(logs, seed=seed, rows=train)
+    return concatenate_arms([table, found]) if found.arms else table
+
+
+def primary_unit(table: OutcomeTable) -> Unit:
+    """USD if known for most outcomes, else FLOPs, else tokens, else generations."""
+    units: tuple[Unit, ...] = ("usd", "flops", "tokens")
+    known = np.isfinite(table.outcome)
+    for unit in units:
+        if np.isfinite(logged_cost(table, unit)[known]).mean() > 0.9:
+            return unit
+    return "generations"
+
+
+def _unit_of(budgets: Sequence[Budget]) -> Unit:
+    first = budgets[0]
+    return first.mean[0] if first.mean is not None else next(iter(first.ceilings))
+
+
+def _name(budget: Budget) -> str:
+    limits = [f"max_{unit}={value:.4g}" for unit, value in budget.ceilings.items()]
+    if budget.mean is not None:
+        limits.append(f"mean_{budget.mean[0]}={budget.mean[1]:.4g}")
+    return ", ".join(limits)
+
+
+def default_budgets(hull: MixtureYardstick, unit: Unit) -> list[Budget]:
+    """Eight averages over traffic, evenly spaced in log inside the hull's range of cost."""
+    low, high = hull.cost_range
+    return [Budget(**{f"mean_{unit}": float(value)}) for value in np.geomspace(low, high, N_BUDGETS + 2)[1:-1]]
+
+
+def _play_all(
+    logs: Logs,
+    folds: tuple[HeldOut, ...],
+    rows: list[np.ndarray[Any, np.dtype[np.intp]]],
+    asked: Sequence[Budget] | None,
+    unit: Unit,
+    probes: Sequence[int],
+    seed: int,
+) -> Evaluation:
+    every = [np.ones(len(fold.policy.arms), dtype=bool) for fold in folds]
+    fixed = [fixed_arms(fold.policy.arms) for fold in folds]
+    hull, fixed_hull = MixtureYardstick.of(folds, every), MixtureYardstick.of(folds, fixed)
+    budgets = {_name(budget): budget for budget in (asked or default_budgets(hull, unit))}
+    beliefs = [fold.policy.believe(fold.prompts) for fold in folds]
+    played = _policies(logs, folds, beliefs, rows, budgets, unit, probes, seed)
+    played |= _baselines(folds, budgets, unit, hull, fixed_hull)
+    bootstrap = Bootstrap.of(sum(len(part) for part in rows), seed)
+    members = [fold.policy.predictor.membership(fold.table) for fold in folds]
+    report = EvaluationReport(
+        unit=unit,
+        n_prompts=sum(len(part) for part in rows),
+        n_folds=len(folds),
+        seed=seed,
+        reference=folds[0].policy.predictor.reference_,
+        lines=lines_of(played, budgets, unit, hull, fixed_hull, bootstrap),
+        multiples=multiples_of(folds, played["policy"]),
+        choices=top_choices(folds, played["policy"], members),
+        kept_of_oracle_gain=kept_share(played),
+        coverage=coverage(folds, beliefs),
+    )
+    return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows))
+
+
+def _policies(
+    logs: Logs,
+    folds: tuple[HeldOut, ...],
+    beliefs: list[Belief],
+    rows: list[np.ndarray[Any, np.dtype[np.intp]]],
+    budgets: Mapping[str, Budget],
+    unit: Unit,
+    probes: Sequence[int],
+    seed: int,
+) -> dict[str, dict[str, Played]]:
+    parts: dict[str, list[dict[str, Played]]] = {}
+
+    def add(name: str, plays: dict[str, Played]) -> None:
+        parts.setdefault(name, []).append(plays)
+
+    for fold, belief, test in zip(folds, beliefs, rows, strict=True):
+        policy = fold.policy
+        add("policy", play(fold, belief, budgets, seed=seed))
+        membership = policy.predictor.membership_
+        traffic = with_bins(policy.predictor.belief_, membership)
+        knowing = with_bins(belief, policy.predictor.membership(fold.table))
+        add("policy, oracle bins", play(fold, knowing, budgets, sample=traffic, seed=seed))
+        blind = without_text(policy.sample, policy.sample)
+        add("policy, no text", play(fold, without_text(belief, policy.sample), budgets, sample=blind, seed=seed))
+        source = ProbeSource.of(logs, policy.predictor.reference_)
+        for k in probes if source is not None else ():
+            assert source is not None
+            add(f"policy, {k} probes", _probed(fold, belief, source, test, k, budgets, unit, seed))
+    return {
+        name: {budget: joined([plays[budget] for plays in folded]) for budget in budgets}
+        for name, folded in parts.items()
+    }
+
+
+def _probed(
+    fold: HeldOut,
+    belief: Belief,
+    source: ProbeSource,
+    test: np.ndarray[Any, np.dtype[np.intp]],
+    k: int,
+    budgets: Mapping[str, Budget],
+    unit: Unit,
+    seed: int,
+) -> dict[str, Played]:
+    predictor = fold.policy.predictor
+    place = {prompt: i for i, prompt in enumerate(source.logs.prompts.ids)}
+    train = [place[prompt] for prompt in fold.policy.sample_ids]
+    sharper = predictor.sharpen(belief, source.draw(test, k, seed))
+    traffic = predictor.sharpen(fold.policy.sample, source.draw(train, k, seed))
+    cost = np.nan_to_num(source.cost(fold.table, k, unit))
+    return play(fold, sharper, budgets, sample=traffic, extra_cost=cost, seed=seed)
+
+
+def _baselines(
+    folds: tuple[HeldOut, ...],
+    budgets: Mapping[str, Budget],
+    unit: Unit,
+    hull: MixtureYardstick,
+    fixed_hull: MixtureYardstick,
+) -> dict[str, dict[str, Played]]:
+    masks: list[Mapping[str, Mask]] = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
+    names = [name for name in masks[0] if all(name in mask for mask in masks)]
+    out: dict[str, dict[str, Played]] = {name: {} for name in (*names, "mixture hull", "mixture hull, fixed arms", "oracle")}
+    for label, budget in budgets.items():
+        value = budget_value(budget, unit)
+        for name in names:
+            out[name][label] = joined(
+                [single_arm(fold, mask[name], value) for fold, mask in zip(folds, masks, strict=True)]
+            )
+        out["mixture hull"][label] = hull.nominal(value)
+        out["mixture hull, fixed arms"][label] = fixed_hull.nominal(value)
+        out["oracle"][label] = oracle(folds, value)
+    return out
+
+
+def budget_value(budget: Budget, unit: Unit) -> float:
+    """What the budget allows a prompt in `unit`: its average, else its ceiling."""
+    if budget.mean is not None:
+        return budget.mean[1]
+    return budget.ceilings.get(unit, float("inf"))

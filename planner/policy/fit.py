@@ -1,0 +1,49 @@
+"""Fits a policy: difficulty, budget model, and what the policy keeps of the logged prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from planner.budget import BudgetModel
+from planner.curves.table import OutcomeTable
+from planner.difficulty import DifficultyPredictor
+from planner.errors import NotEnoughData
+from planner.policy.evidence import Evidence
+from planner.policy.noise import PairedNoise
+from planner.policy.policy import Policy
+
+SAMPLE = 1000
+
+
+def fit_policy(
+    table: OutcomeTable,
+    *,
+    seed: int = 0,
+    reference: str | None = None,
+    metadata_features: Sequence[str] = (),
+    n_bins: int = 5,
+) -> Policy:
+    """A policy from the outcomes of all prompts of `table`; the same table and seed give the same policy.
+
+    Raises NotEnoughData where nothing is graded.
+    """
+    if not len(table.prompts) or not np.isfinite(table.outcome).any():
+        raise NotEnoughData("no graded outcome is logged: import runs with `planner logs import FILE`, or grade them")
+    predictor = DifficultyPredictor(
+        n_bins=n_bins, reference=reference, metadata_features=tuple(metadata_features), random_state=seed
+    ).fit(table)
+    budget_model = BudgetModel(random_state=seed).fit(table, predictor.belief_, predictor.membership_)
+    rows = np.arange(len(table.prompts))
+    if len(rows) > SAMPLE:
+        rows = np.sort(np.random.default_rng([seed, 7]).choice(rows, SAMPLE, replace=False))
+    return Policy(
+        predictor=predictor,
+        budget_model=budget_model,
+        sample=predictor.belief_.take(rows),
+        sample_ids=tuple(table.prompts.ids[row] for row in rows),
+        noise=PairedNoise.fit(table.outcome, predictor.membership_),
+        evidence=Evidence.of(table),
+        models=table.models,
+    )
