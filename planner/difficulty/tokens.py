@@ -1,0 +1,65 @@
+"""Words, numbers and signs of a prompt as narrow integer codes, many prompts at a time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_CHARACTERS = 20_000
+UNKNOWN = 0
+N_SHAPES = 9
+FIRST_WORD = 1 + N_SHAPES
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def split(text: str) -> list[str]:
+    """Tokens of a text in lower case: words (digits within them kept), numbers, single signs.
+
+    Only the first `MAX_CHARACTERS` are read: a prompt of megabytes says no more of its kind than its beginning.
+    """
+    return _TOKEN.findall(text[:MAX_CHARACTERS].lower())
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """Known tokens; code 0 is an unknown word, 1 to 9 an unknown number of so many digits, then the tokens in order."""
+
+    tokens: tuple[str, ...]
+    code: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", {token: FIRST_WORD + i for i, token in enumerate(self.tokens)})
+
+    def __len__(self) -> int:
+        return FIRST_WORD + len(self.tokens)
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], *, least_prompts: int = 2, most_tokens: int = 20_000) -> TokenTable:
+        """Tokens that stand in at least `least_prompts` texts, the most frequent ones where there are too many."""
+        prompts = Counter(chain.from_iterable(set(split(text)) for text in texts))
+        known = sorted((-count, token) for token, count in prompts.items() if count >= least_prompts)
+        return cls(tuple(sorted(token for _, token in known[:most_tokens])))
+
+    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Codes of all tokens of all texts one after the other, and the number of tokens of each text."""
+        get = self.code.get
+        split_texts = [split(text) for text in texts]
+        codes = [get(token) or _shape(token) for token in chain.from_iterable(split_texts)]
+        lengths = np.array([len(tokens) for tokens in split_texts], dtype=np.int64)
+        return np.array(codes, dtype=np.int64), lengths
+
+    def digits(self) -> NDArray[np.float32]:
+        """log10(1 + value) of the number that a code stands for, 0 for words and signs; (n_codes,)."""
+        shapes = np.arange(1, N_SHAPES + 1, dtype=np.float32) - 0.5
+        known = [np.log10(1.0 + float(token)) if token.isdecimal() and token.isascii() else 0.0 for token in self.tokens]
+        return np.concatenate([[0.0], shapes, np.minimum(known, N_SHAPES)]).astype(np.float32)
+
+
+def _shape(token: str) -> int:
+    return min(len(token), N_SHAPES) if token.isdecimal() else UNKNOWN
