@@ -1,4 +1,4 @@
-"""From runs to exact outcome curves; every name is imported when it is first asked for, since scipy is slow to load."""
+"""From runs to exact outcome curves. Names are imported when first asked for, since scipy is slow to load."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         extrapolate_pass_at_k,
         fit_beta_binomial,
     )
+    from planner.curves.pool_arms import pool_curves
     from planner.curves.tabulation import tabulate
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "fit_beta_binomial": "extrapolation",
     "majority_vote": "exact",
     "pass_at_k": "exact",
+    "pool_curves": "pool_arms",
     "tabulate": "tabulation",
     "voting": "voting",
 }
@@ -38,6 +40,7 @@ __all__ = [
     "fit_beta_binomial",
     "majority_vote",
     "pass_at_k",
+    "pool_curves",
     "tabulate",
 ]
 

@@ -32,8 +32,9 @@ def concatenate_arms(tables: Sequence[OutcomeTable]) -> OutcomeTable:
         outcome=np.concatenate([table.outcome for table in tables], axis=1),
         weight=np.concatenate([table.weight for table in tables], axis=1),
         slots=Slots(
-            arm=np.concatenate([table.slots.arm + offset for table, offset in zip(tables, offsets, strict=False)])
-            .astype(np.int32),
+            arm=np.concatenate(
+                [table.slots.arm + offset for table, offset in zip(tables, offsets, strict=False)]
+            ).astype(np.int32),
             generator=tuple(name for table in tables for name in table.slots.generator),
             verifier=tuple(name for table in tables for name in table.slots.verifier),
             pool=np.concatenate([table.slots.pool for table in tables]),
@@ -48,7 +49,9 @@ def concatenate_arms(tables: Sequence[OutcomeTable]) -> OutcomeTable:
 
 
 def _beside(usages: list[Usage]) -> Usage:
-    return Usage(*(np.concatenate([getattr(usage, f.name) for usage in usages], axis=1) for f in fields(Usage)))
+    return Usage(
+        *(np.concatenate([getattr(usage, f.name) for usage in usages], axis=1) for f in fields(Usage))
+    )
 
 
 def _merge_equal(table: OutcomeTable) -> OutcomeTable:
@@ -60,9 +63,13 @@ def _merge_equal(table: OutcomeTable) -> OutcomeTable:
         return table
     # Arrays are copied once, equal arms averaged into the first of their places, the others left out.
     arrays = {
-        name: getattr(table, name).copy() for name in ("outcome", "weight", "latency_seconds", "latency_worst_seconds")
+        name: getattr(table, name).copy()
+        for name in ("outcome", "weight", "latency_seconds", "latency_worst_seconds")
     }
-    usages = {name: [getattr(getattr(table, name), f.name).copy() for f in fields(Usage)] for name in ("expected", "worst")}
+    usages = {
+        name: [getattr(getattr(table, name), f.name).copy() for f in fields(Usage)]
+        for name in ("expected", "worst")
+    }
     pool, extrapolated = table.slots.pool.copy(), table.extrapolated.copy()
     for group in repeated:
         keep = group[0]

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import betaln, expit
 
+from planner.curves.exact import pass_at_k
 from planner.errors import InvalidInput
 
 Doubles = NDArray[np.float64]
@@ -35,7 +38,11 @@ class BetaBinomial:
         later = beta_binomial_pass_at_k(self.a + n_correct, self.b + n_samples - n_correct, k)
         if n_correct:
             return later
-        silent = (1 - self.never) * (1 - beta_binomial_pass_at_k(self.a, self.b, n_samples)) if n_samples else 1 - self.never
+        silent = (
+            (1 - self.never) * (1 - beta_binomial_pass_at_k(self.a, self.b, n_samples))
+            if n_samples
+            else 1 - self.never
+        )
         return later * silent / (self.never + silent)
 
 
@@ -75,7 +82,9 @@ def fit_beta_binomial(
     """
     n, c = np.asarray(n_samples, dtype=np.float64), np.asarray(n_correct, dtype=np.float64)
     if n.shape != c.shape or n.ndim != 1 or ((c < 0) | (c > n)).any() or not n.any():
-        raise InvalidInput("need two equally long lists of counts, n_correct within 0..n_samples, with at least one sample")
+        raise InvalidInput(
+            "need two equally long lists of counts, n_correct within 0..n_samples, with at least one sample"
+        )
     pairs, times = np.unique(np.stack([n, c])[:, n > 0], axis=1, return_counts=True)
     start = _start(pairs, times)
     fitted = _maximise(pairs, times, start, zero_inflated=False)
@@ -97,8 +106,6 @@ def extrapolate_pass_at_k(
 
     Raises InvalidInput as `fit_beta_binomial` does, and for k below 1.
     """
-    from planner.curves.exact import pass_at_k
-
     if k < 1:
         raise InvalidInput(f"k must be at least 1, got {k}")
     model = fit_beta_binomial(n_samples, n_correct, zero_inflated=zero_inflated)
@@ -114,10 +121,9 @@ def _start(pairs: Doubles, times: NDArray[np.int64]) -> Doubles:
     return np.array([math.log(rate / (1 - rate)), 0.0])
 
 
-def _maximise(pairs: Doubles, times: NDArray[np.int64], start: Doubles, *, zero_inflated: bool) -> BetaBinomial:
-    from scipy.optimize import minimize
-    from scipy.special import betaln, expit
-
+def _maximise(
+    pairs: Doubles, times: NDArray[np.int64], start: Doubles, *, zero_inflated: bool
+) -> BetaBinomial:
     n, c = pairs
 
     def unpack(point: Doubles) -> tuple[float, float, float]:
@@ -128,7 +134,9 @@ def _maximise(pairs: Doubles, times: NDArray[np.int64], start: Doubles, *, zero_
         a, b, never = unpack(point)
         log = betaln(a + c, b + n - c) - betaln(a, b)
         if zero_inflated:
-            log = np.where(c == 0, np.logaddexp(math.log(never), math.log1p(-never) + log), math.log1p(-never) + log)
+            log = np.where(
+                c == 0, np.logaddexp(math.log(never), math.log1p(-never) + log), math.log1p(-never) + log
+            )
         return -float((log * times).sum())
 
     # Bounds keep away from the degenerate ends: all prompts alike, or each of them always or never solved.

@@ -25,7 +25,10 @@ def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
     without an answer, which may be drawn but do not vote; where none votes the outcome is 0. All rows hold at least k.
     """
     order = np.argsort(-np.where(counts > 0, values, -1), axis=1, kind="stable")
-    counts, values = np.take_along_axis(counts, order, 1), np.take_along_axis(np.where(counts > 0, values, 0), order, 1)
+    counts, values = (
+        np.take_along_axis(counts, order, 1),
+        np.take_along_axis(np.where(counts > 0, values, 0), order, 1),
+    )
     result = np.empty(len(counts))
     total = counts.sum(1) + silent
     whole = total == k
@@ -38,7 +41,7 @@ def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
         step = max(1, _CELLS // (half * counts.shape[1]))
         for start in range(0, rest.size, step):
             rows = rest[start : start + step]
-            width = max(1, int((counts[rows] > 0).any(0).nonzero()[0].max(initial=0)) + 1)
+            width = max(1, int(np.flatnonzero((counts[rows] > 0).any(axis=0)).max(initial=0)) + 1)
             result[rows] = _chunk(counts[rows, :width], values[rows, :width], silent[rows], k)
     return result
 
@@ -88,7 +91,15 @@ def _nodes(n_tied: int) -> list[tuple[float, float]]:
 
 def _binomial(n: Longs, share: Doubles, m: int) -> Doubles:
     """Chance of m successes in n draws, 0 where m > n."""
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, max(int(n.max(initial=0)), m) + 1)))])
+    log_factorial = np.concatenate(
+        [[0.0], np.cumsum(np.log(np.arange(1, max(int(n.max(initial=0)), m) + 1)))]
+    )
     rest = np.maximum(n - m, 0)
-    log = log_factorial[n] - log_factorial[m] - log_factorial[rest] + m * np.log(share) + rest * np.log1p(-share)
+    log = (
+        log_factorial[n]
+        - log_factorial[m]
+        - log_factorial[rest]
+        + m * np.log(share)
+        + rest * np.log1p(-share)
+    )
     return np.where(n >= m, np.exp(log), 0.0)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from planner.core import Arm
 from planner.curves.columns import Column
+from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Logs, Pool
-from planner.curves.selections import Rule, candidates, curves
-from planner.curves.units import Chains, Longs, Stack, budgets_of, chain_counts, chains_of, powers_of_two, stacks
+from planner.curves.selections import Rule, candidates, curves, grades_for
+from planner.curves.units import Chains, Longs, budgets_of, chain_counts, chains_of, stacks
 from planner.curves.usage import ChainUse, chain_latency, chain_use, pace, verifier_tokens
 
 _CELLS = 1 << 20  # samples stacked at a time
@@ -20,9 +21,8 @@ _CELLS = 1 << 20  # samples stacked at a time
 
 @dataclass(frozen=True)
 class PoolCurves:
-    """Outcomes of one pool at one depth: `values[rule]` is (prompts, breadths), NaN past a prompt's samples.
-
-    `n_chains` says how many graded chains of that depth each prompt has.
+    """Outcomes of rules over one pool's chains, cut at one depth: `values[rule]` is (prompts, breadths), NaN past a
+    prompt's samples. `n_chains` says how many chains of that depth each prompt has for these rules.
     """
 
     depth: int
@@ -31,50 +31,60 @@ class PoolCurves:
     values: dict[Rule, Floats]
 
 
-def pool_curves(logs: Logs, pool: int, grades: Floats, *, seed: int, rules: list[Rule] | None = None) -> list[PoolCurves]:
-    """Curves of a pool at depth 1, 2, 4, ... and its greatest; by default of every rule that the pool's logs allow.
+def pool_curves(logs: Logs, pool: int, *, seed: int = 0, grades: Floats | None = None) -> list[PoolCurves]:
+    """Curves of a pool at every depth and of every rule (pass@k among them) that its logs allow.
 
-    `grades` are those of `known_grades`; chains that hold an ungraded attempt are left out.
+    `grades` are those of `known_grades`, if they are at hand. Chains with an ungraded attempt are left out, and of
+    rules that read scores also those with an answer that bears none.
     """
     chains = chains_of(logs.samples, pool)
     if not chains.depth:
         return []
-    depths = np.unique([*powers_of_two(chains.depth), *budgets_of(chains.length)[-1:]])
-    return [_curves_at(logs, chains, grades, int(depth), rules, np.random.default_rng([seed, pool, depth])) for depth in depths]
+    known = known_grades(logs.samples) if grades is None else grades
+    return [
+        _curves_at(
+            logs, chains, known, int(depth), rules, rng=np.random.default_rng([seed, pool, depth, kind])
+        )
+        for depth in budgets_of(chains.length)
+        for kind, rules in enumerate(_logged_rules(logs, chains, int(depth)))
+    ]
 
 
 def _curves_at(
-    logs: Logs, chains: Chains, grades: Floats, depth: int, rules: list[Rule] | None, rng: np.random.Generator
+    logs: Logs, chains: Chains, grades: Floats, depth: int, rules: list[Rule], *, rng: np.random.Generator
 ) -> PoolCurves:
+    """Curves of rules that look at the same scores."""
     n_prompts = len(logs.prompts)
-    stacked: list[Stack] = list(stacks(chains, grades, depth, max_cells=_CELLS))
+    usable = grades_for(logs.samples, grades, rules[0])
+    stacked = list(stacks(chains, usable, depth, max_cells=_CELLS))
     held = np.zeros(n_prompts, dtype=np.int64)
     for stack in stacked:
         held[stack.prompts] = stack.rows.shape[1]
     breadths = budgets_of(held)
-    chosen = rules or _logged_rules(logs, chains, depth)
-    values = {rule: np.full((n_prompts, len(breadths)), np.nan, dtype=np.float32) for rule in chosen}
+    values = {rule: np.full((n_prompts, len(breadths)), np.nan, dtype=np.float32) for rule in rules}
     for stack in stacked:
-        found = curves(candidates(logs.samples, grades, stack), breadths, chosen, rng)
-        for rule in chosen:
+        found = curves(candidates(logs.samples, usable, stack), breadths, rules, rng)
+        for rule in rules:
             values[rule][stack.prompts] = found[rule]
     return PoolCurves(depth, breadths, held, values)
 
 
-def _logged_rules(logs: Logs, chains: Chains, depth: int) -> list[Rule]:
+def _logged_rules(logs: Logs, chains: Chains, depth: int) -> list[list[Rule]]:
+    """Rules that the pool's logs allow: without scores, by last score, by least score."""
     rows = slice(int(chains.start[0]), int(chains.start[-1] + chains.length[-1]))
-    rules = [Rule("first") if depth == 1 else Rule("last")]
-    several = depth > 1 or len(np.unique(chains.prompt)) < len(chains.prompt)
-    if not several:
-        return rules
+    plain = [Rule("first") if depth == 1 else Rule("last"), Rule("pass_at_k")]
+    if depth == 1 and len(np.unique(chains.prompt)) == len(chains.prompt):
+        return [plain]
     answers = bool((logs.samples.answer[rows] >= 0).any())
     scores = bool(np.isfinite(logs.samples.score[rows]).any())
     least = bool(np.isfinite(logs.samples.score_min[rows]).any())
-    rules += [Rule("majority_vote")] if answers else []
-    rules += [Rule("filter_vote"), Rule("weighted_vote")] if answers and scores else []
-    rules += [Rule("weighted_vote", least=True)] if answers and least else []
-    rules += [Rule("best_of_n")] if scores else []
-    return rules
+    kinds = [[*plain, *([Rule("majority_vote")] if answers else [])]]
+    if scores:
+        votes = [Rule("filter_vote"), Rule("weighted_vote")] if answers else []
+        kinds.append([*votes, Rule("best_of_n")])
+    if least and answers:
+        kinds.append([Rule("weighted_vote", least=True)])
+    return kinds
 
 
 def pool_columns(logs: Logs, pool: int, grades: Floats, *, seed: int) -> Iterator[Column]:
@@ -85,7 +95,7 @@ def pool_columns(logs: Logs, pool: int, grades: Floats, *, seed: int) -> Iterato
     n_prompts, kind = len(logs.prompts), logs.pools[pool]
     verified = verifier_tokens(logs.samples, chains)
     use = chain_use(logs.samples, chains, n_prompts, verified)
-    found = pool_curves(logs, pool, grades, seed=seed)
+    found = pool_curves(logs, pool, seed=seed, grades=grades)
     clock = _Clock(logs, chains, kind, verified)
     for part in found:
         drawn = chain_counts(chains, n_prompts, part.depth) > 0
@@ -124,12 +134,23 @@ def arm_of(pool: Pool, rule: Rule, breadth: int, depth: int) -> Arm:
     )
 
 
-def _usage(use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
+def _usage(
+    use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats, Floats]:
     breadth, last = np.float32(arm.breadth), arm.depth - 1
     calls = np.float32(arm.breadth * arm.depth * (2 if gives_verdicts(arm, logs) else 1))
     generations = np.where(drawn, calls, np.float32(np.nan))
-    verified = np.where(drawn, np.float32(0), np.float32(np.nan)) if arm.verifier is None else breadth * use.verifier_tokens[:, last]
-    return generations, breadth * use.prompt_tokens[:, last], breadth * use.completion_tokens[:, last], verified
+    verified = (
+        np.where(drawn, np.float32(0), np.float32(np.nan))
+        if arm.verifier is None
+        else breadth * use.verifier_tokens[:, last]
+    )
+    return (
+        generations,
+        breadth * use.prompt_tokens[:, last],
+        breadth * use.completion_tokens[:, last],
+        verified,
+    )
 
 
 def gives_verdicts(arm: Arm, logs: Logs) -> bool:
@@ -145,7 +166,9 @@ class _Clock:
 
     def __init__(self, logs: Logs, chains: Chains, pool: Pool, verified: Floats) -> None:
         self._chains, self._n_prompts = chains, len(logs.prompts)
-        self._pace = pace(logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or ""))
+        self._pace = pace(
+            logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or "")
+        )
         rows = slice(int(chains.start[0]), int(chains.start[-1] + chains.length[-1]))
         self._known = bool(np.isfinite(self._pace.seconds[rows]).any())
         self._found: dict[tuple[int, bool], Floats] = {}
@@ -155,7 +178,8 @@ class _Clock:
             return np.full(self._n_prompts, np.nan, dtype=np.float32)
         key = (part.depth, read)
         if key not in self._found:
-            by_depth = chain_latency(self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read)
+            by_depth = chain_latency(
+                self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read
+            )
             self._found[key] = by_depth[:, -1]
         return self._found[key][:, place]
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +24,29 @@ def run_columns(logs: Logs) -> Iterator[Column]:
     for selection, outcomes in replayed.items():
         arms = tuple(_with_selection(arm, selection) for arm in logs.arms)
         # The logged selection's own outcome stands already.
-        other = np.array([arm.search not in _NOT_SEARCHES and arm != new for arm, new in zip(logs.arms, arms, strict=True)])
+        other = np.array(
+            [arm.search not in _NOT_SEARCHES and arm != new for arm, new in zip(logs.arms, arms, strict=True)]
+        )
         known = np.where(other[logs.runs.arm], outcomes, np.float32(np.nan))
-        yield from _arm_columns(logs, arms, logs.runs, known, only=np.unique(logs.runs.arm[np.isfinite(known)]))
+        yield from _arm_columns(
+            logs, arms, logs.runs, known, only=np.unique(logs.runs.arm[np.isfinite(known)])
+        )
 
 
 def _with_selection(arm: Arm, selection: tuple[str, bool]) -> Arm:
     name, least = selection
     params = {key: value for key, value in arm.params.items() if key != "step_score"}
-    return arm.model_copy(update={"selection": name, "params": {**params, **({"step_score": "min"} if least else {})}})
+    return arm.model_copy(
+        update={"selection": name, "params": {**params, **({"step_score": "min"} if least else {})}}
+    )
 
 
 def _arm_columns(
-    logs: Logs, arms: tuple[Arm, ...], runs: RunTable, correct: Floats, only: NDArray[np.integer] | None = None
+    logs: Logs,
+    arms: tuple[Arm, ...],
+    runs: RunTable,
+    correct: Floats,
+    only: NDArray[np.integer] | None = None,
 ) -> Iterator[Column]:
     n_prompts = len(logs.prompts)
     order = np.argsort(runs.arm, kind="stable")
@@ -80,7 +89,11 @@ def _pool_of(logs: Logs, arm: Arm) -> int:
 
 def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Floats, Floats, Floats]:
     runs = logs.runs
-    generations, prompt, completion = runs.generations[rows], runs.prompt_tokens[rows], runs.completion_tokens[rows]
+    generations, prompt, completion = (
+        runs.generations[rows],
+        runs.prompt_tokens[rows],
+        runs.completion_tokens[rows],
+    )
     planned = np.float32(arm.breadth * arm.depth * (2 if gives_verdicts(arm, logs) else 1))
     generations = np.where(np.isfinite(generations), generations, planned)
     if arm.search == "cascade" and len({(stage.generator, stage.verifier) for stage in arm.stages}) > 1:
@@ -104,7 +117,9 @@ def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:
     _, _, completion, verified = _use(logs, arm, rows)
     derived = completion / speed
     if arm.verifier is not None:
-        derived = derived + verified / np.float32(np.nan if reader is None else reader.tokens_per_second or np.nan)
+        derived = derived + verified / np.float32(
+            np.nan if reader is None else reader.tokens_per_second or np.nan
+        )
     measured = logs.runs.latency_seconds[rows]
     return np.where(np.isfinite(measured), measured, derived / np.float32(width)).astype(np.float32)
 

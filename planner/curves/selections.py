@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,23 +45,31 @@ class Candidates:
     least: Floats
 
     def __getitem__(self, prompts: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Candidates:
-        return Candidates(self.answer[prompts], self.correct[prompts], self.score[prompts], self.least[prompts])
+        return Candidates(
+            self.answer[prompts], self.correct[prompts], self.score[prompts], self.least[prompts]
+        )
 
 
 def candidates(samples: SampleTable, correct: Floats, stack: Stack) -> Candidates:
-    """Gather the stack's rows. Where a prompt has scores, a candidate without one counts as 0: it is never chosen."""
+    """Gather the stack's rows; a candidate without an answer needs no score, it counts as 0."""
     shape = stack.rows.shape
     codes = dense_codes(samples.answer[stack.rows].reshape(shape[0], -1)).reshape(shape)
-    return Candidates(codes, correct[stack.rows], _scores(samples.score, stack), _scores(samples.score_min, stack))
+    scores = (column[stack.rows] for column in (samples.score, samples.score_min))
+    score, least = (np.where(np.isnan(found) & (codes < 0), np.float32(0), found) for found in scores)
+    return Candidates(codes, correct[stack.rows], score, least)
 
 
-def _scores(column: Floats, stack: Stack) -> Floats:
-    scores = column[stack.rows]
-    known = np.isfinite(scores)
-    return np.where(~known & known.any(axis=(1, 2), keepdims=True), np.float32(0), scores)
+def grades_for(samples: SampleTable, grades: Floats, rule: Rule) -> Floats:
+    """`grades` with NaN for samples that the rule cannot look at: those that gave an answer but bear no score."""
+    if not rule.needs_score:
+        return grades
+    unscored = np.isnan(samples.score_min if rule.least else samples.score) & (samples.answer >= 0)
+    return np.where(unscored, np.float32(np.nan), grades)
 
 
-def curves(cands: Candidates, breadths: Longs, rules: Iterable[Rule], rng: np.random.Generator) -> Mapping[Rule, Floats]:
+def curves(
+    cands: Candidates, breadths: Longs, rules: Iterable[Rule], rng: np.random.Generator
+) -> Mapping[Rule, Floats]:
     """Expected outcome by (prompt, breadth) for each rule; NaN where a rule's scores or answers are not logged."""
     n = cands.correct.shape[1]
     reached = np.flatnonzero(breadths <= n)
@@ -79,7 +88,8 @@ def _usable(cands: Candidates, rule: Rule) -> NDArray[np.bool_]:
     if rule.needs_score:
         usable &= np.isfinite(cands.least if rule.least else cands.score).all(axis=(1, 2))
     if rule.selection.endswith("_vote"):
-        usable &= (cands.answer >= 0).any(axis=(1, 2))
+        # Without any answer logged nothing is known of a vote, unless no sample is correct anyway.
+        usable &= (cands.answer >= 0).any(axis=(1, 2)) | (cands.correct == 0).all(axis=(1, 2))
     return usable
 
 
@@ -100,7 +110,9 @@ def _curve(cands: Candidates, breadths: Longs, rule: Rule, rng: np.random.Genera
             winners, weight = (cands, score) if score.shape[2] == 1 else chain_winners(cands, score)
             return _votes(winners, weight, breadths, rng)
         case "filter_vote":
-            return _votes(cands, (score >= FILTER_THRESHOLD).astype(np.float32), breadths, rng, fall_back=True)
+            return _votes(
+                cands, (score >= FILTER_THRESHOLD).astype(np.float32), breadths, rng, fall_back=True
+            )
         case _:
             return _majority(cands, breadths, rng)
 
@@ -165,9 +177,9 @@ def _votes(
 def _shuffled(cands: Candidates, weights: Floats, rng: np.random.Generator) -> tuple[Candidates, Floats]:
     """Chains in a random order by prompt: the subsets are common to all prompts, their noise shall not be."""
     order = rng.random(cands.answer.shape[:2]).argsort(axis=1)[:, :, None]
-    arrays = (cands.answer, cands.correct, cands.score, cands.least, weights)
-    answer, correct, score, least, weight = (np.take_along_axis(array, order, 1) for array in arrays)
-    return Candidates(answer, correct, score, least), weight
+    arrays: tuple[NDArray[Any], ...] = (cands.answer, cands.correct, cands.score, cands.least, weights)
+    moved = [np.take_along_axis(array, order, 1) for array in arrays]
+    return Candidates(*moved[:4]), moved[4]
 
 
 def _vote_chunk(cands: Candidates, weights: Floats, matrices: list[Floats], *, fall_back: bool) -> Floats:

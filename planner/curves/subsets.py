@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from planner.curves.logs import Floats
 
-N_SUBSETS = 96  # beyond exact listing; noise of one prompt's outcome is then .05 at most
+N_LISTED = 256  # up to so many subsets all are listed
+N_SUBSETS = 96  # of more, so many are drawn: the noise of one prompt's outcome is .05 at most
 _SAME = np.float32(1 - 1e-5)  # sums of float32 scores that differ by less are equal
 
 
@@ -19,12 +20,14 @@ def subsets(n: int, k: int, rng: np.random.Generator) -> Floats:
 
     Random subsets are cut from permutations, so that within one permutation every sample is used at most once.
     """
-    if comb(n, k) <= N_SUBSETS:
+    if comb(n, k) <= N_LISTED:
         chosen = np.array(list(combinations(range(n), k)))
     else:
         blocks = n // k
         rounds = -(-N_SUBSETS // blocks)
-        chosen = rng.permuted(np.tile(np.arange(n), (rounds, 1)), axis=1)[:, : blocks * k].reshape(-1, k)[:N_SUBSETS]
+        chosen = rng.permuted(np.tile(np.arange(n), (rounds, 1)), axis=1)[:, : blocks * k].reshape(-1, k)[
+            :N_SUBSETS
+        ]
     matrix = np.zeros((len(chosen), n), dtype=np.float32)
     np.put_along_axis(matrix, chosen, np.float32(1), axis=1)
     return matrix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from planner.curves.cascade import cascade_table
 from planner.curves.columns import table_of
 from planner.curves.concatenation import concatenate_arms
 from planner.curves.grades import known_grades
@@ -11,8 +12,8 @@ from planner.curves.logs import Floats, Logs
 from planner.curves.pool_arms import pool_columns
 from planner.curves.run_arms import run_columns
 from planner.curves.table import OutcomeTable, PoolTable
-from planner.curves.usage import verifier_tokens
 from planner.curves.units import Chains, chains_of
+from planner.curves.usage import verifier_tokens
 
 
 def tabulate(logs: Logs, *, seed: int = 0, cascades: bool = True) -> OutcomeTable:
@@ -25,12 +26,12 @@ def tabulate(logs: Logs, *, seed: int = 0, cascades: bool = True) -> OutcomeTabl
     """
     pools = pool_table(logs)
     grades = known_grades(logs.samples)
-    columns = [column for pool in range(len(logs.pools)) for column in pool_columns(logs, pool, grades, seed=seed)]
+    columns = [
+        column for pool in range(len(logs.pools)) for column in pool_columns(logs, pool, grades, seed=seed)
+    ]
     table = concatenate_arms([table_of([*columns, *run_columns(logs)], logs, pools)])
     if not cascades:
         return table
-    from planner.curves.cascade import cascade_table
-
     return concatenate_arms([table, cascade_table(logs, seed=seed)])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from scipy.special import betainc
+
 from planner.curves.stop import vote_confidence
 from planner.errors import InvalidInput
 
@@ -51,7 +53,9 @@ def best_calls(share_easy: float, p_easy: float, p_hard: float) -> float:
         case "increasing":
             return math.inf
         case "u":
-            raise InvalidInput("accuracy falls and then rises with the number of calls: compare one call with many")
+            raise InvalidInput(
+                "accuracy falls and then rises with the number of calls: compare one call with many"
+            )
     odds = share_easy * (2 * p_easy - 1) / ((1 - share_easy) * (1 - 2 * p_hard))
     calls = 2 * math.log(odds) / math.log(p_hard * (1 - p_hard) / (p_easy * (1 - p_easy)))
     return max(1, 2 * round((calls - 1) / 2) + 1)
@@ -68,8 +72,6 @@ def accuracy(share_easy: float, p_easy: float, p_hard: float, calls: int) -> flo
     _check(share_easy, p_easy, p_hard)
     if calls < 1 or calls % 2 == 0:
         raise InvalidInput(f"calls must be odd and at least 1, got {calls}: an even vote may tie")
-    from scipy.special import betainc
-
     half = (calls + 1) / 2
     return float(share_easy * betainc(half, half, p_easy) + (1 - share_easy) * betainc(half, half, p_hard))
 
