@@ -1,0 +1,199 @@
+"""From raw text to a comparable answer, and from an answer and a reference to a grade: small pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+from planner.errors import InvalidInput
+from planner.formats.numbers import NUMBER, canonical_number, parse_number
+
+Extractor = Callable[[str], "str | None"]
+Grader = Callable[["str | None", str], float]
+
+EXTRACTORS = ("answer_line", "last_number", "boxed", "choice", "regex:PATTERN", "text")
+GRADERS = ("exact", "numeric", "choice")
+
+# Numbers that differ by less than this share are the same answer written to other decimals.
+_RELATIVE_TOLERANCE = Fraction(1, 10**6)
+
+_ANSWER_LINE = re.compile(
+    r"^[\s>#*_`-]*(?:the\s+)?(?:final\s+)?answer[\s*_`]*(?::|=|\bis\b:?)[\s*_`]*(?P<answer>\S.*)$|^####\s*(?P<marked>\S.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TRAILING_MARKUP = re.compile(r"[\s*_`]+$")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_CHOICE_SAID = re.compile(
+    r"(?i:answer|choice|option)[\s*_`]*(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?[(\[{*]*([A-Z])(?![\w'])"
+)
+_CHOICE_BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
+_CHOICE_ALONE = re.compile(r"^[\s*_`(\[]*([A-Za-z])[\s*_`)\].:]*$")
+_CHOICE_LEADS_LINE = re.compile(r"^[\s*_`]*([A-Z])[).:](?:\s|$)", re.MULTILINE)
+
+
+def extractor(name: str) -> Extractor:
+    """The extractor of that name: `answer_line`, `last_number`, `boxed`, `choice`, `regex:PATTERN` or `text`.
+
+    Raises InvalidInput for an unknown name or a pattern that is no regular expression.
+    """
+    if name.startswith("regex:"):
+        return _regex_extractor(name.removeprefix("regex:"))
+    known: dict[str, Extractor] = {
+        "answer_line": answer_line,
+        "last_number": last_number,
+        "boxed": boxed,
+        "choice": choice,
+        "text": text,
+    }
+    if name not in known:
+        raise InvalidInput(f"unknown extractor {name!r}: use one of {', '.join(EXTRACTORS)}")
+    return known[name]
+
+
+def grader(name: str) -> Grader:
+    """The grader of that name: `exact`, `numeric` or `choice`. Raises InvalidInput for any other."""
+    known: dict[str, Grader] = {"exact": grade_exact, "numeric": grade_numeric, "choice": grade_choice}
+    if name not in known:
+        raise InvalidInput(f"unknown grader {name!r}: use one of {', '.join(GRADERS)}")
+    return known[name]
+
+
+def text(raw: str) -> str | None:
+    """The whole text, runs of white space made one space; None if nothing is left.
+
+    >>> text("  two   words ")
+    'two words'
+    """
+    return " ".join(raw.split()) or None
+
+
+def answer_line(raw: str) -> str | None:
+    """What follows the last `Answer:`, `The final answer is` or `####` at the head of a line.
+
+    >>> answer_line("3 + 4 = 7\\n**Final answer:** 7")
+    '7'
+    """
+    found = None
+    for match in _ANSWER_LINE.finditer(raw):
+        found = match["answer"] or match["marked"]
+    if found is None:
+        return None
+    found = _TRAILING_MARKUP.sub("", found)
+    return text(found.removesuffix("."))
+
+
+def last_number(raw: str) -> str | None:
+    """The last number of the text in its canonical form (`canonical_number`), so that equal numbers are equal strings.
+
+    >>> last_number("first 12, then 1,250.50 dollars.")
+    '1250.5'
+    """
+    matches = NUMBER.findall(raw)
+    return canonical_number(matches[-1]) if matches else None
+
+
+def boxed(raw: str) -> str | None:
+    r"""Contents of the last complete `\boxed{...}` (or `\fbox`), braces nested to any depth.
+
+    >>> boxed(r"so \boxed{\frac{1}{2}}")
+    '\\frac{1}{2}'
+    """
+    for match in reversed(list(_BOX.finditer(raw))):
+        end = _closing_brace(raw, match.end())
+        if end is not None:
+            return text(raw[match.end() : end])
+    return None
+
+
+def choice(raw: str) -> str | None:
+    """The letter chosen: of `answer is C` the last, else of `(C)`, else of a line that begins `C.`, else a lone `C`.
+
+    >>> choice("The answer is (C).")
+    'C'
+    >>> choice("c")
+    'C'
+    """
+    alone = _CHOICE_ALONE.match(raw)
+    if alone:
+        return alone[1].upper()
+    in_box = boxed(raw)
+    if in_box is not None:
+        inner = re.sub(r"\\(?:text|mathrm|textbf)\{(.*)\}", r"\1", in_box)
+        alone = _CHOICE_ALONE.match(inner)
+        if alone:
+            return alone[1].upper()
+    for pattern in (_CHOICE_SAID, _CHOICE_BRACKETED, _CHOICE_LEADS_LINE):
+        found = pattern.findall(raw)
+        if found:
+            return str(found[-1])
+    lines = raw.strip().splitlines()
+    alone = _CHOICE_ALONE.match(lines[-1]) if lines else None
+    return alone[1].upper() if alone else None
+
+
+def grade_exact(answer: str | None, reference: str) -> float:
+    """1 if the texts are equal but for white space, else 0; no answer is 0."""
+    return float(answer is not None and text(answer) == text(reference))
+
+
+def grade_numeric(answer: str | None, reference: str) -> float:
+    """1 if both are the same number, to one part in a million; where the reference is no number, `grade_exact`.
+
+    Thousands separators, fractions, LaTeX fractions, scientific notation and currency signs are read. A percentage
+    equals its share (50% = 0.5), and equals 50 where the other side has no percent sign.
+
+    >>> grade_numeric("1,250.0", "1250"), grade_numeric("50%", "1/2"), grade_numeric("7", "8")
+    (1.0, 1.0, 0.0)
+    """
+    if answer is None:
+        return 0.0
+    given, wanted = parse_number(answer), parse_number(reference)
+    if wanted is None:
+        return grade_exact(answer, reference)
+    if given is None:
+        return 0.0
+    pairs = [(given.value, wanted.value)]
+    if given.percent != wanted.percent:
+        pairs.append((given.value * (100 if given.percent else 1), wanted.value * (100 if wanted.percent else 1)))
+    return float(any(abs(a - b) <= _RELATIVE_TOLERANCE * abs(b) for a, b in pairs))
+
+
+def grade_choice(answer: str | None, reference: str) -> float:
+    """1 if both name the same letter, however they write it; where the reference names none, `grade_exact`."""
+    if answer is None:
+        return 0.0
+    wanted = choice(reference)
+    return grade_exact(answer, reference) if wanted is None else float(choice(answer) == wanted)
+
+
+def _regex_extractor(pattern: str) -> Extractor:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise InvalidInput(f"regex:{pattern} is no regular expression: {error}") from error
+
+    def extract(raw: str) -> str | None:
+        last = None
+        for match in compiled.finditer(raw):
+            last = match
+        if last is None:
+            return None
+        found = last[1] if compiled.groups else last[0]
+        return None if found is None else text(found)
+
+    return extract
+
+
+def _closing_brace(raw: str, start: int) -> int | None:
+    depth, place = 1, start
+    while place < len(raw):
+        letter = raw[place]
+        if letter == "\\":
+            place += 2  # an escaped brace is a letter of the answer
+            continue
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if depth == 0:
+            return place
+        place += 1
+    return None

@@ -1,0 +1,187 @@
+"""Columns of a flat table, checked and made narrow a block at a time, without an object a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.errors import BadLog
+from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
+from planner.formats.problems import shown
+from planner.formats.values import text_problem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Codes = NDArray[np.int32]
+Numbers = NDArray[np.float64]
+Report = Callable[[int, str, str], None]
+"""Called with row, field and what is wrong there."""
+
+
+@dataclass
+class Vocabulary:
+    """Texts of a column, each once; a row holds its place here, -1 for null."""
+
+    texts: list[str] = field(default_factory=list)
+    _places: dict[str, int] = field(default_factory=dict)
+
+    def code(self, text: str) -> int:
+        """Place of the text, which is added where it is new."""
+        place = self._places.get(text)
+        if place is None:
+            place = self._places[text] = len(self.texts)
+            self.texts.append(text)
+        return place
+
+    def pick(self, codes: NDArray[Any]) -> list[str | None]:
+        """Texts at the codes."""
+        lookup = np.empty(len(self.texts) + 1, dtype=object)
+        lookup[:-1] = self.texts
+        lookup[-1] = None
+        picked: list[str | None] = lookup[codes].tolist()
+        return picked
+
+
+def text_codes(column: pa.Array, name: str, words: Vocabulary, report: Report) -> Codes:
+    """Codes of a column of text; rows that hold no usable text are reported and become null.
+
+    Raises BadLog where the whole column is of another type.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), -1, dtype=np.int32)
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if not (_is_text(kind) or _is_bytes(kind)):
+        raise BadLog(f"{name}: the column holds {kind}, expected text")
+    encoded = column.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    lookup = np.empty(len(encoded.dictionary) + 1, dtype=np.int32)
+    lookup[-1] = -1
+    limit = MAX_NAME_BYTES if name in NAMES else MAX_TEXT_BYTES
+    for place, text in enumerate(_decoded(encoded.dictionary)):
+        wrong = "is no valid UTF-8" if text is None else text_problem(text, limit)
+        if text == "" and name in NAMES:
+            lookup[place] = -1
+        elif wrong is None and text is not None:
+            lookup[place] = words.code(text)
+        else:
+            lookup[place] = -1
+            for row in np.flatnonzero(codes == place):
+                report(int(row), name, str(wrong))
+    return lookup[codes]
+
+
+def numbers(column: pa.Array, name: str, report: Report) -> Numbers:
+    """A column of numbers, NaN for null; rows out of bounds are reported and become NaN.
+
+    Raises BadLog where the whole column is of another type.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if _is_text(kind) or _is_bytes(kind):
+        found = _parsed(column, name, report)
+    elif pa.types.is_boolean(kind) and name != "correct":
+        raise BadLog(f"{name}: the column holds {kind}, expected numbers")
+    elif pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+    else:
+        raise BadLog(f"{name}: the column holds {kind}, expected numbers")
+    bad = _out_of_bounds(found, name)
+    for row in np.flatnonzero(bad):
+        report(int(row), name, f"is {shown(_plain(float(found[row])))}")
+    found[bad] = np.nan
+    return found
+
+
+def _out_of_bounds(found: Numbers, name: str) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        match name:
+            case "correct":
+                return (found < 0) | (found > 1)
+            case "score" | "score_min":
+                return np.isinf(found)
+            case "latency_seconds":
+                return (found < 0) | np.isinf(found)
+        return (found < 0) | (found > MAX_INTEGER) | (found != np.floor(found)) & ~np.isnan(found)
+
+
+def _parsed(column: pa.Array, name: str, report: Report) -> Numbers:
+    encoded = column.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    lookup = np.full(len(encoded.dictionary) + 1, np.nan)
+    for place, text in enumerate(_decoded(encoded.dictionary)):
+        found = _number(text or "?", name)
+        if found is None:
+            for row in np.flatnonzero(codes == place):
+                report(int(row), name, f"is {shown(text) if text is not None else 'no valid UTF-8'}")
+        else:
+            lookup[place] = found
+    picked: Numbers = lookup[codes]
+    return picked
+
+
+def _number(text: str, name: str) -> float | None:
+    text = text.strip().lower()
+    if name == "correct" and text in ("true", "false"):
+        return float(text == "true")
+    if text in ("nan", "null", "none", ""):
+        return float("nan")
+    try:
+        # Python reads 1_000 as a number; nobody who writes a table means that
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def _decoded(values: pa.Array) -> list[str | None]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    if not _is_bytes(values.type):
+        try:
+            texts: list[str | None] = values.to_pylist()
+        except UnicodeDecodeError:
+            values = values.cast(pa.large_binary())
+        else:
+            return texts
+    return [_utf8(value) for value in values.to_pylist()]
+
+
+def _utf8(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if value.is_integer() and abs(value) < 10**15 else value
+
+
+def expected(name: str) -> str:
+    """What the column should hold, for an error."""
+    return EXPECTED[name]

@@ -1,0 +1,108 @@
+"""Numbers as people and models write them, read exactly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+# Longer digit strings and greater exponents are no answers, and exact arithmetic on them would take for ever.
+_MAX_DIGITS = 400
+_MAX_EXPONENT = 300
+
+_PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = re.compile(rf"(?<![\w.])[-+\u2212]?{_PLAIN}(?:\s?/\s?\d+(?![\d.]))?(?:\s?%)?")
+
+_DECORATION = re.compile(r"\\[,!; ]|\\\$|[$\u20ac\u00a3*_`]|\\left|\\right|\\(?:text|mathrm)\{[^{}]*\}")
+_LATEX_FRACTION = re.compile(r"([-+]?)(\d+)?\\[dt]?frac\s*\{\s*([-+]?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+_SIMPLE = re.compile(rf"([-+]?)({_PLAIN})(?:\s?/\s?({_PLAIN}))?\s?(%?)")
+_MIXED = re.compile(r"([-+]?)(\d+)\s+(\d+)\s?/\s?(\d+)\s?(%?)")
+_POWER = re.compile(r"([-+]?" + _PLAIN + r")\s*(?:\\times|\\cdot|x|\*|\u00d7)\s*10\s*\^\s*\{?\s*([-+]?\d+)\s*\}?")
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exact value; a percentage is its share (`50%` is 1/2 with `percent` set)."""
+
+    value: Fraction
+    percent: bool = False
+
+
+def parse_number(raw: str) -> Number | None:
+    """The number that the whole text is, or None.
+
+    >>> parse_number("1,250.5").value == Fraction(2501, 2), parse_number("3 of 4")
+    (True, None)
+    """
+    raw = raw.replace("\u2212", "-").strip()
+    power = _POWER.fullmatch(raw.replace("$", "").strip())
+    if power:
+        base = _plain(power[1].lstrip("+-"))
+        scale = _power_of_ten(power[2])
+        return None if base is None or scale is None else Number(_signed(power[1], base * scale))
+    raw = _DECORATION.sub("", raw).replace("\\%", "%").strip().removesuffix(".").rstrip()
+    latex = _LATEX_FRACTION.fullmatch(raw)
+    if latex:
+        return _fraction(latex[1], latex[2], latex[3], latex[4], "")
+    mixed = _MIXED.fullmatch(raw)
+    if mixed:
+        return _fraction(*mixed.groups())
+    simple = _SIMPLE.fullmatch(raw)
+    if simple is None:
+        return None
+    value, divisor = _plain(simple[2]), Fraction(1) if simple[3] is None else _plain(simple[3])
+    if value is None or not divisor:
+        return None
+    share = 100 if simple[4] else 1
+    return Number(_signed(simple[1], value / divisor / share), bool(simple[4]))
+
+
+def canonical_number(raw: str) -> str:
+    """One text for all ways to write a number: `1,250.50` -> `1250.5`, `2/4` -> `1/2`, `50 %` -> `50%`.
+
+    A text that is no number comes back stripped.
+    """
+    number = parse_number(raw)
+    if number is None:
+        return raw.strip()
+    return _shortest(number.value * 100) + "%" if number.percent else _shortest(number.value)
+
+
+def _shortest(value: Fraction) -> str:
+    twos = fives = 0
+    rest = value.denominator
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    decimals = max(twos, fives)
+    if rest != 1 or decimals > 30:
+        return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**decimals // value.denominator).rjust(decimals + 1, "0")
+    sign = "-" if value < 0 else ""
+    return sign + (digits if decimals == 0 else f"{digits[:-decimals]}.{digits[-decimals:]}")
+
+
+def _plain(digits: str) -> Fraction | None:
+    if len(digits) > _MAX_DIGITS:
+        return None
+    mantissa, _, exponent = digits.replace(",", "").lower().partition("e")
+    scale = _power_of_ten(exponent or "0")
+    return None if scale is None else Fraction(mantissa if mantissa[0] != "." else f"0{mantissa}") * scale
+
+
+def _power_of_ten(exponent: str) -> Fraction | None:
+    if len(exponent) > 5 or abs(int(exponent)) > _MAX_EXPONENT:
+        return None
+    return Fraction(10) ** int(exponent)
+
+
+def _fraction(sign: str, whole: str | None, top: str, bottom: str, percent: str) -> Number | None:
+    if max(len(whole or ""), len(top), len(bottom)) > _MAX_DIGITS or int(bottom) == 0:
+        return None
+    value = int(whole or 0) + Fraction(int(top), int(bottom))
+    return Number(_signed(sign, value / (100 if percent else 1)), bool(percent))
+
+
+def _signed(sign: str, value: Fraction) -> Fraction:
+    return -value if sign.startswith("-") else value

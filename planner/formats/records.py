@@ -1,0 +1,190 @@
+"""From one record (a line of JSON Lines, a row of a table of runs) to columns, every field checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.core.batch import Batch
+from planner.formats import values
+from planner.formats.values import Check, Wrong
+
+_PROMPT_FIELDS: dict[str, Check] = {
+    "prompt_id": values.name,
+    "prompt": values.text,
+    "dataset": values.name,
+    "reference": values.text,
+    "metadata": values.mapping,
+}
+_RUN_FIELDS: dict[str, Check] = {
+    "run_id": values.name,
+    "generator": values.required_name,
+    "verifier": values.name,
+    "search": values.search,
+    "selection": values.selection,
+    "breadth": values.from_one,
+    "depth": values.from_one,
+    "params": values.mapping,
+    "answer": values.text,
+    "correct": values.share,
+    "prompt_tokens": values.whole,
+    "completion_tokens": values.whole,
+    "verifier_calls": values.whole,
+    "verifier_tokens": values.whole,
+    "usd": values.amount,
+    "latency_seconds": values.amount,
+    "status": values.status,
+    "recommendation_id": values.name,
+    "propensity": values.propensity,
+    "started_at": values.moment,
+}
+_SAMPLE_FIELDS: dict[str, Check] = {
+    "chain": values.index,
+    "attempt": values.index,
+    "answer": values.text,
+    "correct": values.share,
+    "score": values.number,
+    "score_min": values.number,
+    "step_scores": values.steps,
+    "prompt_tokens": values.whole,
+    "completion_tokens": values.whole,
+    "verifier_tokens": values.whole,
+    "latency_seconds": values.amount,
+    "status": values.status,
+    "text": values.text,
+    "generator": values.name,
+    "verifier": values.name,
+    "stage": values.whole,
+}
+RECORD_FIELDS = (*_PROMPT_FIELDS, *_RUN_FIELDS, "samples")
+_RUN_DEFAULTS: dict[str, Any] = {"breadth": 1, "depth": 1, "search": "sampling", "status": "ok"}
+_NOT_IN_THE_HASH = ("run_id", "correct", "prompt", "reference", "metadata", "dataset")
+
+
+@dataclass
+class Read:
+    """Runs as they were read: a batch, and the line at which each of its runs and prompts stands."""
+
+    batch: Batch = field(default_factory=Batch)
+    run_lines: list[int] = field(default_factory=list)
+    prompt_lines: list[int] = field(default_factory=list)
+    n_equal: int = 0
+    """Records without run_id that equal an earlier one, and so are one run with it."""
+    done: float = 0.0
+    """Share of the file that has been read."""
+
+
+@dataclass
+class RecordReader:
+    """Gathers records of one file into batches."""
+
+    read: Read = field(default_factory=Read)
+    _prompts: dict[str, int] = field(default_factory=dict)
+    _hashes: set[str] = field(default_factory=set)
+
+    def add(self, record: Mapping[str, Any], line: int) -> None:
+        """Check one record and add it. Raises Wrong, and then nothing was added."""
+        for name in record:
+            if name not in RECORD_FIELDS:
+                raise Wrong(name, "is no field of a run", f"one of {', '.join(RECORD_FIELDS)}")
+        prompt = {name: check(name, record.get(name)) for name, check in _PROMPT_FIELDS.items()}
+        run = {name: check(name, record[name]) for name, check in _RUN_FIELDS.items() if record.get(name) is not None}
+        if "generator" not in run:
+            raise Wrong("generator", "is missing")
+        samples = _samples(record.get("samples"))
+        prompt["prompt_id"] = prompt["prompt_id"] or _text_id(prompt["prompt"])
+        run = _RUN_DEFAULTS | run | {"prompt_id": prompt["prompt_id"], "params": canonical(run.get("params") or {})}
+        if "run_id" not in run:
+            run["run_id"] = self._content_hash(run, samples)
+        self._add_prompt(prompt, line)
+        place = len(self.read.batch.runs)
+        self.read.batch.runs.append(**run)
+        self.read.run_lines.append(line)
+        for sample in samples:
+            self.read.batch.samples.append(run=place, **sample)
+
+    def take(self, *, done: float) -> Read:
+        """What was gathered since the last call; `done` is the share of the file that has been read."""
+        read, self.read = self.read, Read()
+        read.done = done
+        self._prompts.clear()
+        return read
+
+    def _add_prompt(self, prompt: dict[str, Any], line: int) -> None:
+        columns, prompt_id = self.read.batch.prompts, prompt["prompt_id"]
+        prompt["text"] = prompt.pop("prompt")
+        row = self._prompts.get(prompt_id)
+        if row is None:
+            self._prompts[prompt_id] = len(columns)
+            columns.append(**prompt)
+            self.read.prompt_lines.append(line)
+            return
+        known = columns.text[row]
+        if known is not None and prompt["text"] is not None and known != prompt["text"]:
+            raise two_texts(prompt_id, f"line {self.read.prompt_lines[row]}")
+        for name in ("text", "dataset", "reference", "metadata"):
+            column = getattr(columns, name)
+            if column[row] is None:
+                column[row] = prompt[name]
+
+    def _content_hash(self, run: Mapping[str, Any], samples: list[dict[str, Any]]) -> str:
+        content = {name: value for name, value in run.items() if name not in _NOT_IN_THE_HASH}
+        content["samples"] = [{k: v for k, v in sample.items() if k != "correct"} for sample in samples]
+        digest = hashlib.sha256(canonical(content).encode("utf-8", "surrogatepass")).hexdigest()
+        self.read.n_equal += digest in self._hashes
+        self._hashes.add(digest)
+        return digest
+
+
+def canonical(value: object) -> str:
+    """JSON text that is equal for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def two_texts(prompt_id: str, place: str) -> Wrong:
+    """One prompt_id stands for two texts."""
+    return Wrong(
+        "prompt",
+        f"prompt_id {prompt_id!r} stands for another text ({place})",
+        "one text for one prompt_id: give each text an id of its own, or leave the id out",
+    )
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a prompt's text: its id where it bears none."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text_id(text: str | None) -> str:
+    if text is None:
+        raise Wrong("prompt", "neither prompt nor prompt_id stands here", "the prompt's text, or an id that is known")
+    return text_hash(text)
+
+
+def _samples(given: object) -> list[dict[str, Any]]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise Wrong("samples", "is no array")
+    samples, seen = [], set()
+    for place, one in enumerate(given):
+        where = f"samples[{place}]"
+        if not isinstance(one, Mapping):
+            raise Wrong(where, "is no object", "an object such as {\"chain\": 0, \"answer\": \"7\"}")
+        sample: dict[str, Any] = {"chain": 0, "attempt": 0, "status": "ok"}
+        if "chain" not in one and "attempt" not in one:
+            sample["chain"] = place
+        for name, value in one.items():
+            check = _SAMPLE_FIELDS.get(name)
+            if check is None:
+                raise Wrong(f"{where}.{name}", "is no field of a sample", f"one of {', '.join(_SAMPLE_FIELDS)}")
+            sample[name] = check(f"{where}.{name}", value)
+        spot = (sample["chain"], sample["attempt"], sample.get("stage"))
+        if spot in seen:
+            raise Wrong(where, f"chain {spot[0]}, attempt {spot[1]} stands here twice", "one sample a chain and attempt")
+        seen.add(spot)
+        samples.append(sample)
+    return samples

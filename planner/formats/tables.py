@@ -1,0 +1,134 @@
+"""Parquet and CSV as a stream of record batches; columns of CSV come as bytes, to be read with line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planner.errors import BadLog
+from planner.formats.files import Format, opened, reading
+from planner.formats.problems import Problems
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS = 65_536
+_BLOCK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a table and the line (CSV) or row (Parquet, counted from 1) that the first stands at."""
+
+    rows: pa.RecordBatch
+    first: int
+
+
+@dataclass
+class Table:
+    """An open table: the names of its columns and its rows, to be read once."""
+
+    columns: tuple[str, ...]
+    blocks: Iterator[Block]
+
+
+def read_table(path: Path, format_name: Format, problems: Problems) -> Table:
+    """Open a table. Raises BadLog where the file is no such table or is cut off, also while it is read."""
+    blocks = _parquet(path) if format_name == "parquet" else _csv(path, problems)
+    guarded = _guarded(path, format_name, blocks)
+    first = next(guarded, None)
+    if first is None:
+        raise BadLog(f"{path}:1: row: the table has no rows, expected one row a sample")
+    names = tuple(first.rows.schema.names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadLog(f"{path}:1: {twice[0]}: the column stands twice, expected each column once")
+    return Table(names, _chain(first, guarded))
+
+
+def _chain(first: Block, rest: Iterator[Block]) -> Iterator[Block]:
+    yield first
+    yield from rest
+
+
+def _guarded(path: Path, format_name: str, blocks: Iterator[Block]) -> Iterator[Block]:
+    import pyarrow as pa  # noqa: PLC0415 - slow to import, and not needed for JSON Lines
+
+    try:
+        with reading(path):
+            yield from blocks
+    except pa.ArrowException as error:
+        text = " ".join(str(error).split())
+        raise BadLog(f"{path}: cannot be read as {format_name}: {text}; nothing was imported") from error
+
+
+def _parquet(path: Path) -> Iterator[Block]:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    with path.open("rb") as raw, pq.ParquetFile(raw) as file:
+        yield Block(pa.RecordBatch.from_pylist([], schema=file.schema_arrow), 1)
+        first = 1
+        for rows in file.iter_batches(batch_size=_ROWS, use_threads=False):
+            yield Block(rows, first)
+            first += rows.num_rows
+
+
+def _csv(path: Path, problems: Problems) -> Iterator[Block]:
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
+
+    with opened(path) as file:
+        stream = file.stream
+        names = _header(path, stream.readline(1 << 20))
+
+        def ragged(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow
+            # the header is read by ourselves, and stands before the row that pyarrow counts from 1
+            place = f"{path}:{row.number + 1}" if row.number is not None else str(path)
+            wrong = f"the row has {row.actual_columns} values"
+            problems.add(place, "row", wrong, f"{row.expected_columns}, one a column", line=row.text)
+            return "skip"
+
+        reader = csv.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=list(names)),
+            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=ragged),
+            convert_options=csv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(names, pa.binary()),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+            ),
+        )
+        first = 2
+        for rows in reader:
+            yield Block(rows, first)
+            first += rows.num_rows + _newlines(rows)
+
+
+def _header(path: Path, line: bytes) -> tuple[str, ...]:
+    import csv  # noqa: PLC0415 - the reader of the standard library, for one line
+
+    if not line.strip():
+        raise BadLog(f"{path}:1: row: the file is empty, expected a line with the names of the columns")
+    try:
+        text = line.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        raise BadLog(f"{path}:1: row: the names of the columns are no valid UTF-8, expected text in UTF-8") from error
+    return tuple(name.strip() for name in next(csv.reader([text])))
+
+
+def _newlines(rows: pa.RecordBatch) -> int:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    columns = (column for column in rows.columns if pa.types.is_binary(column.type))
+    return sum(pc.sum(pc.count_substring(column, "\n")).as_py() or 0 for column in columns)
+
+
+def line_in(block: Block, row: int) -> int:
+    """Line at which a row of the block begins: values that hold line breaks push the rows after them down."""
+    return block.first + row + _newlines(block.rows.slice(0, row))
