@@ -16,8 +16,8 @@ from planner.curves.table import OutcomeTable, PoolTable, Slots, Usage
 class Column:
     """One arm of one slot; every array is (prompts,), NaN where nothing is known.
 
-    usage: generations, prompt tokens, completion tokens and verifier tokens. What a fixed arm spends at worst is what
-    it is expected to spend, since all its samples are always drawn.
+    usage: generations, prompt tokens, completion tokens and verifier tokens. What a fixed arm spends at worst
+    is what it is expected to spend, since all its samples are always drawn.
     """
 
     arm: Arm

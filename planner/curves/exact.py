@@ -51,7 +51,8 @@ def best_of_n(scores: Sequence[float], correct: Sequence[float], k: int) -> floa
 def majority_vote(group_counts: Sequence[int], k: int) -> float:
     """Chance that the correct answer, whose count comes first, wins the vote of `k` of the samples.
 
-    A tie among t answers counts 1/t. Raises InvalidInput if k exceeds the number of samples or a count is negative.
+    A tie among t answers counts 1/t. Raises InvalidInput if k exceeds the number of samples or a count is
+    negative.
 
     >>> round(majority_vote([4, 3, 3], 3), 6)
     0.433333
@@ -66,7 +67,7 @@ def majority_vote(group_counts: Sequence[int], k: int) -> float:
 
 
 def top_weights(n: int, k: int) -> Doubles:
-    """Chance of each of `n` items, in ascending order, to be the greatest of a random `k` of them; shape (n,)."""
+    """Chance of each of `n` items, in ascending order, to be the greatest of a random `k`; shape (n,)."""
     # C(i-1, k-1) / C(n, k) by the ratio of neighbours, since the binomials themselves overflow past n = 1,029
     i = np.arange(n - 1, 0, -1, dtype=np.float64)
     return (k / n * np.concatenate([[1.0], np.cumprod(np.maximum(i - k + 1, 0) / i)]))[::-1]
@@ -98,5 +99,5 @@ def best_of_each(scores: Doubles, correct: Doubles, budgets: NDArray[np.integer]
 def _check_budget(k: int, n: int) -> None:
     if not 1 <= k <= n:
         raise InvalidInput(
-            f"k must lie in 1..{n} (the samples that are logged), got {k}; past them only extrapolation is left"
+            f"k must lie in 1..{n}, the samples that are logged, got {k}: past them extrapolate pass@k"
         )

@@ -76,8 +76,10 @@ def fit_beta_binomial(
 ) -> BetaBinomial:
     """Maximum-likelihood fit to one pair of counts a prompt, which may differ in their number of samples.
 
-    `zero_inflated` also fits the share of prompts that no sample ever solves. Prompts without samples say nothing.
-    Raises InvalidInput where the lists differ in length, hold no sample, or a count lies outside 0..n_samples.
+    `zero_inflated` also fits the share of prompts that no sample ever solves. Prompts without samples say
+    nothing.
+    Raises InvalidInput where the lists differ in length, hold no sample, or a count lies outside
+    0..n_samples.
     Source: Kazdan et al. 2025, arXiv 2510.05197.
     """
     n, c = np.asarray(n_samples, dtype=np.float64), np.asarray(n_correct, dtype=np.float64)
@@ -102,7 +104,7 @@ def extrapolate_pass_at_k(
     *,
     zero_inflated: bool = True,
 ) -> PassAtK:
-    """Mean pass@k over prompts: exact where k lies within every prompt's samples, else from a fit, and marked so.
+    """Mean pass@k over prompts: exact where k lies within all prompts' samples, else fitted, and marked so.
 
     Raises InvalidInput as `fit_beta_binomial` does, and for k below 1.
     """

@@ -10,8 +10,9 @@ from planner.curves.logs import Floats, SampleTable
 def known_grades(samples: SampleTable) -> Floats:
     """Correctness of every sample, NaN where it cannot be known.
 
-    A sample without a grade has that of equal answers to the same prompt. One that gave no answer is not correct,
-    if other samples of the pool gave answers and others of the prompt are graded: there was nothing to grade.
+    A sample without a grade has that of equal answers to the same prompt. One that gave no answer is not
+    correct, if other samples of the pool gave answers and others of the prompt are graded: there was nothing
+    to grade.
     """
     ungraded = np.isnan(samples.correct)
     if not ungraded.any():

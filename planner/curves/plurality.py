@@ -21,8 +21,9 @@ _CELLS = 1 << 19  # complex numbers a working array may hold: 8 MB, near the cac
 def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
     """Expected value of the answer that wins a vote of `k` samples.
 
-    counts, values: (rows, groups), samples of each answer and the worth of that answer. silent: (rows,) samples
-    without an answer, which may be drawn but do not vote; where none votes the outcome is 0. All rows hold at least k.
+    counts, values: (rows, groups), samples of each answer and the worth of that answer. silent: (rows,)
+    samples without an answer, which may be drawn but do not vote; where none votes the outcome is 0. All rows
+    hold at least k.
     """
     order = np.argsort(-np.where(counts > 0, values, -1), axis=1, kind="stable")
     counts, values = (

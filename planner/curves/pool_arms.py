@@ -21,8 +21,10 @@ _CELLS = 1 << 20  # samples stacked at a time
 
 @dataclass(frozen=True)
 class PoolCurves:
-    """Outcomes of rules over one pool's chains, cut at one depth: `values[rule]` is (prompts, breadths), NaN past a
-    prompt's samples. `n_chains` says how many chains of that depth each prompt has for these rules.
+    """Outcomes of rules over one pool's chains, cut at one depth.
+
+    `values[rule]` is (prompts, breadths), NaN past a prompt's samples. `n_chains` says how many chains of
+    that depth each prompt has for these rules.
     """
 
     depth: int
@@ -34,8 +36,8 @@ class PoolCurves:
 def pool_curves(logs: Logs, pool: int, *, seed: int = 0, grades: Floats | None = None) -> list[PoolCurves]:
     """Curves of a pool at every depth and of every rule (pass@k among them) that its logs allow.
 
-    `grades` are those of `known_grades`, if they are at hand. Chains with an ungraded attempt are left out, and of
-    rules that read scores also those with an answer that bears none.
+    `grades` are those of `known_grades`, if they are at hand. Chains with an ungraded attempt are left out,
+    and of rules that read scores also those with an answer that bears none.
     """
     chains = chains_of(logs.samples, pool)
     if not chains.depth:

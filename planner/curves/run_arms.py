@@ -1,4 +1,4 @@
-"""Arms of single runs: what their logs say, and what other selections over a search's finished candidates would have."""
+"""Arms of single runs: their logged outcomes, and those of other selections over a search's candidates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_SEARCHES = {"sampling", "cascade", "session"}  # their candidates are no tr
 
 
 def run_columns(logs: Logs) -> Iterator[Column]:
-    """Every arm of the run table, then a search's other selections at the same budget; runs are averaged by prompt."""
+    """Every arm of the run table, then a search's other selections; runs are averaged by prompt."""
     yield from _arm_columns(logs, logs.arms, logs.runs, logs.runs.correct)
     replayed = _replayed(logs)
     for selection, outcomes in replayed.items():
@@ -109,7 +109,7 @@ def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Float
 
 
 def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:
-    """Measured seconds, else tokens by the models' speeds, as many side by side as breadth and endpoint allow."""
+    """Measured seconds, else tokens by the models' speeds, side by side as breadth and endpoint allow."""
     card, reader = logs.models.get(arm.generator), logs.models.get(arm.verifier or "")
     speed = np.float32(np.nan if card is None else card.tokens_per_second or np.nan)
     # The simulations of a tree search that grows one leaf at a time wait for one another.
@@ -125,7 +125,7 @@ def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:
 
 
 def _replayed(logs: Logs) -> dict[tuple[str, bool], Floats]:
-    """Outcome by run of each (selection, by least step score) over the run's candidates, NaN where not logged."""
+    """Outcome by run of each (selection, by least step score) over its candidates, NaN where not logged."""
     table = logs.candidates
     if not len(table):
         return {}

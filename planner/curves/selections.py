@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Stacked chains of attempts; every array is (prompts, chains, attempts), answers coded 0, 1, ... by prompt."""
+    """Stacked chains: every array is (prompts, chains, attempts), answers coded 0, 1, ... by prompt."""
 
     answer: Longs
     correct: Floats
@@ -60,7 +60,7 @@ def candidates(samples: SampleTable, correct: Floats, stack: Stack) -> Candidate
 
 
 def grades_for(samples: SampleTable, grades: Floats, rule: Rule) -> Floats:
-    """`grades` with NaN for samples that the rule cannot look at: those that gave an answer but bear no score."""
+    """`grades` with NaN for samples that the rule cannot look at: with an answer, but without a score."""
     if not rule.needs_score:
         return grades
     unscored = np.isnan(samples.score_min if rule.least else samples.score) & (samples.answer >= 0)
@@ -70,7 +70,7 @@ def grades_for(samples: SampleTable, grades: Floats, rule: Rule) -> Floats:
 def curves(
     cands: Candidates, breadths: Longs, rules: Iterable[Rule], rng: np.random.Generator
 ) -> Mapping[Rule, Floats]:
-    """Expected outcome by (prompt, breadth) for each rule; NaN where a rule's scores or answers are not logged."""
+    """Expected outcome by (prompt, breadth) for each rule; NaN where scores or answers are not logged."""
     n = cands.correct.shape[1]
     reached = np.flatnonzero(breadths <= n)
     result = {}
@@ -120,7 +120,8 @@ def _curve(cands: Candidates, breadths: Longs, rule: Rule, rng: np.random.Genera
 def chain_winners(cands: Candidates, score: Floats) -> tuple[Candidates, Floats]:
     """Within each chain the weighted vote's winner, with the greatest score of its attempts: depth becomes 1.
 
-    Between answers of equal weight the one of the greatest single score wins (Snell et al.: hierarchical selection).
+    Between answers of equal weight the one of the greatest single score wins (Snell et al.: hierarchical
+    selection).
     """
     same = cands.answer[:, :, :, None] == cands.answer[:, :, None, :]
     votes = np.where(cands.answer >= 0, score, np.float32(0))
@@ -157,7 +158,10 @@ def _majority(cands: Candidates, breadths: Longs, rng: np.random.Generator) -> D
 def _votes(
     cands: Candidates, weights: Floats, breadths: Longs, rng: np.random.Generator, *, fall_back: bool = False
 ) -> Floats:
-    """Vote of `weights` over subsets of chains. Where nobody votes: with `fall_back` all answers vote, else a random one wins."""
+    """Vote of `weights` over subsets of chains.
+
+    Where nobody votes, all answers do with `fall_back`; else, or without answers, a random candidate wins.
+    """
     mean = cands.correct.mean(axis=(1, 2))
     result = np.repeat(mean[:, None], len(breadths), axis=1)
     # Where all candidates are worth the same, no vote can change anything.

@@ -1,4 +1,4 @@
-"""Votes over subsets of samples by matrix products: exact where the subsets can be listed, else Monte Carlo."""
+"""Votes over subsets of samples by matrix products: exact where subsets can be listed, else Monte Carlo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _SAME = np.float32(1 - 1e-5)  # sums of float32 scores that differ by less are e
 def subsets(n: int, k: int, rng: np.random.Generator) -> Floats:
     """Indicator matrix (subsets, n) of k of n: all of them where they are few, else a balanced random choice.
 
-    Random subsets are cut from permutations, so that within one permutation every sample is used at most once.
+    Random subsets are cut from permutations, so that within one permutation every sample is used at most
+    once.
     """
     if comb(n, k) <= N_LISTED:
         chosen = np.array(list(combinations(range(n), k)))
@@ -34,7 +35,7 @@ def subsets(n: int, k: int, rng: np.random.Generator) -> Floats:
 
 
 def tally(codes: NDArray[np.int64], weights: Floats, n_groups: int) -> Floats:
-    """Weight by (chain, group, prompt) from group codes and weights of shape (prompts, chains, attempts); code -1 abstains."""
+    """Weight by (chain, group, prompt); codes and weights are (prompts, chains, attempts), -1 abstains."""
     prompts, chains, _ = codes.shape
     prompt, chain, attempt = np.nonzero(codes >= 0)
     cell = (chain * n_groups + codes[prompt, chain, attempt]) * prompts + prompt

@@ -19,10 +19,10 @@ from planner.curves.usage import verifier_tokens
 def tabulate(logs: Logs, *, seed: int = 0, cascades: bool = True) -> OutcomeTable:
     """Expected outcome and use of every arm that the logs tell of, on every logged prompt.
 
-    Pools give every selection at every breadth and depth within the log, averaged over subsets of their samples;
-    runs give one outcome each, and a tree search's candidates its other selections; cascades are replayed from the
-    pools. Samples without a known grade are left out of outcomes, not of costs. `seed` draws the subsets where they
-    are too many to list.
+    Pools give every selection at every breadth and depth within the log, averaged over subsets of their
+    samples; runs give one outcome each, and a tree search's candidates its other selections; cascades are
+    replayed from the pools. Samples without a known grade are left out of outcomes, not of costs. `seed`
+    draws the subsets where they are too many to list.
     """
     pools = pool_table(logs)
     grades = known_grades(logs.samples)

@@ -15,7 +15,7 @@ Longs = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Chains:
-    """Chains of one pool: first row in the sample table, length in attempts, and prompt; ordered by prompt."""
+    """Chains of one pool by prompt: first row in the sample table, length in attempts, and prompt."""
 
     start: Longs
     length: Longs
@@ -49,7 +49,10 @@ def chains_of(samples: SampleTable, pool: int) -> Chains:
 
 
 def stacks(chains: Chains, correct: Floats, depth: int, *, max_cells: int) -> Iterator[Stack]:
-    """Prompts with equally many chains whose first `depth` attempts are all there and graded, in chunks of `max_cells`."""
+    """Prompts with equally many chains whose first `depth` attempts are all there and graded.
+
+    A stack holds about `max_cells` samples at most.
+    """
     keep = chains.length >= depth
     start, prompt = chains.start[keep], chains.prompt[keep]
     for attempt in range(depth):

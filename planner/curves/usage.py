@@ -17,7 +17,7 @@ _CELLS = 1 << 20
 
 @dataclass(frozen=True)
 class ChainUse:
-    """Mean use of one chain cut after d attempts: each (prompts, depth), column d-1; NaN where it is not logged."""
+    """Mean use of one chain cut after d attempts: each (prompts, depth), column d-1; NaN where not logged."""
 
     prompt_tokens: Floats
     completion_tokens: Floats
@@ -71,7 +71,7 @@ def _within(length: Longs) -> Longs:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long samples of one pool take: `seconds` of generating each sample of the table, `reading` one candidate."""
+    """Seconds of generating each sample of the table, and of its verifier's reading."""
 
     seconds: Floats
     reading: Floats
@@ -111,7 +111,7 @@ def chain_latency(
 
 
 def _waves(seconds: Floats, breadths: Longs, max_concurrency: int | None) -> Floats:
-    """Expected seconds of b side by side, (prompts, breadths); waves of `max_concurrency`, the last with the rest."""
+    """Expected seconds of b chains in waves of `max_concurrency`, a rest last: (prompts, breadths)."""
     n = seconds.shape[1]
     width = np.minimum(breadths, max_concurrency or breadths.max(initial=1))
     full, rest = breadths // width, breadths % width

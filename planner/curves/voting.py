@@ -18,8 +18,9 @@ Shape = Literal["inverse_u", "decreasing", "increasing", "u"]
 def shape(share_easy: float, p_easy: float, p_hard: float) -> Shape:
     """How the accuracy of a majority vote moves with the number of calls.
 
-    `share_easy` of the prompts are answered correctly by one call with chance p_easy > 1/2, the others with p_hard < 1/2.
-    Where p_easy + p_hard is 1, a rise and a fall decay alike and the larger of the two groups decides.
+    `share_easy` of the prompts are answered correctly by one call with chance p_easy > 1/2, the others with
+    p_hard < 1/2. Where p_easy + p_hard is 1, a rise and a fall decay alike and the larger of the two groups
+    decides.
 
     Raises InvalidInput if a share or chance lies outside these ranges.
     Source: Chen et al. 2024, "Are More LM Calls All You Need?", theorem 2.
@@ -30,8 +31,8 @@ def shape(share_easy: float, p_easy: float, p_hard: float) -> Shape:
     _check(share_easy, p_easy, p_hard)
     if math.isclose(p_easy + p_hard, 1) or share_easy in {0, 1}:
         return "increasing" if share_easy > 1 - share_easy else "decreasing"
-    # From one call to three the larger of the groups' gain and loss decides; at many calls the group does whose
-    # single call is less sure, since its vote goes on moving longest.
+    # From one call to three the larger of the groups' gain and loss decides; at many calls the group does
+    # whose single call is less sure, since its vote goes on moving longest.
     rises_first = _gain(share_easy, p_easy) > _gain(1 - share_easy, 1 - p_hard)
     if p_easy + p_hard > 1:
         return "inverse_u" if rises_first else "decreasing"
@@ -39,7 +40,7 @@ def shape(share_easy: float, p_easy: float, p_hard: float) -> Shape:
 
 
 def best_calls(share_easy: float, p_easy: float, p_hard: float) -> float:
-    """Number of calls (odd) with the greatest accuracy of the vote: 1 where it falls, math.inf where it rises for ever.
+    """Odd number of calls of the most accurate vote: 1 where accuracy falls, math.inf where it always rises.
 
     Raises InvalidInput for a curve that falls and then rises: compare its ends by `accuracy`.
     Source: Chen et al. 2024, theorem 4.
