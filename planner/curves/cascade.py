@@ -15,10 +15,10 @@ from planner.curves.cascade_grid import fixed_rivals, grid
 from planner.curves.cascade_pools import drawn_pools
 from planner.curves.cascade_price import prices
 from planner.curves.cascade_replay import Replay, concurrency_of, needs_answers, plan_of, replay
-from planner.curves.cascade_trace import Draw, Plan, Trace, chains_used, drawable
-from planner.curves.logs import Floats, Logs
 from planner.curves.cascade_thin import screen, thin
+from planner.curves.cascade_trace import Draw, Plan, Trace, chains_used, drawable
 from planner.curves.cascade_usage import WorstUse, usage_of, weights_of
+from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable, PoolTable
 
 # Matrices of a replay are (prompts x orders, draws): blocks of prompts keep them in tens of megabytes.
@@ -29,12 +29,14 @@ SCREENED_ROWS = 8_000
 SCREENING = 0x5C
 
 
-def replay_cascades(logs: Logs, arms: Sequence[Arm], *, seed: int = 0, n_orders: int | None = None) -> OutcomeTable:
+def replay_cascades(
+    logs: Logs, arms: Sequence[Arm], *, seed: int = 0, n_orders: int | None = None
+) -> OutcomeTable:
     """Outcome and use of given cascades on every logged prompt, in expectation over orders of drawing.
 
-    All arms are replayed over the same orders, so that their differences are sharper than their values. `n_orders`
-    random orders a prompt are used (by default 64, fewer on very large logs). A prompt with too few samples for the
-    worst case of an arm has NaN there.
+    All arms are replayed over the same orders, so that their differences are sharper than their values.
+    `n_orders` random orders a prompt are used (by default 64, fewer on very large logs). A prompt with too
+    few samples for the worst case of an arm has NaN there.
 
     Raises InvalidInput for an arm that cannot be replayed from these logs.
     """
@@ -45,13 +47,17 @@ def replay_cascades(logs: Logs, arms: Sequence[Arm], *, seed: int = 0, n_orders:
 
 
 def cascade_table(
-    logs: Logs, *, seed: int = 0, rows: Sequence[int] | NDArray[np.integer[Any]] | None = None, max_arms: int = 80
+    logs: Logs,
+    *,
+    seed: int = 0,
+    rows: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+    max_arms: int = 80,
 ) -> OutcomeTable:
     """Outcome table of the cascades that these logs make worth while, over all prompts of the logs.
 
-    A grid is made from the generators, verifiers and score quantiles in the logs, screened on the prompts at `rows`
-    (all by default; at most 2,000 of them), and thinned to `max_arms` on or near the hull of cost and accuracy. Give the
-    training prompts as `rows` where the others are to judge: cascades are never chosen on prompts outside `rows`.
+    A grid is made from the generators, verifiers and score quantiles in the logs, screened on the prompts at
+    `rows` (all by default; at most 2,000 of them), and thinned to `max_arms` on or near the hull of cost and
+    accuracy. Give the training prompts as `rows` where the others are to judge: nothing outside is looked at.
     """
     laid = source(logs)
     chosen = np.arange(len(logs.prompts)) if rows is None else np.asarray(rows, dtype=np.intp)
@@ -64,9 +70,10 @@ def cascade_table(
 def choose_arms(
     logs: Logs, laid: Source, prompts: NDArray[np.integer[Any]], *, seed: int, max_arms: int
 ) -> list[Arm]:
-    """The cascades of the grid that lie on or near the hull of the given prompts."""
+    """Choose the cascades of the grid that lie on or near the hull of the given prompts."""
     rng = np.random.default_rng([seed, SCREENING])
-    few = np.sort(rng.choice(prompts, SCREENED_PROMPTS, replace=False)) if len(prompts) > SCREENED_PROMPTS else prompts
+    many = len(prompts) > SCREENED_PROMPTS
+    few = np.sort(rng.choice(prompts, SCREENED_PROMPTS, replace=False)) if many else prompts
     priced = prices(logs, laid)
     pools = drawn_pools(logs, laid, priced, few)
     candidates = grid(pools)
@@ -77,8 +84,8 @@ def choose_arms(
     n_draws = max(arm.breadth for arm in arms)
     orders = draw_orders(laid.chains, few, n_orders=n_orders, n_draws=n_draws, rng=rng)
     screened = screen(arms, laid, orders, priced, logs.pools)
-    with np.errstate(invalid="ignore"):
-        difficulty = 1 - np.nanmean(np.where(np.isnan(screened.accuracy).all(axis=1)[:, None], 0, screened.accuracy), axis=1)
+    known = ~np.isnan(screened.accuracy)
+    difficulty = 1 - np.where(known, screened.accuracy, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     is_rival = np.arange(len(arms)) < len(arms) - len(candidates)
     return [arms[place] for place in thin(screened, is_rival, difficulty, max_arms)]
 
@@ -89,7 +96,13 @@ def default_orders(n_prompts: int) -> int:
 
 
 def replay_all(
-    logs: Logs, laid: Source, arms: Sequence[Arm], prompts: NDArray[np.integer[Any]], *, n_orders: int, seed: int
+    logs: Logs,
+    laid: Source,
+    arms: Sequence[Arm],
+    prompts: NDArray[np.integer[Any]],
+    *,
+    n_orders: int,
+    seed: int,
 ) -> list[Replay]:
     """Replays of `arms` on `prompts`, one an arm; NaN on prompts with too few samples."""
     plans = [plan_of(arm, logs.pools) for arm in arms]
@@ -112,7 +125,9 @@ def replay_all(
 
 def _blocks(n_prompts: int, n_orders: int) -> Iterator[tuple[int, slice]]:
     size = max(ROWS_PER_BLOCK // n_orders, 1)
-    return ((block, slice(low, min(low + size, n_prompts))) for block, low in enumerate(range(0, n_prompts, size)))
+    return (
+        (block, slice(low, min(low + size, n_prompts))) for block, low in enumerate(range(0, n_prompts, size))
+    )
 
 
 def _unknown(n_prompts: int, n_stages: int) -> Replay:
@@ -160,7 +175,10 @@ def _pools(logs: Logs, laid: Source) -> PoolTable:
         return _columns([means.of(draw, kind) for draw in one], len(logs.prompts))
 
     n_samples = _columns([chains.n.astype(np.float32) for chains in laid.chains], len(logs.prompts))
-    passed = [np.where(c.start >= 0, laid.columns.correct[np.maximum(c.start, 0)], 0).sum(axis=1) for c in laid.chains]
+    passed = [
+        np.where(c.start >= 0, laid.columns.correct[np.maximum(c.start, 0)], 0).sum(axis=1)
+        for c in laid.chains
+    ]
     return PoolTable(
         logs.pools, n_samples, _columns(passed, len(logs.prompts)).astype(np.float32),
         by_pool("prompt_tokens"), by_pool("completion_tokens"), by_pool("verifier_tokens"),

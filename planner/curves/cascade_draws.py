@@ -17,9 +17,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Columns:
-    """What a replay reads of each sample; arrays of shape (samples,). An unknown score is 0: it stops nothing.
+    """What a replay reads of each sample, shape (samples,). An unknown score is 0: it stops nothing.
 
-    `correct` is the sample's own, `vote_correct` that of its answer (the mean over samples of the prompt that gave it).
+    `correct` is the sample's own, `vote_correct` that of its answer: the mean over samples that gave it.
     """
 
     answer: Ints
@@ -34,11 +34,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Chains:
-    """Chains of one pool, by prompt: row of each chain's first attempt, (prompts, most chains), -1 past the last.
+    """Chains of one pool by prompt: rows of their first attempts, (prompts, most chains), -1 past the last.
 
     `n` chains a prompt, `depth` attempts that every chain of the prompt has; both of shape (prompts,).
-    `scored`: some sample of the prompt has a score. `answered`: its answers are logged (where all samples failed, their
-    having none says as much).
+    `scored`: some sample of the prompt has a score. `answered`: its answers are logged (where all samples
+    failed, their having none says as much).
     """
 
     start: Ints
@@ -64,7 +64,9 @@ def source(logs: Logs) -> Source:
     samples = logs.samples
     first = _chain_starts(samples)
     length = np.diff(np.append(first, len(samples)))
-    graded = np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
+    graded = (
+        np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
+    )
     first, length = first[graded], length[graded]
     return Source(
         _columns(logs),
@@ -148,39 +150,47 @@ def _vote_correct(samples: SampleTable) -> Floats:
 
 
 def _verifier_tokens(samples: SampleTable, prompt_tokens: Floats, completion_tokens: Floats) -> Floats:
-    """Logged, or prompt and candidate read once each: a revision's context is not read by the verifier."""
+    """Take what is logged, else prompt and candidate once each: the verifier reads no revision's context."""
     starts = _chain_starts(samples)
     first = np.repeat(starts, np.diff(np.append(starts, len(samples))))
-    return np.where(np.isnan(samples.verifier_tokens), prompt_tokens[first] + completion_tokens, samples.verifier_tokens)
+    return np.where(
+        np.isnan(samples.verifier_tokens), prompt_tokens[first] + completion_tokens, samples.verifier_tokens
+    )
 
 
 def _latency(logs: Logs, completion_tokens: Floats) -> Floats:
     cards = [logs.models.get(pool.generator) for pool in logs.pools]
-    speed = [np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards]
+    speed = [
+        np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards
+    ]
     derived = completion_tokens / np.array(speed, dtype=np.float32)[logs.samples.pool]
     return np.where(np.isnan(logs.samples.latency_seconds), derived, logs.samples.latency_seconds)
 
 
 @dataclass(frozen=True)
 class Orders:
-    """`n_orders` random orders of each pool's chains on some prompts: chain places, (prompts, orders, most draws) a pool."""
+    """Random orders of each pool's chains on some prompts: their places, (prompts, orders, draws) a pool."""
 
     prompts: NDArray[np.intp]
     n_orders: int
     by_pool: tuple[NDArray[np.integer[Any]], ...]
 
 
-def draw_orders(chains: Sequence[Chains], prompts: Rows, *, n_orders: int, n_draws: int, rng: np.random.Generator) -> Orders:
+def draw_orders(
+    chains: Sequence[Chains], prompts: Rows, *, n_orders: int, n_draws: int, rng: np.random.Generator
+) -> Orders:
     """Balanced random orders: rotations of random permutations, so that samples come first equally often.
 
-    Each order alone is uniform over all orders, hence means over them are unbiased; between them they spread the
+    Each order alone is uniform over all orders, hence means over them are unbiased; together they spread the
     samples evenly, which takes away most of the Monte Carlo error of short draws.
     """
     index = np.asarray(prompts, dtype=np.intp)
     return Orders(index, n_orders, tuple(_rotations(pool, index, n_orders, n_draws, rng) for pool in chains))
 
 
-def _rotations(chains: Chains, prompts: NDArray[np.intp], n_orders: int, n_draws: int, rng: np.random.Generator) -> Rows:
+def _rotations(
+    chains: Chains, prompts: NDArray[np.intp], n_orders: int, n_draws: int, rng: np.random.Generator
+) -> Rows:
     n, width = chains.n[prompts], chains.start.shape[1]
     n_turns = min(width, n_orders)
     n_permutations = -(-n_orders // n_turns)
@@ -195,9 +205,16 @@ def _rotations(chains: Chains, prompts: NDArray[np.intp], n_orders: int, n_draws
 
 
 def stage_rows(
-    chains: Chains, orders: Orders, pool: int, *, draw: Literal["samples", "attempts"], skip: int, n_draws: int, n_rows: int
+    chains: Chains,
+    orders: Orders,
+    pool: int,
+    *,
+    draw: Literal["samples", "attempts"],
+    skip: int,
+    n_draws: int,
+    n_rows: int,
 ) -> Rows:
-    """Rows of the samples that a stage draws, (prompts, orders, n_draws), after `skip` chains of the pool were used."""
+    """Rows of the samples that a stage draws after `skip` chains of its pool, (prompts, orders, n_draws)."""
     # Prompts with too few chains or attempts get rows all the same; `drawable` tells them.
     start = np.maximum(chains.start[orders.prompts], 0)
     order = orders.by_pool[pool]

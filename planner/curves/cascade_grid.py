@@ -39,7 +39,7 @@ def grid(pools: Sequence[Drawn]) -> list[Arm]:
 
 
 def fixed_rivals(pools: Sequence[Drawn]) -> list[Arm]:
-    """One-stage cascades without a rule, which are fixed arms: what a cascade must be better than to be kept."""
+    """One-stage cascades without a rule, which are fixed arms: what a cascade must beat to be kept."""
     rivals = []
     for pool in pools:
         counts = [1, *(m for m in MOST_DRAWS if m <= pool.n_samples)]
@@ -52,7 +52,13 @@ def fixed_rivals(pools: Sequence[Drawn]) -> list[Arm]:
 
 
 def _stage(
-    pool: Drawn, n: int, stop: Stop | None = None, *, batch: int = 1, attempts: bool = False, scored: bool = True
+    pool: Drawn,
+    n: int,
+    stop: Stop | None = None,
+    *,
+    batch: int = 1,
+    attempts: bool = False,
+    scored: bool = True,
 ) -> Stage:
     return Stage(
         generator=pool.generator, verifier=pool.verifier if scored else None,
@@ -76,7 +82,7 @@ def _selections(pools: Sequence[Drawn]) -> tuple[str, ...]:
 
 
 def _single_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
-    """Samples, or attempts of one chain, until a score reaches a threshold."""
+    """Draw samples, or attempts of one chain, until a score reaches a threshold."""
     for pool in pools:
         for threshold in pool.thresholds:
             stop = ScoreStop(threshold=threshold)
@@ -89,7 +95,7 @@ def _single_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
 
 
 def _escalated_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
-    """A cheap generator until a score, then a dearer or better one with a few samples, itself stopping by score."""
+    """Try a cheap generator until a score, then a dearer or better one, which stops by score itself."""
     for first, then in permutations(pools, 2):
         if not _rises(first, then):
             continue
@@ -97,7 +103,9 @@ def _escalated_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
             stop = ScoreStop(threshold=threshold)
             begins = [_stage(first, m, stop) for m in _upto(FIRST_SAMPLES, first.n_samples)]
             begins += [_stage(first, d, stop, attempts=True) for d in _upto(FIRST_ATTEMPTS, first.n_attempts)]
-            ends = [_stage(then, m, stop if m > 1 else None) for m in _upto(ESCALATED_SAMPLES, then.n_samples)]
+            ends = [
+                _stage(then, m, stop if m > 1 else None) for m in _upto(ESCALATED_SAMPLES, then.n_samples)
+            ]
             ends += [_stage(then, d, stop, attempts=True) for d in _upto(FIRST_ATTEMPTS, then.n_attempts)]
             for begin in begins:
                 for end in ends:
@@ -106,7 +114,7 @@ def _escalated_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
 
 
 def _three_stages(pools: Sequence[Drawn]) -> Iterator[Arm]:
-    """Small, then one that revises (or a middle one), then the largest."""
+    """Go from small to one that revises (or a middle one) to the largest."""
     if len(pools) > MOST_IN_TRIPLES:
         return
     for first, middle, last in combinations(sorted(pools, key=lambda pool: (pool.cost, pool.accuracy)), 3):
@@ -124,30 +132,39 @@ def _three_stages(pools: Sequence[Drawn]) -> Iterator[Arm]:
 
 
 def _single_votes(pools: Sequence[Drawn]) -> Iterator[Arm]:
-    """A vote that stops once it is sure: by agreement, or by the Beta rule."""
+    """Vote, and stop once the vote is sure: by agreement, or by the Beta rule."""
     for pool in pools:
         most = _upto((*MOST_DRAWS, min(pool.n_samples, MOST_VOTES)), pool.n_samples)
         for m in sorted({m for m in most if m > 2}):
-            stops = [AgreementStop(share=share, min_samples=k) for share in SHARES for k in LEAST_AGREEING if k < m]
-            for stop in (*stops, *(BetaVoteStop(confidence=confidence) for confidence in CONFIDENCES)):
+            least = [k for k in LEAST_AGREEING if k < m]
+            stops: list[Stop] = [AgreementStop(share=share, min_samples=k) for share in SHARES for k in least]
+            stops += [BetaVoteStop(confidence=confidence) for confidence in CONFIDENCES]
+            for stop in stops:
                 for batch in (batch for batch in BATCHES if batch == 1 or batch * 2 <= m):
-                    yield _cascade([(pool, _stage(pool, m, stop, batch=batch, scored=False))], "majority_vote")
+                    yield _cascade(
+                        [(pool, _stage(pool, m, stop, batch=batch, scored=False))], "majority_vote"
+                    )
 
 
 def _escalated_votes(firsts: Sequence[Drawn], pools: Sequence[Drawn]) -> Iterator[Arm]:
-    """A vote of a cheap generator; where it is not agreed, a dearer or better one decides or votes with it."""
+    """Let a cheap generator vote; where it does not agree, a dearer or better one decides or votes too."""
     for first in firsts:
         for then in pools:
             if then.generator == first.generator or not then.has_answers or not _rises(first, then):
                 continue
             for m in sorted({*_upto(FIRST_SAMPLES[1:], first.n_samples), min(first.n_samples, 10)}):
-                begins = [_stage(first, m, AgreementStop(share=share, min_samples=m), batch=m, scored=False) for share in SHARES]
-                begins += [_stage(first, m, BetaVoteStop(confidence=level), scored=False) for level in CONFIDENCES]
-                for begin in begins:
+                for begin in _votes_before_escalation(first, m):
                     for n in _upto(ESCALATED_VOTES, then.n_samples):
                         stages = [(first, begin), (then, _stage(then, n, scored=False))]
                         yield _cascade(stages, "majority_vote")
                         yield _cascade(stages, "majority_vote", answer_from="last_stage")
+
+
+def _votes_before_escalation(pool: Drawn, m: int) -> Iterator[Stage]:
+    for share in SHARES:
+        yield _stage(pool, m, AgreementStop(share=share, min_samples=m), batch=m, scored=False)
+    for confidence in CONFIDENCES:
+        yield _stage(pool, m, BetaVoteStop(confidence=confidence), scored=False)
 
 
 def _rises(first: Drawn, then: Drawn) -> bool:

@@ -1,4 +1,4 @@
-"""Pools as the grid of cascades sees them: how much can be drawn, how good, how dear, and where scores part."""
+"""Pools as the grid of cascades sees them: how much can be drawn, how good and dear, where scores part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planner.curves.cascade_draws import Source
 from planner.curves.cascade_price import Prices
 from planner.curves.logs import Floats, Logs
 
-# Where right and wrong samples part: shares of the right ones that a threshold stops short of, and of the wrong ones.
+# Thresholds lie where right and wrong samples part: at these quantiles of the scores of either.
 RIGHT_QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 WRONG_QUANTILES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 # With dozens of generators most pairs are dominated: only so many take part.
@@ -24,7 +24,7 @@ MOST_PROMPTS = 0.9
 
 @dataclass(frozen=True)
 class Drawn:
-    """One pool: draws that most of its prompts have, accuracy and cost of one sample, thresholds of its scores."""
+    """One pool: draws that most prompts have, accuracy and cost of a sample, thresholds of its scores."""
 
     generator: str
     verifier: str | None
@@ -43,20 +43,22 @@ class Drawn:
 
 
 def drawn_pools(logs: Logs, laid: Source, priced: Prices, prompts: NDArray[np.integer[Any]]) -> list[Drawn]:
-    """The pools that cascades may draw from, looked up on `prompts` alone; at most `MOST_POOLS`, on the cost hull first."""
+    """Look up, on `prompts` alone, the pools that cascades may draw from, at most `MOST_POOLS`, by cost."""
     found = [_drawn(logs, laid, priced, pool, prompts) for pool in range(len(logs.pools))]
     pools = [pool for pool in found if pool is not None]
     return _worth_drawing(pools)
 
 
-def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]) -> Drawn | None:
+def _drawn(
+    logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]
+) -> Drawn | None:
     chains = laid.chains[place]
     start = chains.start[prompts]
     first = start[start >= 0]
     if not len(first):
         return None
     there = chains.n[prompts] > 0
-    pool, columns = logs.pools[place], laid.columns
+    pool, columns, scored = logs.pools[place], laid.columns, chains.scored[prompts].any()
     return Drawn(
         generator=pool.generator,
         verifier=pool.verifier,
@@ -66,7 +68,7 @@ def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArra
         has_answers=bool((columns.answer[first] >= 0).any()),
         accuracy=float(columns.correct[first].mean()),
         cost=float((priced.draw[first] + priced.score[first]).mean()),
-        thresholds=_thresholds(columns.score[first], columns.correct[first]) if chains.scored[prompts].any() else (),
+        thresholds=_thresholds(columns.score[first], columns.correct[first]) if scored else (),
     )
 
 
@@ -77,7 +79,10 @@ def _most_have(counts: NDArray[np.integer[Any]]) -> int:
 def _thresholds(scores: Floats, correct: Floats) -> tuple[float, ...]:
     """Quantiles of the scores of right and of wrong samples: a verifier's scores crowd where it is sure."""
     values: list[float] = []
-    for group, levels in ((scores[correct >= 0.5], RIGHT_QUANTILES), (scores[correct < 0.5], WRONG_QUANTILES)):
+    for group, levels in (
+        (scores[correct >= 0.5], RIGHT_QUANTILES),
+        (scores[correct < 0.5], WRONG_QUANTILES),
+    ):
         if len(group):
             values.extend(np.quantile(group, levels, method="lower").tolist())
     distinct = sorted({round(float(np.clip(value, 0, 1)), 3) for value in values})
@@ -85,7 +90,7 @@ def _thresholds(scores: Floats, correct: Floats) -> tuple[float, ...]:
 
 
 def _worth_drawing(pools: Sequence[Drawn]) -> list[Drawn]:
-    """Drop pools that another beats in accuracy for less cost, then the least accurate, until few are left."""
+    """Where there are many, keep those that are least behind the best pool of no greater cost."""
     pools = sorted(pools, key=lambda pool: (pool.cost, -pool.accuracy))
     if len(pools) <= MOST_POOLS:
         return pools

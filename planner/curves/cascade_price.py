@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from planner.core import ModelCard, Unit
 from planner.curves.cascade_draws import Source
 from planner.curves.logs import Floats, Logs
+
+UNITS_TO_RANK_BY: tuple[Unit, ...] = ("flops", "usd", "tokens")
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,12 @@ class Prices:
 def prices(logs: Logs, laid: Source) -> Prices:
     """Prices in the first unit that is known for all generators: FLOPs, USD, tokens; else generations.
 
-    Prompt tokens that nobody logged, and verifiers without a model card, are left out: this ranks, it does not forecast.
+    Prompt tokens that nobody logged, and verifiers without a model card, are left out: this ranks, it is no
+    forecast.
     """
     columns = laid.columns
     if not np.isnan(columns.completion_tokens).any():
-        for unit in ("flops", "usd", "tokens"):
+        for unit in UNITS_TO_RANK_BY:
             rates = [_rates(logs.models, pool.generator, pool.verifier, unit) for pool in logs.pools]
             prompt, completion, verifier = np.array(rates, dtype=np.float32).reshape(-1, 3).T
             if np.isnan(completion).any():
@@ -36,11 +40,15 @@ def prices(logs: Logs, laid: Source) -> Prices:
             draw = np.nan_to_num(prompt)[pool] * np.nan_to_num(columns.prompt_tokens)
             draw += completion[pool] * columns.completion_tokens
             score = np.nan_to_num(verifier)[pool] * np.nan_to_num(columns.verifier_tokens)
-            return Prices(unit, draw, score)  # type: ignore[arg-type]
-    return Prices("generations", np.ones(len(columns.answer), np.float32), np.zeros(len(columns.answer), np.float32))
+            return Prices(unit, draw, score)
+    return Prices(
+        "generations", np.ones(len(columns.answer), np.float32), np.zeros(len(columns.answer), np.float32)
+    )
 
 
-def _rates(models: dict[str, ModelCard], generator: str, verifier: str | None, unit: str) -> tuple[float, float, float]:
+def _rates(
+    models: Mapping[str, ModelCard], generator: str, verifier: str | None, unit: Unit
+) -> tuple[float, float, float]:
     """Cost of one prompt, completion and verifier token; NaN where a card is silent."""
     one, other = models.get(generator), models.get(verifier or "")
 

@@ -18,17 +18,21 @@ from planner.errors import InvalidInput
 
 
 def plan_of(arm: Arm, pools: Sequence[Pool]) -> Plan:
-    """The draws of a cascade, each with the pool that holds its samples.
+    """Find the draws of a cascade, each with the pool that holds its samples.
 
-    Raises InvalidInput where no pool does, or the selection or a stop rule needs scores that a stage does not have.
+    Raises InvalidInput where no pool does, or the selection or a stop rule needs scores that a stage lacks.
     """
     settings = arm.params.get("settings") or [{}] * len(arm.stages)
     scored = arm.selection in SCORED
     plan = []
     for stage, setting in zip(arm.stages, settings, strict=True):
         if stage.verifier is None and (scored or isinstance(stage.stop, ScoreStop)):
-            raise InvalidInput(f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for")
-        plan.append(Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None))
+            raise InvalidInput(
+                f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for"
+            )
+        plan.append(
+            Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None)
+        )
     return tuple(plan)
 
 
@@ -43,9 +47,9 @@ def _pool_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> in
         same = pool.generator == stage.generator and dict(pool.params) == setting
         if same and stage.verifier in (None, pool.verifier):
             return place
+    scored = f" scored by {stage.verifier!r}" if stage.verifier else ""
     raise InvalidInput(
-        f"no samples of {stage.generator!r}" + (f" scored by {stage.verifier!r}" if stage.verifier else "") + " are logged: "
-        "a cascade can be replayed only from independent samples"
+        f"no samples of {stage.generator!r}{scored} are logged: cascades are replayed from independent ones"
     )
 
 
@@ -84,7 +88,7 @@ def _holds(trace: Trace, stop: Stop, n_drawn: int) -> NDArray[np.bool_]:
     """Whether a rule holds after the first `n_drawn` draws, by replay."""
     match stop:
         case ScoreStop(threshold=threshold):
-            return trace.greatest_score[n_drawn - 1] >= np.float32(threshold)
+            return np.asarray(trace.greatest_score[n_drawn - 1] >= np.float32(threshold))
         case AgreementStop(share=share, min_samples=least):
             agree = trace.top_two[0][n_drawn - 1] >= share * n_drawn - 1e-9
             return agree if n_drawn >= least else np.zeros_like(agree)
@@ -96,7 +100,7 @@ def _holds(trace: Trace, stop: Stop, n_drawn: int) -> NDArray[np.bool_]:
 def seconds(trace: Trace, stages: Sequence[Stage], concurrency: Sequence[int | None]) -> Floats:
     """Latency up to each number of draws, (draws + 1, replays); exact at ends of batches.
 
-    A batch runs side by side, in waves where the endpoint bears less; a wave lasts as long as its slowest member.
+    A batch runs side by side, in waves where the endpoint bears less; a wave lasts as long as its slowest.
     """
     one = trace.columns.latency_seconds[trace.rows]
     if np.isnan(one).all():
@@ -116,8 +120,8 @@ def seconds(trace: Trace, stages: Sequence[Stage], concurrency: Sequence[int | N
 class Replay:
     """Means over orders of one cascade on some prompts.
 
-    outcome, latency_seconds, latency_worst_seconds: (prompts,). The rest by stage, (prompts, stages): expected draws and
-    tokens, and the share of replays in which the stage is the last.
+    outcome, latency_seconds, latency_worst_seconds: (prompts,). The rest by stage, (prompts, stages):
+    expected draws and tokens, and the share of replays in which the stage is the last.
     """
 
     outcome: Floats
@@ -136,7 +140,7 @@ def replay(trace: Trace, arm: Arm, n_orders: int, concurrency: Sequence[int | No
     drawn = [np.clip(stopped.n_drawn - low, 0, high - low) for low, high in pairwise(trace.bounds)]
 
     def mean(values: NDArray[Any]) -> Floats:
-        return values.reshape(-1, n_orders).mean(axis=1, dtype=np.float64).astype(np.float32)
+        return np.asarray(values.reshape(-1, n_orders).mean(axis=1, dtype=np.float64), dtype=np.float32)
 
     def tokens(kind: str) -> Floats:
         return np.stack([mean(at(trace.spent(kind, stage), n)) for stage, n in enumerate(drawn)], axis=1)

@@ -24,7 +24,7 @@ FEWEST_IN_THIRDS = 30
 
 @dataclass(frozen=True)
 class Screened:
-    """Accuracy, cost, worst cost and latency of each arm on the screened prompts, (prompts, arms); NaN where unknown."""
+    """Accuracy and costs of each arm on the screened prompts, (prompts, arms); NaN where unknown."""
 
     accuracy: Floats
     cost: Floats
@@ -42,7 +42,9 @@ class Means:
     latency: Floats
 
 
-def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]) -> Screened:
+def screen(
+    arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]
+) -> Screened:
     """Replay many cascades for accuracy and cost alone; plans that several share are drawn once."""
     shape = (len(orders.prompts), len(arms))
     result = Screened(*(np.full(shape, np.nan, np.float32) for _ in range(4)))
@@ -54,12 +56,16 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
         known_by = {votes: drawable(plan, laid, votes=votes)[orders.prompts] for votes in (False, True)}
         trace = Trace(plan, laid, orders)
         scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))[:, None]
-        spent = prefix_sums(priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0)))
+        spent = prefix_sums(
+            priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0))
+        )
         for place in places:
             known = known_by[needs_answers(arms[place])]
             stages, limits = arms[place].stages, [None] * len(plan)
             n_drawn = stop_points(trace, stages).n_drawn
-            value = trace.value(arms[place].selection, answer_from=arms[place].params.get("answer_from", "all"))
+            value = trace.value(
+                arms[place].selection, answer_from=arms[place].params.get("answer_from", "all")
+            )
             for target, replayed in (
                 (result.accuracy, at(value, n_drawn - 1)),
                 (result.cost, at(spent, n_drawn)),
@@ -73,8 +79,8 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
 def thin(screened: Screened, is_rival: NDArray[np.bool_], difficulty: Floats, max_arms: int) -> list[int]:
     """Places of the arms to keep, by place; rivals (fixed arms) shape the hulls but are never kept.
 
-    The hulls of several views are peeled in turn, layer by layer: all prompts by expected cost, each third of them by
-    difficulty, all by worst cost (ceilings are held against it), all by latency where it is known.
+    The hulls of several views are peeled in turn, layer by layer: all prompts by expected cost, each third of
+    them by difficulty, all by worst cost (ceilings are held against it), all by latency where it is known.
     """
     means = Means(*(_mean(getattr(screened, name)) for name in Screened.__dataclass_fields__))
     enough = np.mean(~np.isnan(screened.accuracy), axis=0) >= 0.5
@@ -93,7 +99,7 @@ def thin(screened: Screened, is_rival: NDArray[np.bool_], difficulty: Floats, ma
 
 
 def _is_like(screened: Screened, means: Means, place: int, kept: Sequence[int]) -> bool:
-    """Whether a kept arm is all but the same and costs no more: nearby thresholds, or rules that part on few orders."""
+    """Whether a kept arm is all but the same and costs no more: a nearby threshold, a like rule."""
     others = np.array(kept, dtype=np.intp)
     alike = np.abs(means.cost[others] - means.cost[place]) <= SAME_COST * means.cost[place]
     alike &= means.worst[others] <= means.worst[place] * (1 + SAME_COST)
@@ -103,7 +109,11 @@ def _is_like(screened: Screened, means: Means, place: int, kept: Sequence[int]) 
 
 
 def _views(screened: Screened, means: Means, difficulty: Floats) -> list[tuple[Floats, Floats]]:
-    thirds = np.array_split(np.argsort(difficulty, kind="stable"), 3) if len(difficulty) >= FEWEST_IN_THIRDS else []
+    thirds = (
+        np.array_split(np.argsort(difficulty, kind="stable"), 3)
+        if len(difficulty) >= FEWEST_IN_THIRDS
+        else []
+    )
     return [
         (means.cost, means.accuracy),
         *((_mean(screened.cost[rows]), _mean(screened.accuracy[rows])) for rows in thirds),

@@ -1,4 +1,4 @@
-"""What every prefix of a plan of draws looks like, on every prompt and order: shared by all stop rules over that plan."""
+"""What every prefix of a plan of draws looks like: shared by all stop rules over that plan."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.curves.cascade_draws import Columns, Orders, Source, stage_rows
+from planner.curves.cascade_draws import Orders, Source, stage_rows
 from planner.curves.logs import Floats, Ints
-from planner.curves.stop import VERDICT
+from planner.curves.stop import CHOOSERS, VERDICT
 from planner.errors import InvalidInput
 
 # Votes of a draw that leads no group are below this: it cannot win.
@@ -105,15 +105,16 @@ class Trace:
                 continue
             leads = mine == top
             passes = size > first[k - 1]
-            second[k] = np.where(passes & ~leads, first[k - 1], np.where(leads, second[k - 1], np.maximum(second[k - 1], size)))
+            behind = np.where(leads, second[k - 1], np.maximum(second[k - 1], size))
+            second[k] = np.where(passes & ~leads, first[k - 1], behind)
             first[k] = np.maximum(first[k - 1], size)
             top = np.where(passes, mine, top)
         return first, second
 
     def value(self, selection: str, *, answer_from: str = "all") -> Floats:
-        """Expected correctness of the answer chosen over the first k draws, at k - 1.
+        """Give the expected correctness of the answer chosen over the first k draws, at k - 1.
 
-        With `answer_from` "last_stage" the answer is chosen over the draws of the stage that the k-th belongs to.
+        With `answer_from` "last_stage" the answer is chosen over the draws of the k-th's own stage.
         """
         key = (selection, answer_from)
         if key not in self._values:
@@ -149,9 +150,7 @@ class Trace:
             kept = ((score >= VERDICT) & (answer >= 0)).astype(np.float32)
             everyone = _vote(answer, value, np.ones(rows.shape, np.float32), correct)
             return np.where(np.maximum.accumulate(kept) > 0, _vote(answer, value, kept, correct), everyone)
-        raise InvalidInput(
-            f"a cascade cannot choose by {selection!r}: use majority_vote, filter_vote, weighted_vote or best_of_n"
-        )
+        raise InvalidInput(f"a cascade cannot choose by {selection!r}: use one of {', '.join(CHOOSERS)}")
 
 
 def _best(score: Floats, correct: Floats) -> Floats:
@@ -178,7 +177,7 @@ def _leaders(answer: Ints) -> NDArray[np.intp]:
 
 
 def _vote(answer: Ints, value: Floats, weight: Floats, correct: Floats) -> Floats:
-    """Mean correctness of the answers of greatest weight, by prefix; of the first draw where none has an answer."""
+    """Mean correctness of the answers of greatest weight by prefix; of the first draw where none answers."""
     leader = _leaders(answer)
     votes = np.where(leader == np.arange(len(answer))[:, None], np.float32(0), np.float32(-1))
     columns = np.arange(answer.shape[1])
@@ -196,7 +195,7 @@ def _vote(answer: Ints, value: Floats, weight: Floats, correct: Floats) -> Float
 
 
 def prefix_sums(values: Floats) -> Floats:
-    """Sums of the first 0, 1, ..., K values of each column, shape (K + 1, columns)."""
+    """Sum the first 0, 1, ..., K values of each column, shape (K + 1, columns)."""
     sums = np.zeros((len(values) + 1, values.shape[1]), np.float32)
     np.cumsum(values, axis=0, out=sums[1:])
     return sums

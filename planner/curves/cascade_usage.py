@@ -13,12 +13,17 @@ from planner.curves.cascade_trace import Draw, Plan
 from planner.curves.logs import Floats
 from planner.curves.table import Slots, Usage
 
+# A stage that hardly a replay reaches weighs no more than this allows.
+LEAST_REACHED = 0.01
 KINDS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
 
 
 def slots_of(arms: Sequence[Arm], plans: Sequence[Plan]) -> tuple[Slots, list[list[int]]]:
-    """Slots of all arms, and for each arm the slot of each of its stages: stages of one model share theirs."""
-    arm, generator, verifier, pool = [], [], [], []
+    """Slots of all arms, and the slot of each stage of each arm: stages of one model share theirs."""
+    arm: list[int] = []
+    generator: list[str] = []
+    verifier: list[str | None] = []
+    pool: list[int] = []
     places: list[list[int]] = []
     for number, (one, plan) in enumerate(zip(arms, plans, strict=True)):
         known: dict[tuple[str, str | None, int], int] = {}
@@ -41,7 +46,9 @@ def usage_of(
 ) -> tuple[Slots, Usage, Usage]:
     """Slots of all arms with their expected and their worst use."""
     slots, places = slots_of(arms, plans)
-    expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
+    expected, worst = (
+        Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2)
+    )
     means = WorstUse(laid)
     for plan, found, place in zip(plans, replays, places, strict=True):
         for stage, (draw, slot) in enumerate(zip(plan, place, strict=True)):
@@ -66,8 +73,9 @@ class WorstUse:
         if kind == "verifier_tokens" and not draw.verified:
             return np.zeros(len(self._laid.chains[draw.pool].n), dtype=np.float32)
         if draw.kind == "samples":
-            return self._mean(draw.pool, 0, kind) * np.float32(draw.n)
-        return np.sum([self._mean(draw.pool, attempt, kind) for attempt in range(draw.n)], axis=0, dtype=np.float32)
+            return np.asarray(self._mean(draw.pool, 0, kind) * np.float32(draw.n))
+        attempts = [self._mean(draw.pool, attempt, kind) for attempt in range(draw.n)]
+        return np.asarray(np.sum(attempts, axis=0), dtype=np.float32)
 
     def _mean(self, pool: int, attempt: int, kind: str) -> Floats:
         key = (pool, attempt, kind)
@@ -75,23 +83,26 @@ class WorstUse:
             chains = self._laid.chains[pool]
             there = (chains.start >= 0) & (chains.depth > attempt)[:, None]
             values = getattr(self._laid.columns, kind)
-            tokens = np.where(there, values[np.where(there, chains.start + attempt, 0)] if len(values) else 0, 0)
+            tokens = np.where(
+                there, values[np.where(there, chains.start + attempt, 0)] if len(values) else 0, 0
+            )
             with np.errstate(invalid="ignore"):
                 self._means[key] = (tokens.sum(axis=1) / there.sum(axis=1)).astype(np.float32)
         return self._means[key]
 
 
 def weights_of(laid: Source, plans: Sequence[Plan], replays: Sequence[Replay], n_prompts: int) -> Floats:
-    """How many replays the log holds side by side without drawing a sample twice, in expectation; (prompts, arms)."""
+    """Independent samples behind each outcome, (prompts, arms): those of the scarcest pool.
+
+    A pool that only some replays reach counts for more: its few samples decide less.
+    """
     weight = np.zeros((n_prompts, len(plans)), np.float32)
     for arm, (plan, found) in enumerate(zip(plans, replays, strict=True)):
-        used: dict[int, Floats] = {}
+        drawn: dict[int, Floats] = {}
         for stage, draw in enumerate(plan):
-            drawn = found.generations[:, stage]
-            chains = np.minimum(drawn, 1) if draw.kind == "attempts" else drawn
-            used[draw.pool] = used.get(draw.pool, np.zeros(n_prompts, np.float32)) + chains
-        for place, (pool, chains) in enumerate(used.items()):
-            several = laid.chains[pool].n / np.maximum(chains, 1e-3)
-            weight[:, arm] = several if place == 0 else np.minimum(weight[:, arm], several)
-        weight[:, arm] = np.where(np.isnan(found.outcome), 0, np.maximum(weight[:, arm], 1))
+            drawn[draw.pool] = (
+                drawn.get(draw.pool, np.zeros(n_prompts, np.float32)) + found.generations[:, stage]
+            )
+        held = [laid.chains[pool].n / np.clip(n, LEAST_REACHED, 1) for pool, n in drawn.items()]
+        weight[:, arm] = np.where(np.isnan(found.outcome), 0, np.min(held, axis=0))
     return weight

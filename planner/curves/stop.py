@@ -15,12 +15,13 @@ from planner.errors import InvalidInput
 
 # A score of this or more counts as a positive verdict (METHODS 1).
 VERDICT = 0.5
+CHOOSERS = ("majority_vote", "filter_vote", "weighted_vote", "best_of_n")
 
 
 def vote_confidence(first: int, second: int) -> float:
     """Chance that the leading of two answer groups of `first` and `second` votes is the more likely answer.
 
-    1 - I_0.5(first + 1, second + 1), with a uniform prior. Source: Aggarwal et al. 2023, "Adaptive-Consistency".
+    1 - I_0.5(first + 1, second + 1), a uniform prior. Source: Aggarwal et al. 2023, "Adaptive-Consistency".
 
     >>> vote_confidence(4, 0)
     0.96875
@@ -64,7 +65,7 @@ def should_stop(stop: Stop | None, answers: Sequence[str | None], scores: Sequen
 def choose(selection: str, answers: Sequence[str | None], scores: Sequence[float | None]) -> int:
     """Place of the candidate to answer with; the first drawn among equals.
 
-    Raises InvalidInput where there is no candidate, or the selection does not look over independent candidates.
+    Raises InvalidInput where there is no candidate, or the selection is not known.
     """
     if not answers:
         raise InvalidInput("there is no candidate to choose from")
@@ -81,14 +82,20 @@ def choose(selection: str, answers: Sequence[str | None], scores: Sequence[float
         case "weighted_vote":
             return _vote(answers, known)
         case "filter_vote":
-            kept = [1.0 if score >= VERDICT and answer is not None else 0.0 for answer, score in zip(answers, known, strict=True)]
+            kept = [
+                1.0 if score >= VERDICT and answer is not None else 0.0
+                for answer, score in zip(answers, known, strict=True)
+            ]
             return _vote(answers, kept if any(kept) else [1.0] * len(answers))
-    raise InvalidInput(f"a cascade cannot choose by {selection!r}: use majority_vote, filter_vote, weighted_vote or best_of_n")
+    raise InvalidInput(f"a cascade cannot choose by {selection!r}: use one of {', '.join(CHOOSERS)}")
 
 
 def _top_two(answers: Sequence[str | None]) -> tuple[int, int]:
-    counts = [count for _, count in Counter(answer for answer in answers if answer is not None).most_common(2)]
-    return (counts + [0, 0])[0], (counts + [0, 0])[1]
+    counts = [
+        count for _, count in Counter(answer for answer in answers if answer is not None).most_common(2)
+    ]
+    first, second, *_ = *counts, 0, 0
+    return first, second
 
 
 def _vote(answers: Sequence[str | None], weights: Sequence[float]) -> int:

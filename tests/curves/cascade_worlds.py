@@ -11,28 +11,47 @@ from planner.core import Arm, ModelCard, Stage
 from planner.curves.logs import Logs, Pool, PromptTable, RunTable, SampleTable
 from planner.curves.stop import should_stop
 
-Row = tuple[int, int, int, int, int, float, float, float]  # pool, prompt, chain, attempt, answer, correct, score, completion
+# pool, prompt, chain, attempt, answer, correct, score, completion tokens
+Row = tuple[int, int, int, int, int, float, float, float]
 
 
-def logs_of(rows: Sequence[Row], pools: Sequence[Pool], models: Mapping[str, ModelCard] | None = None) -> Logs:
+def logs_of(
+    rows: Sequence[Row], pools: Sequence[Pool], models: Mapping[str, ModelCard] | None = None
+) -> Logs:
     rows = sorted(rows)
     columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * 8
     pool, prompt, chain, attempt, answer = (column.astype(np.int32) for column in columns[:5])
     correct, score, completion = (column.astype(np.float32) for column in columns[5:])
     nan = np.full(len(rows), np.nan, np.float32)
     samples = SampleTable(
-        pool, prompt, np.zeros_like(pool), chain, attempt, answer, correct, score, nan, 10 + completion, completion, nan, nan
+        pool,
+        prompt,
+        np.zeros_like(pool),
+        chain,
+        attempt,
+        answer,
+        correct,
+        score,
+        nan,
+        10 + completion,
+        completion,
+        nan,
+        nan,
     )
     n_prompts = int(prompt.max(initial=-1)) + 1
-    prompts = PromptTable(tuple(f"p{i}" for i in range(n_prompts)), (None,) * n_prompts, (None,) * n_prompts, ({},) * n_prompts)
+    prompts = PromptTable(
+        tuple(f"p{i}" for i in range(n_prompts)), (None,) * n_prompts, (None,) * n_prompts, ({},) * n_prompts
+    )
     no, none = np.zeros(0, np.int32), np.zeros(0, np.float32)
     empty = SampleTable(no, no, no, no, no, no, none, none, none, none, none, none, none)
     runs = RunTable(no, no, none, none, none, none, none, none, none)
     return Logs(prompts, tuple(pools), samples, (), runs, empty, models or {})
 
 
-def random_logs(seed: int, *, n_prompts: int = 4, n_samples: int = 8, n_pools: int = 2, depth: int = 1, silent: float = 0) -> Logs:
-    """Pools of the same size by generators `g0`, `g1`, ..., later ones better; scores tell right from wrong a little.
+def random_logs(
+    seed: int, *, n_prompts: int = 4, n_samples: int = 8, n_pools: int = 2, depth: int = 1, silent: float = 0
+) -> Logs:
+    """Pools of the same size by generators `g0`, `g1`, ..., later ones better; scores tell a little.
 
     A share `silent` of the wrong samples gives no answer.
     """
@@ -43,10 +62,25 @@ def random_logs(seed: int, *, n_prompts: int = 4, n_samples: int = 8, n_pools: i
         for prompt in range(n_prompts):
             for chain in range(n_samples):
                 for attempt in range(depth):
-                    answer = 0 if rng.random() < 1 / (1 + np.exp(-ease[prompt] - pool)) else int(rng.integers(1, 4))
+                    answer = (
+                        0
+                        if rng.random() < 1 / (1 + np.exp(-ease[prompt] - pool))
+                        else int(rng.integers(1, 4))
+                    )
                     answer = -1 if answer and rng.random() < silent else answer
                     score = 1 / (1 + np.exp(-(2.0 * (answer == 0) - 1 + rng.normal())))
-                    rows.append((pool, prompt, chain, attempt, answer, float(answer == 0), score, float(rng.integers(5, 50))))
+                    rows.append(
+                        (
+                            pool,
+                            prompt,
+                            chain,
+                            attempt,
+                            answer,
+                            float(answer == 0),
+                            score,
+                            float(rng.integers(5, 50)),
+                        )
+                    )
     return logs_of(rows, [Pool(f"g{pool}", "v") for pool in range(n_pools)])
 
 
@@ -62,7 +96,7 @@ Candidate = tuple[str | None, float, float]
 
 
 def simulate(stages: Sequence[Stage], draws: Sequence[Sequence[Candidate]]) -> tuple[list[int], int]:
-    """Draws made in each stage, and the stage where it ended. `draws`: by stage (answer, correct, score) in order."""
+    """Count the draws made in each stage, and name the last. `draws`: what each stage would get."""
     answers: list[str | None] = []
     scores: list[float | None] = []
     made = [0] * len(stages)

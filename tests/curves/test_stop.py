@@ -23,7 +23,9 @@ def test_confidence_is_the_regularised_incomplete_beta_function():
 
     for first in range(12):
         for second in range(12):
-            assert vote_confidence(first, second) == pytest.approx(1 - betainc(first + 1, second + 1, 0.5), abs=1e-12)
+            assert vote_confidence(first, second) == pytest.approx(
+                1 - betainc(first + 1, second + 1, 0.5), abs=1e-12
+            )
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.6, 0.8, 0.9, 0.95]))
@@ -54,7 +56,14 @@ def test_a_stage_stops_when_its_rule_holds(stop, answers, scores, stops):
 
 @pytest.mark.parametrize(
     ("selection", "chosen"),
-    [("first", 0), ("last", 4), ("majority_vote", 0), ("weighted_vote", 2), ("filter_vote", 2), ("best_of_n", 2)],
+    [
+        ("first", 0),
+        ("last", 4),
+        ("majority_vote", 0),
+        ("weighted_vote", 2),
+        ("filter_vote", 2),
+        ("best_of_n", 2),
+    ],
 )
 def test_the_answer_is_chosen_by_the_named_selection(selection, chosen):
     assert choose(selection, ["1", "1", "2", None, "1"], [0.1, 0.2, 0.9, 0.6, None]) == chosen
