@@ -12,6 +12,8 @@ from planner.difficulty.evidence import Evidence
 from planner.difficulty.latent import LOGITS, Doubles, Latent, binomial_by_logit, normalise
 from planner.errors import InvalidInput
 
+_STEP = float(LOGITS[1] - LOGITS[0])
+_LEAST_SIZE = 0.5
 RATES = 1.0 / (1.0 + np.exp(-LOGITS))
 
 
@@ -35,8 +37,7 @@ class RatePosterior:
         """Chance of each bin, bin 0 the easiest; edges fall from high rates to low; (P, len(edges) + 1)."""
         cumulative = np.concatenate([np.cumsum(self.mass[:, ::-1], axis=1), np.ones((len(self.mass), 1))], axis=1)
         # Cell i of the falling grid reaches from its own half step above to half a step below its logit.
-        step = float(LOGITS[1] - LOGITS[0])
-        place = (LOGITS[-1] + step / 2 - np.log(edges / (1.0 - edges))) / step
+        place = (LOGITS[-1] + _STEP / 2 - np.log(edges / (1.0 - edges))) / _STEP
         whole = np.clip(np.floor(place), 0, len(LOGITS) - 1).astype(int)
         part = np.clip(place - whole, 0.0, 1.0)
         before = np.where(whole > 0, cumulative[:, np.maximum(whole - 1, 0)], 0.0)
@@ -60,27 +61,27 @@ def rate_posterior(latent: Latent, evidence: Evidence, column: int, log_prior: D
     return RatePosterior(mass / mass.sum(axis=1, keepdims=True))
 
 
-def quantile_edges(rates: Doubles, n_bins: int) -> Doubles:
-    """Falling edges between bins of equal size; fewer where ties leave a bin empty."""
-    wanted = np.quantile(rates, 1.0 - np.arange(1, n_bins) / n_bins)
-    return _not_empty(rates, wanted)
+def quantile_edges(posterior: RatePosterior, n_bins: int) -> Doubles:
+    """Falling edges between bins that hold equal shares of the prompts, each spread over its posterior.
+
+    Quantiles of the prompts' mean rates would leave bins that no prompt is sure to be in where many rates tie.
+    """
+    share = np.concatenate([[0.0], np.cumsum(posterior.mass.mean(axis=0)[::-1])])
+    falling = LOGITS[-1] + _STEP / 2 - _STEP * np.arange(len(share))
+    logits = np.interp(np.arange(1, n_bins) / n_bins, share, falling)
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
 
-def absolute_edges(rates: Doubles, wanted: Sequence[float]) -> Doubles:
-    """Falling edges at the pass rates `wanted`, without those that leave a bin empty."""
-    edges = np.array(sorted(wanted, reverse=True), dtype=np.float64)
-    if len(edges) and not ((edges > 0) & (edges < 1)).all():
-        raise InvalidInput(f"edges of difficulty bins are pass rates between 0 and 1, got {list(wanted)}")
-    return _not_empty(rates, edges)
-
-
-def _not_empty(rates: Doubles, wanted: Doubles) -> Doubles:
+def absolute_edges(posterior: RatePosterior, wanted: Sequence[float]) -> Doubles:
+    """Falling edges at the pass rates `wanted`, without those that leave a bin with less than half a prompt."""
+    edges = sorted(wanted, reverse=True)
+    if any(not RATES[0] < edge < RATES[-1] for edge in edges):
+        raise InvalidInput(f"edges of difficulty bins are pass rates between .001 and .999, got {list(wanted)}")
     kept: list[float] = []
-    upper = np.inf
-    for edge in np.clip(wanted, RATES[0], RATES[-1]):
-        if ((rates > edge) & (rates <= upper)).any() and (rates <= edge).any():
-            kept.append(float(edge))
-            upper = edge
+    for edge in edges:
+        sizes = posterior.membership(np.array([*kept, edge])).sum(axis=0)
+        if sizes[-2] >= _LEAST_SIZE and sizes[-1] >= _LEAST_SIZE:
+            kept.append(edge)
     return np.array(kept, dtype=np.float64)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.curves.logs import Floats
+from planner.core import Probe
+from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty.belief import Belief
 from planner.difficulty.bins import (
@@ -21,15 +23,36 @@ from planner.difficulty.bins import (
     rate_posterior,
 )
 from planner.difficulty.domain import Domain, fit_domain
-from planner.difficulty.evidence import Evidence, choose_reference, gather, reference_column
+from planner.difficulty.evidence import Evidence, choose_reference, gather, pool_key, reference_column
 from planner.difficulty.features import QuickFeatures, RawFeatures
 from planner.difficulty.fit_features import fit_features
+from planner.difficulty.fit_probes import Without, fit_probes
 from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_prior
+from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
 from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
+from planner.difficulty.sharpen import ProbeUpdate
+from planner.difficulty.state import (
+    State,
+    blend_from,
+    blend_state,
+    domain_from,
+    domain_state,
+    latent_from,
+    latent_state,
+    posterior_from,
+    posterior_state,
+    probes_from,
+    probes_state,
+    quick_from,
+    quick_state,
+    require,
+    text_prior_state,
+)
 from planner.difficulty.text_prior import TextPrior, fit_text_prior
 from planner.errors import InvalidInput, NotEnoughData
 
+_VERSION = 1
 _LEAST_PROMPTS = 10
 _LEAST_RELIABILITY = 0.05
 
@@ -66,6 +89,7 @@ class DifficultyPredictor:
     domain_: Domain
     blend_: Blend
     text_prior_: TextPrior
+    probes_: ProbeUpdate
     posterior_: BinPosterior
     edges_: Doubles
     prior_: Doubles
@@ -73,8 +97,12 @@ class DifficultyPredictor:
     membership_: Floats
     belief_: Belief
 
-    def fit(self, table: OutcomeTable) -> Self:
-        """Learns from every outcome and text of the table. Raises NotEnoughData, or InvalidInput for bad settings."""
+    def fit(self, table: OutcomeTable, logs: Logs | None = None) -> Self:
+        """Learn from every outcome and text of the table; what ungraded probes tell, from the samples of `logs`.
+
+        `logs` may hold more prompts than the table: only samples of the table's prompts are read.
+        Raises NotEnoughData, or InvalidInput for settings that cannot be used.
+        """
         self._check(table)
         prompts = table.prompts
         evidence = gather(table)
@@ -89,9 +117,11 @@ class DifficultyPredictor:
         )
         raw = self.quick_.transform(prompts.texts, prompts.datasets, prompts.metadata)
         self.domain_, features = fit_domain(raw)
-        posterior, logits = self._learn_text(evidence, features, prompts.texts)
-        self._cut(posterior, logits)
+        logits = self._learn_text(evidence, features, prompts.texts)
+        log_prior = self.text_prior_.log_prior(logits)
+        self._cut(rate_posterior(self.latent_, evidence, self.column_, log_prior), logits)
         self.belief_ = self._assemble(raw, features, logits)
+        self.probes_ = self._learn_probes(table, evidence, log_prior, logs)
         return self
 
     def believe(
@@ -113,6 +143,61 @@ class DifficultyPredictor:
         posterior = rate_posterior(self.latent_, evidence, self.column_, log_prior)
         return posterior.membership(self.edges_).astype(np.float32)
 
+    def sharpen(self, belief: Belief, probes: Sequence[Sequence[Probe]]) -> Belief:
+        """The belief after the samples already drawn for each prompt; an empty sequence leaves a prompt as it is."""
+        if len(probes) != len(belief):
+            raise InvalidInput(f"probes are wanted for each of {len(belief)} prompts, got them for {len(probes)}")
+        return self.probes_.apply(belief, probes)
+
+    def to_state(self) -> tuple[State, str]:
+        """What serving needs: a state of dicts, lists, numbers and arrays, and LightGBM's text."""
+        state = {
+            "version": _VERSION,
+            "settings": {
+                "n_bins": self.n_bins,
+                "edges": None if self.edges is None else list(self.edges),
+                "reference": self.reference,
+                "metadata_features": list(self.metadata_features),
+                "random_state": self.random_state,
+            },
+            "reference": self.reference_,
+            "column": self.column_,
+            "edges": self.edges_,
+            "rates_by_bin": self.rates_by_bin_,
+            "n_features": len(self.domain_.centre),
+            "quick": quick_state(self.quick_),
+            "domain": domain_state(self.domain_),
+            "blend": blend_state(self.blend_),
+            "latent": latent_state(self.latent_),
+            "text_prior": text_prior_state(self.text_prior_),
+            "posterior": posterior_state(self.posterior_),
+            "probes": probes_state(self.probes_),
+        }
+        return state, self.blend_.model_text
+
+    @classmethod
+    def from_state(cls, state: State, model_text: str) -> Self:
+        """The predictor that `to_state` wrote; `belief_` and `membership_` of its training prompts are not kept.
+
+        `model_text` must have been checked against its hash: LightGBM aborts the process on a damaged one.
+        """
+        require(state, _VERSION)
+        self = cls(**state["settings"])
+        self.reference_ = state["reference"]
+        self.column_ = state["column"]
+        self.edges_ = np.asarray(state["edges"], dtype=np.float64)
+        self.rates_by_bin_ = np.asarray(state["rates_by_bin"], dtype=np.float64)
+        self.quick_ = quick_from(state["quick"])
+        self.domain_ = domain_from(state["domain"])
+        self.blend_ = blend_from(state["blend"], model_text)
+        self.latent_ = latent_from(state["latent"])
+        self.text_prior_ = TextPrior(**state["text_prior"])
+        self.posterior_ = posterior_from(state["posterior"])
+        self.prior_ = self.posterior_.prior
+        self.probes_ = probes_from(state["probes"])
+        self._booster = NativeBooster(model_text, state["n_features"])
+        return self
+
     def _check(self, table: OutcomeTable) -> None:
         if self.n_bins < 1:
             raise InvalidInput(f"n_bins is the number of difficulty bins, at least 1, got {self.n_bins}")
@@ -124,25 +209,57 @@ class DifficultyPredictor:
 
     def _learn_text(
         self, evidence: Evidence, features: Floats, texts: Sequence[str | None]
-    ) -> tuple[RatePosterior, Doubles]:
-        """Regresses the rates on the text, then learns the latent values again with the text as their prior."""
+    ) -> Doubles:
+        """Regress the rates on the text, then learn the latent values again with the text as their prior.
+
+        Gives the logit that each prompt's text is predicted to have, out of fold.
+        """
         latent = fit_latent(evidence)
         flat = normal_log_prior(np.zeros(1), 1.0)
         posterior = rate_posterior(latent, evidence, self.column_, flat)
-        target, weight = _labels(posterior, latent.spread(self.column_), flat)
+        target, weight = _labels(posterior, latent, self.column_)
         folds = folds_of(texts, N_FOLDS, self.random_state)
         fitted = fit_blend(features, target, weight, folds, seed=self.random_state)
         self.blend_ = fitted.blend
         logits = fitted.held_out_logit
         self.text_prior_ = fit_text_prior(logits, latent.log_likelihood(evidence))
-        log_prior = self.text_prior_.log_prior(logits)
-        self.latent_ = fit_latent(evidence, log_prior=log_prior)
-        return rate_posterior(self.latent_, evidence, self.column_, log_prior), logits
+        self.latent_ = fit_latent(evidence, log_prior=self.text_prior_.log_prior(logits))
+        self._booster = NativeBooster(self.blend_.model_text, features.shape[1])
+        return logits
+
+    def _learn_probes(
+        self, table: OutcomeTable, evidence: Evidence, log_prior: Doubles, logs: Logs | None
+    ) -> ProbeUpdate:
+        updates: dict[str, Mapping[int, Doubles]] = {}
+        rates = {self.reference_: self.rates_by_bin_}
+        pools = {} if logs is None else {pool_key(pool): i for i, pool in enumerate(logs.pools)}
+        pooled = zip(evidence.generators, evidence.is_pool, strict=True)
+        for generator in sorted({name for name, is_pool in pooled if is_pool}):
+            column = reference_column(table, evidence, generator)
+            posterior = rate_posterior(self.latent_, evidence, column, log_prior)
+            rates.setdefault(generator, rate_by_bin(posterior, self.membership_.astype(np.float64)))
+            if logs is not None and (pool := pools.get(evidence.keys[column])) is not None:
+                without = self._without(evidence, column, log_prior)
+                updates[generator] = fit_probes(
+                    table, logs, pool, self.belief_.bins, without, seed=self.random_state
+                )
+        return ProbeUpdate(self.reference_, updates, rates)
+
+    def _without(self, evidence: Evidence, column: int, log_prior: Doubles) -> Without:
+        """Membership without the samples that serve as probes: they must not be judged by themselves."""
+
+        def membership(rows: NDArray[np.intp], n_drawn: Floats, n_correct: Floats) -> Doubles:
+            n, correct = evidence.n[rows].copy(), evidence.correct[rows].copy()
+            n[:, column] = np.maximum(n[:, column] - n_drawn, 0)
+            correct[:, column] = np.clip(correct[:, column] - n_correct, 0, n[:, column])
+            rest = replace(evidence, n=n, correct=correct)
+            return rate_posterior(self.latent_, rest, self.column_, log_prior[rows]).membership(self.edges_)
+
+        return membership
 
     def _cut(self, posterior: RatePosterior, logits: Doubles) -> None:
-        rates = posterior.mean
         self.edges_ = (
-            quantile_edges(rates, self.n_bins) if self.edges is None else absolute_edges(rates, self.edges)
+            quantile_edges(posterior, self.n_bins) if self.edges is None else absolute_edges(posterior, self.edges)
         )
         membership = posterior.membership(self.edges_)
         self.rates_by_bin_ = rate_by_bin(posterior, membership)
@@ -151,11 +268,7 @@ class DifficultyPredictor:
         self.membership_ = membership.astype(np.float32)
 
     def _logits(self, features: Floats) -> Doubles:
-        import lightgbm  # noqa: PLC0415
-
-        booster = lightgbm.Booster(model_str=self.blend_.model_text)
-        trees = np.asarray(booster.predict(features, num_iteration=self.blend_.n_trees))
-        return mix(trees, self.blend_.ridge.predict(features), self.blend_.ridge_share)
+        return mix(self._booster.predict(features), self.blend_.ridge.predict(features), self.blend_.ridge_share)
 
     def _assemble(self, raw: RawFeatures, features: Floats, logits: Doubles) -> Belief:
         known: NDArray[np.bool_] = self.domain_.holds(raw, features)
@@ -171,12 +284,13 @@ class DifficultyPredictor:
         )
 
 
-def _labels(posterior: RatePosterior, spread: Doubles, log_prior: Doubles) -> tuple[Doubles, Doubles]:
+def _labels(posterior: RatePosterior, latent: Latent, column: int) -> tuple[Doubles, Doubles]:
     """Pass rates without their shrinkage, and the weight that each deserves.
 
     For one pool of n samples this is c/n with weight n / (n + n0), n0 the strength of the prior (METHODS 6.6).
     """
-    prior = RatePosterior(np.exp(log_prior) @ spread)
+    log_prior = normal_log_prior(np.zeros(1), 1.0)
+    prior = RatePosterior(np.exp(log_prior) @ latent.spread(column))
     reliability = np.clip(1.0 - posterior.logit_variance / prior.logit_variance, _LEAST_RELIABILITY, 1.0)
     target = np.clip(prior.mean + (posterior.mean - prior.mean) / reliability, 0.0, 1.0)
     return target, reliability

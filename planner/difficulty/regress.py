@@ -94,7 +94,7 @@ def fit_blend(
     booster = train_trees(features, target, weight, counts[n_trees], seed=seed)
     return FittedBlend(
         Blend(
-            model_text=booster.model_to_string(),
+            model_text=booster.model_to_string(num_iteration=counts[n_trees]),
             n_trees=counts[n_trees],
             ridge=fit_ridges(features, target, weight)[strength],
             ridge_share=share,

@@ -1,0 +1,56 @@
+"""Learns what ungraded probes say of the bins, from probes replayed from the logged samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.curves.logs import Floats, Logs
+from planner.curves.table import OutcomeTable
+from planner.difficulty.latent import Doubles
+from planner.difficulty.posterior import fit_multinomial
+from planner.difficulty.probe_features import draw_rows, probe_basis
+
+PROBE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
+_LEAST_PROMPTS = 30
+_WANTED_DRAWS = 4_000
+_MOST_DRAWS = 8
+_RIDGE = 2.0
+
+# Bin membership of training prompts (rows) once the samples that were drawn as probes are left out of the evidence:
+# (rows, number drawn and graded, number of them correct) -> (rows, B).
+Without = Callable[[NDArray[np.intp], Floats, Floats], Doubles]
+
+
+def fit_probes(
+    table: OutcomeTable, logs: Logs, pool: int, bins: Floats, without: Without, *, seed: int
+) -> dict[int, Doubles]:
+    """Updates by number of probes for one pool of `logs`; bins (P, B) is the text's posterior, out of fold."""
+    samples = logs.samples
+    own = np.flatnonzero((samples.pool == pool) & (samples.attempt == 0))
+    scored = bool(np.isfinite(samples.score[own]).any())
+    place = {name: row for row, name in enumerate(table.prompts.ids)}
+    row_of = np.array([place.get(name, -1) for name in logs.prompts.ids], dtype=np.int64)
+    rows = row_of[samples.prompt[own]]
+    own = own[np.argsort(rows, kind="stable")]
+    counts = np.bincount(rows[rows >= 0], minlength=len(table.prompts))
+    starts = np.cumsum(counts) - counts + int((rows < 0).sum())
+    offset = np.log(np.maximum(bins.astype(np.float64), 1e-12))
+    updates = {}
+    for k in PROBE_COUNTS:
+        enough = np.flatnonzero(counts >= k)
+        if len(enough) < _LEAST_PROMPTS:
+            break
+        if k == 1 and not scored:
+            continue  # a single answer without a score agrees with itself
+        draws = int(np.clip(_WANTED_DRAWS // len(enough), 1, _MOST_DRAWS))
+        prompts = np.tile(enough, draws)
+        drawn = own[draw_rows(starts[prompts], counts[prompts], k, np.random.default_rng([seed, k]))]
+        correct = samples.correct[drawn]
+        graded = np.isfinite(correct)
+        target = without(prompts, graded.sum(axis=1), np.where(graded, correct, 0.0).sum(axis=1))
+        basis = probe_basis(samples.answer[drawn].astype(np.int64), samples.score[drawn].astype(np.float64))
+        updates[k] = fit_multinomial(basis, target, offset[prompts], ridge=_RIDGE * draws)
+    return updates

@@ -1,0 +1,89 @@
+"""Sharpens the posterior over bins by samples already drawn: probes, graded or not.
+
+Graded probes enter by the chance of their outcomes in each bin. Ungraded ones enter by a multinomial logistic update,
+learned from probes replayed from the logged samples, beside the log of the text's posterior: where nothing was
+logged to learn it from, they change nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from planner.core import Probe
+from planner.difficulty.belief import SOURCES, Belief
+from planner.difficulty.bins import RATES
+from planner.difficulty.latent import Doubles
+from planner.difficulty.posterior import softmax
+from planner.difficulty.probe_features import probe_basis
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class ProbeUpdate:
+    """What probes of each generator say of the bins.
+
+    updates: generator -> number of probes -> coefficients (N_FEATURES, B), learned from replayed probes.
+    rates: generator -> distribution of its pass rate within each bin, over `RATES`; (B, len(RATES)).
+    """
+
+    reference: str
+    updates: Mapping[str, Mapping[int, Doubles]]
+    rates: Mapping[str, Doubles]
+
+    def apply(self, belief: Belief, probes: Sequence[Sequence[Probe]]) -> Belief:
+        """The belief after the probes of each prompt; prompts without any that tell something are as before."""
+        log_bins = np.log(np.maximum(belief.bins.astype(np.float64), _TINY))
+        told = np.zeros(len(belief), dtype=np.bool_)
+        ungraded: dict[tuple[str, int], list[tuple[int, list[Probe]]]] = defaultdict(list)
+        for row, drawn in enumerate(probes):
+            for generator, own in self._by_generator(drawn).items():
+                graded = [probe.correct for probe in own if probe.correct is not None]
+                if graded and generator in self.rates:
+                    log_bins[row] += self._graded(generator, np.array(graded))
+                    told[row] = True
+                rest = [probe for probe in own if probe.correct is None]
+                if rest and (k := self._learned_size(generator, len(rest))):
+                    ungraded[generator, k].append((row, rest[:k]))
+                    told[row] = True
+        for (generator, k), group in ungraded.items():
+            rows = np.array([row for row, _ in group])
+            basis = np.concatenate([_basis(drawn) for _, drawn in group])
+            log_bins[rows] += basis @ self.updates[generator][k]
+        return self._sharper(belief, softmax(log_bins), told)
+
+    def _sharper(self, belief: Belief, bins: Doubles, told: np.ndarray[Any, np.dtype[np.bool_]]) -> Belief:
+        rate = bins @ (self.rates[self.reference] @ RATES)
+        return replace(
+            belief,
+            bins=np.where(told[:, None], bins, belief.bins).astype(np.float32),
+            pass_rate=np.where(told, rate, belief.pass_rate).astype(np.float32),
+            source=np.where(told, SOURCES.index("probes"), belief.source).astype(np.int8),
+        )
+
+    def _by_generator(self, drawn: Sequence[Probe]) -> dict[str, list[Probe]]:
+        groups: dict[str, list[Probe]] = defaultdict(list)
+        for probe in drawn:
+            groups[probe.generator or self.reference].append(probe)
+        return groups
+
+    def _graded(self, generator: str, correct: Doubles) -> Doubles:
+        """Log chance of the graded outcomes in each bin; (B,)."""
+        likelihood = RATES ** correct.sum() * (1.0 - RATES) ** (1.0 - correct).sum()
+        return np.asarray(np.log(np.maximum(self.rates[generator] @ likelihood, 1e-300)))
+
+    def _learned_size(self, generator: str, n_probes: int) -> int:
+        """The greatest number of probes with a learned update that is at hand; 0 for none."""
+        return max((k for k in self.updates.get(generator, {}) if k <= n_probes), default=0)
+
+
+def _basis(drawn: Sequence[Probe]) -> Doubles:
+    codes: dict[str, int] = {}
+    answers = [-1 if p.answer is None else codes.setdefault(p.answer, len(codes)) for p in drawn]
+    scores = [np.nan if p.score is None else p.score for p in drawn]
+    return probe_basis(np.array([answers], dtype=np.int64), np.array([scores], dtype=np.float64))

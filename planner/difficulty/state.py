@@ -1,0 +1,154 @@
+"""A fitted predictor as plain data and back: dicts, lists, numbers and arrays, and LightGBM's own text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from planner.difficulty.domain import Domain
+from planner.difficulty.features import QuickFeatures
+from planner.difficulty.latent import Doubles, Latent
+from planner.difficulty.posterior import BinPosterior
+from planner.difficulty.regress import Blend, Ridge
+from planner.difficulty.sharpen import ProbeUpdate
+from planner.difficulty.text_prior import TextPrior
+from planner.difficulty.tokens import TokenTable
+from planner.errors import ArtifactIncompatible
+
+State = dict[str, Any]
+
+
+def quick_state(quick: QuickFeatures) -> State:
+    """Token vectors keep the half precision that they were fitted in."""
+    return {
+        "tokens": list(quick.tokens.tokens),
+        "vectors": quick.vectors.astype(np.float16).view(np.int8),
+        "idf": quick.idf,
+        "pairs": quick.pairs,
+        "categories": [[name, list(values)] for name, values in quick.categories],
+        "numeric": list(quick.numeric),
+    }
+
+
+def quick_from(state: State) -> QuickFeatures:
+    """The features that `quick_state` wrote."""
+    tokens = TokenTable(tuple(state["tokens"]))
+    halves = np.ascontiguousarray(_array(state["vectors"], np.int8))
+    width = halves.shape[1] // 2
+    vectors = halves.view(np.float16).reshape(len(halves), width).astype(np.float32)
+    return QuickFeatures(
+        tokens=tokens,
+        vectors=vectors,
+        idf=_array(state["idf"], np.float32),
+        pairs=_array(state["pairs"], np.int64),
+        categories=tuple((name, tuple(values)) for name, values in state["categories"]),
+        numeric=tuple(state["numeric"]),
+        digits=tokens.digits(),
+    )
+
+
+def domain_state(domain: Domain) -> State:
+    """Scaling and bounds."""
+    return {
+        "centre": domain.centre,
+        "scale": domain.scale,
+        "least_known_share": domain.least_known_share,
+        "most_distance": domain.most_distance,
+    }
+
+
+def domain_from(state: State) -> Domain:
+    """The domain that `domain_state` wrote."""
+    centre, scale = _array(state["centre"], np.float32), _array(state["scale"], np.float32)
+    return Domain(centre, scale, state["least_known_share"], state["most_distance"])
+
+
+def blend_state(blend: Blend) -> State:
+    """All of the regressors but LightGBM's text."""
+    return {
+        "n_trees": blend.n_trees,
+        "ridge": blend.ridge.coefficients,
+        "ridge_intercept": blend.ridge.intercept,
+        "ridge_share": blend.ridge_share,
+    }
+
+
+def blend_from(state: State, model_text: str) -> Blend:
+    """The regressors that `blend_state` wrote, with LightGBM's text beside."""
+    ridge = Ridge(_doubles(state["ridge"]), state["ridge_intercept"])
+    return Blend(model_text, state["n_trees"], ridge, state["ridge_share"])
+
+
+def latent_state(latent: Latent) -> State:
+    """Columns of outcomes."""
+    return {
+        "keys": list(latent.keys),
+        "intercept": latent.intercept,
+        "loading": latent.loading,
+        "deviation": latent.deviation,
+    }
+
+
+def latent_from(state: State) -> Latent:
+    """The columns that `latent_state` wrote."""
+    parts = (_doubles(state[name]) for name in ("intercept", "loading", "deviation"))
+    return Latent(tuple(state["keys"]), *parts)
+
+
+def text_prior_state(prior: TextPrior) -> State:
+    """What the text tells of the ease."""
+    return {"slope": prior.slope, "deviation": prior.deviation, "centre": prior.centre, "scale": prior.scale}
+
+
+def posterior_state(posterior: BinPosterior) -> State:
+    """The posterior over bins."""
+    return {
+        "prior": posterior.prior,
+        "coefficients": posterior.coefficients,
+        "centre": posterior.centre,
+        "scale": posterior.scale,
+        "bound": posterior.bound,
+    }
+
+
+def posterior_from(state: State) -> BinPosterior:
+    """The posterior that `posterior_state` wrote."""
+    prior, coefficients = _doubles(state["prior"]), _doubles(state["coefficients"])
+    return BinPosterior(prior, coefficients, state["centre"], state["scale"], state["bound"])
+
+
+def probes_state(probes: ProbeUpdate) -> State:
+    """What probes say of the bins."""
+    return {
+        "reference": probes.reference,
+        "updates": {name: {str(k): c for k, c in by_k.items()} for name, by_k in probes.updates.items()},
+        "rates": dict(probes.rates),
+    }
+
+
+def probes_from(state: State) -> ProbeUpdate:
+    """The update that `probes_state` wrote."""
+    updates: Mapping[str, Mapping[int, Doubles]] = {
+        name: {int(k): _doubles(c) for k, c in by_k.items()} for name, by_k in state["updates"].items()
+    }
+    return ProbeUpdate(state["reference"], updates, {name: _doubles(v) for name, v in state["rates"].items()})
+
+
+def require(state: State, version: int) -> None:
+    """Raise ArtifactIncompatible where the state was written by another version of the predictor."""
+    if state.get("version") != version:
+        raise ArtifactIncompatible(
+            f"the difficulty predictor was written in version {state.get('version')} of its format, this planner "
+            f"reads version {version}: fit again with `planner fit`"
+        )
+
+
+def _array(value: object, dtype: type[np.generic]) -> Any:  # noqa: ANN401 - the caller names the type
+    return np.asarray(value, dtype=dtype)
+
+
+def _doubles(value: object) -> Doubles:
+    return np.asarray(value, dtype=np.float64)
+
