@@ -28,6 +28,7 @@ def policy_files(policy: Policy) -> dict[str, bytes]:
             {
                 "sample": _arrays(policy.sample),
                 "sample_ids": list(policy.sample_ids),
+                "logged_accuracy": policy.logged_accuracy,
                 "noise": _arrays(policy.noise),
                 "evidence": asdict(policy.evidence),
                 "models": {name: card.model_dump() for name, card in policy.models.items()},
@@ -44,6 +45,7 @@ def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
         budget_model=BudgetModel.from_state(from_json(files[BUDGET])),
         sample=Belief(**state["sample"]),
         sample_ids=tuple(state["sample_ids"]),
+        logged_accuracy=state["logged_accuracy"],
         noise=PairedNoise(**state["noise"]),
         evidence=Evidence(**state["evidence"]),
         models={name: ModelCard(**card) for name, card in state["models"].items()},

@@ -44,8 +44,13 @@ def worth(options: Options, price_of_cost: float) -> Floats:
 
 
 def pick(options: Options, price_of_cost: float = 0.0) -> Indices:
-    """(P,) the arm of most worth, or a cheaper one that is within noise of it. Rows without an allowed arm give 0."""
-    return cheaper_within_noise(options, worth(options, price_of_cost).argmax(axis=1))
+    """(P,) the arm of most worth; where cost has no price, a cheaper one within noise of it.
+
+    Rows without an allowed arm give 0. A price makes the cheaper of two like arms worth more by itself; what the noise
+    rule would save beyond that, the average budget would only spend elsewhere, where it buys less.
+    """
+    arm = worth(options, price_of_cost).argmax(axis=1)
+    return arm if price_of_cost else cheaper_within_noise(options, arm)
 
 
 def cheaper_within_noise(options: Options, arm: Indices) -> Indices:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.core import Budget, Unit
 from planner.curves.costs import logged_cost
@@ -31,7 +31,8 @@ FEWEST_PROMPTS = 20
 class Evaluation:
     """Everything that was played on the held-out prompts, fold by fold, and the report made of it.
 
-    played: by contender, then by budget. rows: prompts of the logs in the order of the plays.
+    played: by contender, then by budget. rows: prompts of the logs in the order of the plays. table: fixed arms on all
+    prompts.
     """
 
     folds: tuple[HeldOut, ...]
@@ -40,7 +41,8 @@ class Evaluation:
     hull: MixtureYardstick
     fixed_hull: MixtureYardstick
     report: EvaluationReport
-    rows: np.ndarray[Any, np.dtype[np.intp]] = field(repr=False)
+    rows: NDArray[np.intp]
+    table: OutcomeTable
 
 
 def evaluate(
@@ -81,10 +83,10 @@ def evaluate(
         held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
         rows.append(test)
         progress(f"fold {number + 1} of {folds}")
-    return _play_all(logs, tuple(held), rows, budgets, unit, probes, seed)
+    return _play_all(logs, table, tuple(held), rows, budgets, unit, probes, seed)
 
 
-def with_cascades(logs: Logs, table: OutcomeTable, train: np.ndarray[Any, np.dtype[np.intp]], seed: int) -> OutcomeTable:
+def with_cascades(logs: Logs, table: OutcomeTable, train: NDArray[np.intp], seed: int) -> OutcomeTable:
     """The table with the cascades that the training prompts make worth while."""
     from planner.curves.cascade import cascade_table  # noqa: PLC0415 - replay is no part of serving
     from planner.curves.concatenation import concatenate_arms  # noqa: PLC0415
@@ -123,8 +125,9 @@ def default_budgets(hull: MixtureYardstick, unit: Unit) -> list[Budget]:
 
 def _play_all(
     logs: Logs,
+    table: OutcomeTable,
     folds: tuple[HeldOut, ...],
-    rows: list[np.ndarray[Any, np.dtype[np.intp]]],
+    rows: list[NDArray[np.intp]],
     asked: Sequence[Budget] | None,
     unit: Unit,
     probes: Sequence[int],
@@ -151,14 +154,14 @@ def _play_all(
         kept_of_oracle_gain=kept_share(played),
         coverage=coverage(folds, beliefs),
     )
-    return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows))
+    return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows), table)
 
 
 def _policies(
     logs: Logs,
     folds: tuple[HeldOut, ...],
     beliefs: list[Belief],
-    rows: list[np.ndarray[Any, np.dtype[np.intp]]],
+    rows: list[NDArray[np.intp]],
     budgets: Mapping[str, Budget],
     unit: Unit,
     probes: Sequence[int],
@@ -192,7 +195,7 @@ def _probed(
     fold: HeldOut,
     belief: Belief,
     source: ProbeSource,
-    test: np.ndarray[Any, np.dtype[np.intp]],
+    test: NDArray[np.intp],
     k: int,
     budgets: Mapping[str, Budget],
     unit: Unit,

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from planner.budget import BudgetModel
+from planner.budget import BudgetModel, Forecasts
+from planner.curves.logs import Floats
 from planner.curves.table import OutcomeTable
 from planner.difficulty import DifficultyPredictor
 from planner.errors import NotEnoughData
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
-from planner.policy.policy import Policy
+from planner.policy.policy import Policy, group_shares
 
 SAMPLE = 1000
 
@@ -43,7 +44,14 @@ def fit_policy(
         budget_model=budget_model,
         sample=predictor.belief_.take(rows),
         sample_ids=tuple(table.prompts.ids[row] for row in rows),
+        logged_accuracy=_logged_accuracy(table, predictor.belief_.bins, budget_model.forecast(predictor.belief_)),
         noise=PairedNoise.fit(table.outcome, predictor.membership_),
         evidence=Evidence.of(table),
         models=table.models,
     )
+
+
+def _logged_accuracy(table: OutcomeTable, bins: Floats, forecasts: Forecasts) -> Floats:
+    """(1 + B, A) mean outcome of all prompts and of each believed bin; a missing one is taken as forecast."""
+    filled = np.where(np.isfinite(table.outcome), table.outcome, forecasts.accuracy)
+    return np.asarray(group_shares(bins) @ filled, dtype=np.float32)

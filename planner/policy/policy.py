@@ -18,6 +18,7 @@ from planner.policy.batch import allocate
 from planner.policy.choose import Indices, Options, aim, cheaper_within_noise, pick, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import Rate, solve
+from planner.policy.frontier import mixture_hull
 from planner.policy.noise import PairedNoise
 from planner.policy.prompt import PromptInput
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
@@ -34,17 +35,21 @@ class Policy:
     """Chooses an arm for each prompt.
 
     sample: beliefs of some logged prompts, out of fold, from which exchange rates are solved; sample_ids: those prompts.
+    logged_accuracy: (1 + B, A) mean outcome over all logged prompts, then over those believed to be of each bin;
+    forecasts take the place of what is not logged.
     """
 
     predictor: DifficultyPredictor
     budget_model: BudgetModel
     sample: Belief
     sample_ids: tuple[str, ...]
+    logged_accuracy: Floats
     noise: PairedNoise
     evidence: Evidence
     models: Mapping[str, ModelCard]
     policy_id: str = "unsaved"
     _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
+    _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -167,6 +172,8 @@ class Policy:
         unit = price_unit(budget, forecasts)
         mask = restriction.mask(self.arms)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
+        if budget is not None and budget.mean is not None:
+            options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, budget, mask)
@@ -197,10 +204,35 @@ class Policy:
                 if budget.ceilings:
                     raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
                 raise unknown_cost(self.arms, mask, unit, self.models)
+            options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
             if len(self._rates) > 256:
                 self._rates.clear()
             self._rates[key] = solve(options, unit, value)
         return self._rates[key]
+
+    def _on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
+        """Of the allowed arms those on the hull of cost and logged accuracy, where a prompt has any of them.
+
+        On the hull of all logged prompts, or of those that the text says are of one bin. Among hundreds of arms the
+        best forecast of a prompt is too often luck, and a hull removes much of it (METHODS 6.7).
+        """
+        key = (budget.mean[0] if budget.mean else None, tuple(budget.ceilings.items()), restriction)
+        if key not in self._near:
+            self._near[key] = self._candidates(budget, restriction)
+        near = allowed & self._near[key]
+        return np.where(near.any(axis=1, keepdims=True), near, allowed)
+
+    def _candidates(self, budget: Budget, restriction: Restriction) -> Mask:
+        assert budget.mean is not None
+        forecasts, mask = self.sample_forecasts, restriction.mask(self.arms)
+        cost = forecasts.cost(budget.mean[0]).astype(np.float64)
+        usual = fitting(forecasts, mask, budget.ceilings).mean(axis=0) >= 0.5
+        shares = group_shares(self.sample.bins)
+        near = np.zeros(len(self.arms), dtype=bool)
+        for accuracy, group_cost in zip(self.logged_accuracy, shares @ cost, strict=True):
+            hull = mixture_hull(np.where(usual, group_cost, np.nan), np.where(usual, accuracy, np.nan))
+            near[list(hull.indices)] = True
+        return near if near.any() else mask
 
     def _options(self, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit) -> Options:
         price = forecasts.cost(unit)
@@ -271,3 +303,10 @@ class Policy:
 
 def _replace_allowed(options: Options, allowed: Mask) -> Options:
     return Options(options.accuracy, options.stderr, options.price, allowed, options.bins, options.noise)
+
+
+def group_shares(bins: Floats) -> Floats:
+    """(1 + B, P) weights that average over all prompts, and over those believed to be of each bin."""
+    everyone = np.ones((len(bins), 1), dtype=np.float32)
+    shares = np.concatenate([everyone, bins], axis=1).T
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), dtype=np.float32)
