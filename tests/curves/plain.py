@@ -1,4 +1,4 @@
-"""Logs made of plain rows, and selections written plainly: every subset listed, every vote counted by hand."""
+"""Logs made of plain rows, and selections written plainly: all subsets listed, every vote counted by hand."""
 
 from __future__ import annotations
 
@@ -107,13 +107,15 @@ def chains_of(rows: list[Row], depth: int) -> list[list[Row]]:
     return [chain[:depth] for chain in found.values() if len(chain) >= depth]
 
 
-def expected_outcome(rows: list[Row], selection: str, breadth: int, depth: int, *, least: bool = False) -> float:
+def expected_outcome(
+    rows: list[Row], selection: str, breadth: int, depth: int, *, least: bool = False
+) -> float:
     """Mean over every subset of `breadth` chains, each cut after `depth` attempts."""
     subsets = combinations(chains_of(rows, depth), breadth)
     return float(np.mean([_outcome(list(subset), selection, least=least) for subset in subsets]))
 
 
-def _outcome(chains: list[list[Row]], selection: str, *, least: bool) -> float:
+def _outcome(chains: list[list[Row]], selection: str, *, least: bool) -> float:  # noqa: PLR0911 - one a selection
     flat = [row for chain in chains for row in chain]
 
     def score(row: Row) -> float:
@@ -129,7 +131,9 @@ def _outcome(chains: list[list[Row]], selection: str, *, least: bool) -> float:
         case "best_of_n":
             # Each chain brings its best; between chains that tie one is taken at random.
             best = [max(score(row) for row in chain) for chain in chains]
-            values = [np.mean([r.correct for r in c if score(r) == b]) for c, b in zip(chains, best, strict=True)]
+            values = [
+                np.mean([r.correct for r in c if score(r) == b]) for c, b in zip(chains, best, strict=True)
+            ]
             return float(np.mean([v for v, b in zip(values, best, strict=True) if b == max(best)]))
         case "majority_vote":
             return _vote(flat, [1.0] * len(flat))
