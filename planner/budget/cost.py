@@ -1,85 +1,121 @@
-"""Cost of every arm, forecast for the prompt: use of each slot by bin, scaled by how long its samples will be."""
+"""Cost of every arm, forecast for the prompt: use of each slot by bin, scaled by how long its samples will be.
+
+An arm's mean cost will not do: hard prompts have longer answers, and cascades escalate on them, so that a policy that
+moves its budget there would overspend by 10 to 20% (METHODS 6.7).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from planner.core import Unit
+from planner.budget.lengths import Lengths
+from planner.budget.use import BinUse, latency_by_bin, use_by_bin
+from planner.core import ModelCard, Unit
 from planner.curves.costs import Rates, rates
-from planner.curves.logs import Floats
-from planner.curves.table import OutcomeTable, Slots, Usage
+from planner.curves.table import OutcomeTable, Slots
 
 if TYPE_CHECKING:
-    from planner.budget.forecasts import Believed
+    from planner.budget.believed import Believed
+    from planner.curves.logs import Floats
 
-PARTS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
-TOKEN_UNITS: tuple[Unit, ...] = ("generations", "tokens", "flops", "usd")
+RATED: tuple[Unit, ...] = ("generations", "tokens", "flops", "usd")
 
 
 @dataclass(frozen=True)
-class CostForecaster:
-    """Mean use of every slot by bin."""
+class CostModel:
+    """Use of every slot by bin, factors of length by prompt, and rates from the model cards.
+
+    expected, worst: (4, B, S) generations, prompt, completion and verifier tokens; latency: (B, A) seconds.
+    Slots are in the order of their arms; every arm has one or more.
+    """
 
     n_arms: int
     slots: Slots
-    expected: Usage
-    worst: Usage
+    models: Mapping[str, ModelCard]
+    lengths: Lengths
+    use: BinUse
     latency: Floats
     latency_worst: Floats
-    rates: dict[str, Rates]
+    _priced: dict[tuple[Unit, bool], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> CostForecaster:
-        """Learn the use of every slot from the logged prompts."""
-        del belief
+    def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
+        """Learn from the use of every slot on the logged prompts."""
+        lengths = Lengths.fit(table, belief, membership)
+        factors = lengths.factors(belief)
+        names = {*table.slots.generator, *(verifier for verifier in table.slots.verifier if verifier)}
         return cls(
             len(table.arms),
             table.slots,
-            _by_bin(table.expected, membership),
-            _by_bin(table.worst, membership),
-            _bin_means(table.latency_seconds, membership),
-            _bin_means(table.latency_worst_seconds, membership),
-            {unit: rates(table.slots, table.models, unit) for unit in TOKEN_UNITS},
+            {name: table.models[name] for name in sorted(names) if name in table.models},
+            lengths,
+            use_by_bin(table, membership, factors, lengths.generators),
+            latency_by_bin(table, table.latency_seconds, membership, factors, lengths.generators),
+            latency_by_bin(table, table.latency_worst_seconds, membership, factors, lengths.generators),
         )
 
-    def cost(self, belief: Believed, unit: Unit, *, worst: bool = False) -> Floats:
-        """(P, A) cost in `unit`, NaN where unknown."""
-        if unit == "latency_seconds":
-            return np.asarray(belief.bins @ (self.latency_worst if worst else self.latency))
-        by_bin = self.rates[unit].apply(self.worst if worst else self.expected)
-        total = np.zeros((self.n_arms, by_bin.shape[0]), dtype=np.float32)
-        np.add.at(total, self.slots.arm, by_bin.T)
-        return np.asarray(belief.bins @ total.T)
+    def __post_init__(self) -> None:
+        place = {name: g for g, name in enumerate(self.lengths.generators)}
+        arm = np.asarray(self.slots.arm)
+        start = np.searchsorted(arm, np.arange(self.n_arms))
+        assert (np.diff(arm) >= 0).all() and len(np.unique(arm)) == self.n_arms, "every arm spends on some slot"
+        derived = {
+            "_generator": np.array([place[name] for name in self.slots.generator], dtype=np.intp),
+            "_start": start,
+            "_rates": {unit: rates(self.slots, self.models, unit) for unit in RATED},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
-    def parts(self, belief: Believed, row: int, arm: int, *, worst: bool = False) -> dict[str, float]:
-        """Generations, tokens, and cost in every unit of one arm on one prompt."""
-        usage = self.worst if worst else self.expected
-        columns = np.flatnonzero(self.slots.arm == arm)
+    _generator: Any = field(init=False, repr=False, compare=False)
+    _start: Any = field(init=False, repr=False, compare=False)
+    _rates: dict[Unit, Rates] = field(init=False, repr=False, compare=False)
+
+    def cost(self, belief: Believed, factors: Floats, unit: Unit, *, worst: bool) -> Floats:
+        """(P, A) cost in `unit`, NaN where unknown; `factors` are those of `lengths` for the prompts."""
+        if unit == "latency_seconds":
+            by_bin = self.latency_worst if worst else self.latency
+            first = self._generator[self._start]
+            return np.asarray(belief.bins @ by_bin * factors[:, 2, first])
+        priced = self._price(unit, worst=worst)
+        total = np.zeros((len(factors), len(self.slots)), dtype=np.float32)
+        for part, by_bin in enumerate(priced):
+            if by_bin.any():  # NaN counts: what is unknown stays so
+                spent = belief.bins @ by_bin
+                total += spent if part == 0 else spent * factors[:, part, self._generator]
+        if len(self.slots) == self.n_arms:
+            return total
+        return np.asarray(np.add.reduceat(total, self._start, axis=1))
+
+    def parts(self, belief: Believed, factors: Floats, row: int, arm: int, *, worst: bool) -> dict[str, float]:
+        """Use of one arm on one prompt, and its cost in every derived unit."""
+        first = self._start[arm]
+        last = self._start[arm + 1] if arm + 1 < self.n_arms else len(self.slots)
         bins = belief.bins[row]
-        out = {f.name: float((bins @ getattr(usage, f.name)[:, columns]).sum()) for f in fields(Usage)}
-        for unit in ("flops", "usd", "latency_seconds"):
-            one = _One(belief.features[row : row + 1], belief.bins[row : row + 1], belief.n_characters[row : row + 1])
-            out[unit] = float(self.cost(one, unit, worst=worst)[0, arm])
+        use = (self.use.worst if worst else self.use.expected)[:, :, first:last]
+        amounts = (bins @ use) * factors[row][:, self._generator[first:last]]
+        names = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
+        out = {name: float(amount) for name, amount in zip(names, amounts.sum(axis=1), strict=True)}
+        if self.slots.verifier[first:last] == (None,) * (last - first):
+            out["verifier_tokens"] = 0.0
+        for unit in ("flops", "usd"):
+            rate = self._rates[unit]
+            priced = np.stack([getattr(rate, f.name)[first:last] for f in fields(Rates)])
+            out[unit] = float(np.where(priced == 0, 0, priced * amounts).sum())
+        by_bin = self.latency_worst if worst else self.latency
+        out["latency_seconds"] = float(bins @ by_bin[:, arm] * factors[row, 2, self._generator[first]])
         return out
 
-
-@dataclass(frozen=True)
-class _One:
-    features: Floats
-    bins: Floats
-    n_characters: Floats
-
-
-def _by_bin(usage: Usage, membership: Floats) -> Usage:
-    return Usage(*(_bin_means(getattr(usage, f.name), membership) for f in fields(Usage)))
-
-
-def _bin_means(values: Floats, membership: Floats) -> Floats:
-    known = np.isfinite(values)
-    total = membership.T @ np.where(known, values, 0)
-    n = membership.T @ known.astype(np.float32)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(total / n, dtype=np.float32)
+    def _price(self, unit: Unit, *, worst: bool) -> Floats:
+        """(4, B, S) use by bin times the rates of a unit."""
+        key = (unit, worst)
+        if key not in self._priced:
+            use = self.use.worst if worst else self.use.expected
+            rate = np.stack([getattr(self._rates[unit], f.name) for f in fields(Rates)])[:, None, :]
+            with np.errstate(invalid="ignore"):
+                self._priced[key] = np.where(rate == 0, np.float32(0), rate * use).astype(np.float32)
+        return self._priced[key]

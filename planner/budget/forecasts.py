@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.budget.believed import Believed
+from planner.budget.cost import CostModel
 from planner.core import Arm, Cost, Forecast, Unit
-from planner.curves.logs import Floats, Ints
+from planner.curves.logs import Floats
+
+if TYPE_CHECKING:
+    from planner.curves.logs import Ints
 
 Z_90 = 1.6448536  # two-sided 90%
-
-
-class Believed(Protocol):
-    """What is believed of P prompts; `planner.difficulty.Belief` is one.
-
-    features (P, F) standardised text features, bins (P, B) posterior with bin 0 the easiest, n_characters (P,).
-    """
-
-    @property
-    def features(self) -> Floats: ...  # noqa: D102
-    @property
-    def bins(self) -> Floats: ...  # noqa: D102
-    @property
-    def n_characters(self) -> Floats: ...  # noqa: D102
-
-
-class CostModel(Protocol):
-    """Gives use and cost of every arm; `planner.budget.cost.CostForecaster` is one."""
-
-    def cost(self, belief: Believed, unit: Unit, *, worst: bool = False) -> Floats:
-        """(P, A) cost in `unit`, NaN where unknown."""
-
-    def parts(self, belief: Believed, row: int, arm: int, *, worst: bool = False) -> dict[str, float]:
-        """Generations and tokens of one arm on one prompt."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +48,17 @@ class Forecasts:
     def __len__(self) -> int:
         return len(self.accuracy)
 
+    @cached_property
+    def factors(self) -> Floats:
+        """(P, 4, generators) how long prompts and answers will be, relative to the mean of such difficulty."""
+        return self.costs.lengths.factors(self.belief)
+
     def cost(self, unit: Unit, *, worst: bool = False) -> Floats:
         """Expected (or worst) cost of every arm in `unit`, (P, A); NaN where it is unknown."""
-        return self.costs.cost(self.belief, unit, worst=worst)
+        return self.costs.cost(self.belief, self.factors, unit, worst=worst)
 
     def at(self, prompt: int, arm: int) -> Forecast:
-        """The forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
+        """Forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
         accuracy, error = float(self.accuracy[prompt, arm]), Z_90 * float(self.stderr[prompt, arm])
         return Forecast(
             accuracy=accuracy,
@@ -85,13 +72,6 @@ class Forecasts:
         )
 
     def _cost_at(self, prompt: int, arm: int, *, worst: bool) -> Cost:
-        parts: dict[str, Any] = {
-            name: _known(value) for name, value in self.costs.parts(self.belief, prompt, arm, worst=worst).items()
-        }
-        return Cost(**parts)
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
+        amounts = self.costs.parts(self.belief, self.factors, prompt, arm, worst=worst)
+        known: dict[str, Any] = {name: amount for name, amount in amounts.items() if amount == amount}  # noqa: PLR0124
+        return Cost(**known)

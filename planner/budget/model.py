@@ -2,43 +2,168 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from planner.budget.cells import CellCounts, count
-from planner.budget.cost import CostForecaster
-from planner.budget.forecasts import Believed, Forecasts, Support
-from planner.curves.logs import Floats
-from planner.curves.table import OutcomeTable
+from planner.budget.cells import Cells, count, fit_cells
+from planner.budget.cost import CostModel
+from planner.budget.detail import EDGE, FEATURE_LIMIT, N_FOLDS, detail_data, fit_detail
+from planner.budget.forecasts import Forecasts, Support
+from planner.budget.lengths import Lengths
+from planner.budget.use import BinUse
+from planner.budget.weights import correlations, effective, own_correlations
+from planner.core import Arm, ModelCard
+from planner.curves.table import OutcomeTable, Slots
+from planner.errors import NotEnoughData
+
+if TYPE_CHECKING:
+    from planner.budget.believed import Believed
+    from planner.budget.strengths import Doubles
+    from planner.curves.logs import Floats
+
+ROUGH_PRIOR = 4.0  # outcomes of its own mean that every cell is given before weights are known
 
 
 class BudgetModel:
-    """Expected accuracy and cost of every arm, by prompt."""
+    """Expected accuracy and cost of every arm, by prompt.
+
+    Learned: `arms_`, `accuracy_` and `variance_` (B, A) of the cells, `detail_` (F + 1, A) or None where the text
+    tells nothing beyond difficulty, `leverage_` (B, B), `costs_`, `support_`.
+    """
 
     def __init__(self, *, random_state: int = 0) -> None:
         self.random_state = random_state
 
+    arms_: tuple[Arm, ...]
+    accuracy_: Floats
+    variance_: Floats
+    detail_: Floats | None
+    leverage_: Floats
+    costs_: CostModel
+    support_: Support
+
     def fit(self, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
-        """Learn from P prompts: `belief` of them out of fold, `membership` (P, B) in the bins from all their outcomes."""
-        weight = np.where(np.isfinite(table.outcome), np.minimum(table.weight, 10.0), 0.0).astype(np.float64)
-        counts = count(table.outcome.astype(np.float64), weight, membership.astype(np.float64))
+        """Learn from P prompts: `belief` of them out of fold, `membership` (P, B) in the bins from all their outcomes.
+
+        Raises NotEnoughData where no arm has a graded outcome.
+        """
+        table = _graded_arms(table)
+        outcome = table.outcome.astype(np.float64)
+        n_samples = np.where(np.isfinite(outcome), table.weight, 0.0).astype(np.float64)
+        known_bins = membership.astype(np.float64)
+        cells = _cells(table, outcome, n_samples, known_bins)
         self.arms_ = table.arms
-        self.accuracy_ = _rates(counts).astype(np.float32)
-        self.variance_ = (self.accuracy_ * (1 - self.accuracy_) / (counts.n + 2)).astype(np.float32)
+        self.accuracy_ = cells.accuracy.astype(np.float32)
+        self.variance_ = cells.variance.astype(np.float32)
+        self.leverage_ = _leverage(belief.bins.astype(np.float64), known_bins)
+        self.detail_ = self._learn_detail(belief, outcome, n_samples)
+        self.costs_ = CostModel.fit(table, belief, membership)
         self.support_ = Support(
-            (weight > 0).sum(0).astype(np.int32), table.weight.sum(0).astype(np.int32), table.extrapolated
+            (n_samples > 0).sum(axis=0).astype(np.int32), n_samples.sum(axis=0).astype(np.int32), table.extrapolated
         )
-        self.costs_ = CostForecaster.fit(table, belief, membership)
         return self
 
     def forecast(self, belief: Believed) -> Forecasts:
         """Forecasts of every arm for the prompts of `belief`."""
-        accuracy = belief.bins @ self.accuracy_
-        stderr = np.sqrt(np.square(belief.bins) @ self.variance_)
+        bins = belief.bins
+        accuracy = bins @ self.accuracy_
+        stderr = np.sqrt(np.square(bins) @ self.variance_)
+        stderr *= np.sqrt(np.einsum("pb,bc,pc->p", bins, self.leverage_, bins) / np.square(bins).sum(axis=1))[:, None]
+        if self.detail_ is not None:
+            features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
+            accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
+            # sigmoid(logit p + d) without logarithms: p e^d / (1 - p + p e^d)
+            raised = accuracy * np.exp(features @ self.detail_[1:] + self.detail_[0])
+            accuracy = raised / (1 - accuracy + raised)
         return Forecasts(self.arms_, accuracy, stderr, self.support_, belief, self.costs_)
 
+    def _learn_detail(self, belief: Believed, outcome: Doubles, n_samples: Doubles) -> Floats | None:
+        if len(outcome) < 2 * N_FOLDS or not belief.features.size:
+            return None
+        base = (belief.bins @ self.accuracy_).astype(np.float64)
+        weight = effective(n_samples, correlations(outcome, n_samples, base))
+        fold = np.random.default_rng([self.random_state, 11]).permutation(len(outcome)) % N_FOLDS
+        weights = fit_detail(detail_data(belief.features.astype(np.float64), outcome, weight, base, fold))
+        return None if weights is None else weights.astype(np.float32)
 
-def _rates(counts: CellCounts) -> Any:
-    overall = (counts.right.sum(0) + 1) / (counts.n.sum(0) + 2)
-    return (counts.right + overall * 2) / (counts.n + 2)
+    def to_state(self) -> dict[str, Any]:
+        """Plain values and arrays, from which `from_state` makes an equal model."""
+        costs = self.costs_
+        return {
+            "random_state": self.random_state,
+            "arms": [arm.model_dump(mode="json") for arm in self.arms_],
+            "accuracy": self.accuracy_,
+            "variance": self.variance_,
+            "leverage": self.leverage_,
+            "detail": self.detail_,
+            "support": vars(self.support_),
+            "slots": {**vars(costs.slots), "generator": list(costs.slots.generator), "verifier": list(costs.slots.verifier)},
+            "models": {name: card.model_dump(mode="json") for name, card in costs.models.items()},
+            "lengths": costs.lengths.to_state(),
+            "use": vars(costs.use),
+            "latency": costs.latency,
+            "latency_worst": costs.latency_worst,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """The inverse of `to_state`."""
+        model = cls(random_state=state["random_state"])
+        model.arms_ = tuple(Arm.model_validate(arm) for arm in state["arms"])
+        model.accuracy_, model.variance_, model.leverage_ = state["accuracy"], state["variance"], state["leverage"]
+        model.detail_ = state["detail"]
+        model.support_ = Support(**state["support"])
+        slots = state["slots"]
+        model.costs_ = CostModel(
+            len(model.arms_),
+            Slots(**{**slots, "generator": tuple(slots["generator"]), "verifier": tuple(slots["verifier"])}),
+            {name: ModelCard.model_validate(card) for name, card in state["models"].items()},
+            Lengths.from_state(state["lengths"]),
+            BinUse(**state["use"]),
+            state["latency"],
+            state["latency_worst"],
+        )
+        return model
+
+
+def _graded_arms(table: OutcomeTable) -> OutcomeTable:
+    graded = np.isfinite(table.outcome).any(axis=0)
+    if not graded.any():
+        raise NotEnoughData("no arm has a graded outcome: import graded runs, or grade them with `planner grade`")
+    order = np.flatnonzero(graded)
+    in_order = (np.diff(table.slots.arm) >= 0).all()
+    return table if graded.all() and in_order else table.take_arms(order)
+
+
+def _cells(table: OutcomeTable, outcome: Doubles, n_samples: Doubles, membership: Doubles) -> Cells:
+    rough = count(outcome, np.minimum(n_samples, 1.0), membership)
+    mean = rough.right.sum(axis=0) / np.maximum(rough.n.sum(axis=0), 1e-9)
+    base = membership @ ((rough.right + ROUGH_PRIOR * mean) / (rough.n + ROUGH_PRIOR))
+    own = effective(n_samples, own_correlations(outcome, n_samples, base))
+    whole = effective(n_samples, correlations(outcome, n_samples, base))
+    return fit_cells(
+        table.arms, _generations(table), count(outcome, own, membership), count(outcome, whole, membership)
+    )
+
+
+def _generations(table: OutcomeTable) -> Doubles:
+    """Mean generations (A,) of each arm; by its definition where none is logged."""
+    known = np.isfinite(table.expected.generations)
+    total = np.where(known, table.expected.generations, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    by_arm = np.bincount(table.slots.arm, total, minlength=len(table.arms))
+    named = np.array([arm.breadth * arm.depth for arm in table.arms], dtype=np.float64)
+    return np.where(by_arm > 0, by_arm, named)
+
+
+def _leverage(bins: Doubles, membership: Doubles) -> Floats:
+    """(B, B) by which a prompt's squared bins are weighed for its standard error; (1) where bins are known surely.
+
+    A cell's variance is that of a mean over its prompts, whose bins the text tells only in part: the variance of a
+    forecast regressed on the posteriors is greater, by the ratio of the leverages. Half of it is taken, since the
+    posteriors are calibrated on all prompts with few parameters and not free to follow each bin.
+    """
+    n_bins = bins.shape[1]
+    gram = 0.5 * (bins.T @ bins + membership.T @ membership) + np.eye(n_bins)
+    sizes = np.maximum(membership.sum(axis=0), 1.0)
+    return np.asarray(np.linalg.inv(gram) * np.sqrt(np.outer(sizes, sizes)), dtype=np.float32)
