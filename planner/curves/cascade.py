@@ -16,10 +16,11 @@ from planner.curves.cascade_pools import drawn_pools
 from planner.curves.cascade_price import prices
 from planner.curves.cascade_replay import Replay, concurrency_of, needs_answers, plan_of, replay
 from planner.curves.cascade_thin import screen, thin
-from planner.curves.cascade_trace import Draw, Plan, Trace, chains_used, drawable
-from planner.curves.cascade_usage import WorstUse, usage_of, weights_of
+from planner.curves.cascade_trace import Plan, Trace, chains_used, drawable
+from planner.curves.cascade_usage import usage_of, weights_of
 from planner.curves.logs import Floats, Logs
-from planner.curves.table import OutcomeTable, PoolTable
+from planner.curves.pool_table import pool_table
+from planner.curves.table import OutcomeTable
 
 # Matrices of a replay are (prompts x orders, draws): blocks of prompts keep them in tens of megabytes.
 ROWS_PER_BLOCK = 32_768
@@ -159,27 +160,9 @@ def _table(logs: Logs, laid: Source, arms: Sequence[Arm], replays: Sequence[Repl
         latency_seconds=_columns([one.latency_seconds for one in replays], n_prompts),
         latency_worst_seconds=_columns([one.latency_worst_seconds for one in replays], n_prompts),
         extrapolated=np.zeros(len(arms), dtype=np.bool_),
-        pools=_pools(logs, laid),
+        pools=pool_table(logs),
     )
 
 
 def _columns(columns: Sequence[Floats], n_prompts: int) -> Floats:
     return np.stack(columns, axis=1) if columns else np.zeros((n_prompts, 0), np.float32)
-
-
-def _pools(logs: Logs, laid: Source) -> PoolTable:
-    means = WorstUse(laid)
-    one = [Draw(pool, "samples", 1, verified=True) for pool in range(len(logs.pools))]
-
-    def by_pool(kind: str) -> Floats:
-        return _columns([means.of(draw, kind) for draw in one], len(logs.prompts))
-
-    n_samples = _columns([chains.n.astype(np.float32) for chains in laid.chains], len(logs.prompts))
-    passed = [
-        np.where(c.start >= 0, laid.columns.correct[np.maximum(c.start, 0)], 0).sum(axis=1)
-        for c in laid.chains
-    ]
-    return PoolTable(
-        logs.pools, n_samples, _columns(passed, len(logs.prompts)).astype(np.float32),
-        by_pool("prompt_tokens"), by_pool("completion_tokens"), by_pool("verifier_tokens"),
-    )  # fmt: skip

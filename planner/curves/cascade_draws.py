@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Ints, Logs, SampleTable
 
 Rows = NDArray[np.integer[Any]]
@@ -61,7 +62,8 @@ def source(logs: Logs) -> Source:
 
     A chain with an attempt that is not graded is left out whole: its other attempts would not be a fair draw.
     """
-    samples = logs.samples
+    samples = replace(logs.samples, correct=known_grades(logs.samples))
+    logs = replace(logs, samples=samples)
     first = _chain_starts(samples)
     length = np.diff(np.append(first, len(samples)))
     graded = (

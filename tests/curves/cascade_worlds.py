@@ -49,7 +49,14 @@ def logs_of(
 
 
 def random_logs(
-    seed: int, *, n_prompts: int = 4, n_samples: int = 8, n_pools: int = 2, depth: int = 1, silent: float = 0
+    seed: int,
+    *,
+    n_prompts: int = 4,
+    n_samples: int = 8,
+    n_pools: int = 2,
+    depth: int = 1,
+    silent: float = 0,
+    digits: int = 9,
 ) -> Logs:
     """Pools of the same size by generators `g0`, `g1`, ..., later ones better; scores tell a little.
 
@@ -68,7 +75,7 @@ def random_logs(
                         else int(rng.integers(1, 4))
                     )
                     answer = -1 if answer and rng.random() < silent else answer
-                    score = 1 / (1 + np.exp(-(2.0 * (answer == 0) - 1 + rng.normal())))
+                    score = round(1 / (1 + np.exp(-(2.0 * (answer == 0) - 1 + rng.normal()))), digits)
                     rows.append(
                         (
                             pool,

@@ -38,7 +38,7 @@ selections = st.sampled_from(["majority_vote", "weighted_vote", "filter_vote", "
 def test_a_replay_does_what_a_plain_simulation_does_on_the_same_orders(
     chosen, selection, seed, last_stage_answers
 ):
-    logs = random_logs(seed, n_prompts=3, n_samples=9, depth=3, silent=0.3)
+    logs = random_logs(seed, n_prompts=3, n_samples=9, depth=3, silent=0.3, digits=1)
     arm = cascade(
         *chosen, selection=selection, **({"answer_from": "last_stage"} if last_stage_answers else {})
     )

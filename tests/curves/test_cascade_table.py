@@ -184,7 +184,11 @@ def test_ungraded_samples_are_never_drawn():
     logs = random_logs(5, n_prompts=6, n_samples=8, n_pools=1)
     correct = logs.samples.correct.copy()
     correct[::2] = np.nan
-    half = dataclasses.replace(logs, samples=dataclasses.replace(logs.samples, correct=correct))
+    # No two answers are equal, so that no grade can be known from another sample.
+    answer = np.arange(len(correct), dtype=np.int32)
+    half = dataclasses.replace(
+        logs, samples=dataclasses.replace(logs.samples, correct=correct, answer=answer)
+    )
     table = replay_cascades(half, [cascade(Stage(generator="g0", verifier="v"))])
     assert table.outcome[:, 0] == pytest.approx(np.nanmean(correct.reshape(6, 8), axis=1), abs=1e-6)
 
