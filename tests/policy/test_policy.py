@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import simulated as world
+
+from planner.core import Arm, Budget
+from planner.errors import InfeasibleBudget, InvalidInput, UnknownModel, UnknownStrategy
+from planner.policy import PromptInput, Restriction
+from planner.policy.fit import fit_policy
+
+SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
+PROMPTS = [PromptInput(text) for text in world.draw_prompts(20, np.random.default_rng(5)).texts]
+
+
+@pytest.mark.parametrize("samples", [1, 4, 16, 30])
+def test_no_recommendation_breaks_a_ceiling(policy, samples):
+    budget = Budget(max_flops=samples * SAMPLE, max_generations=8)
+    plans = policy.recommend(PROMPTS, budget)
+    assert all(plan.forecast.cost_worst.flops <= samples * SAMPLE * 1.001 for plan in plans)
+    assert all(plan.forecast.cost_worst.generations <= 8.001 for plan in plans)
+
+
+@pytest.mark.parametrize("samples", [2, 5, 20])
+def test_an_average_over_traffic_is_kept_in_expectation(policy, samples):
+    plans = policy.recommend(PROMPTS, Budget(mean_flops=samples * SAMPLE))
+    assert np.mean([plan.forecast.cost.flops for plan in plans]) == pytest.approx(samples * SAMPLE, rel=0.25)
+
+
+def test_a_mixed_choice_records_its_propensity_and_repeats_for_a_seed(policy):
+    budget = Budget(mean_flops=2.3 * SAMPLE)
+    first, second = (policy.recommend(PROMPTS, budget, seed=3) for _ in range(2))
+    assert [plan.arm for plan in first] == [plan.arm for plan in second]
+    assert all(0 < plan.propensity <= 1 for plan in first)
+
+
+def test_a_prompt_is_answered_alike_alone_and_in_a_batch(policy):
+    budget = Budget(mean_flops=6 * SAMPLE)
+    together = policy.recommend(PROMPTS[:10], budget)
+    alone = [policy.recommend([prompt], budget)[0] for prompt in PROMPTS[:10]]
+    assert [plan.arm for plan in together] == [plan.arm for plan in alone]
+
+
+def test_a_total_is_kept_over_a_batch(policy):
+    total = 7.0 * SAMPLE * len(PROMPTS)
+    plans = policy.allocate(PROMPTS, Budget(max_flops=total))
+    spent = sum(plan.forecast.cost.flops for plan in plans)
+    assert spent <= total * 1.0001
+    assert spent >= total - max(plan.forecast.cost.flops for plan in plans) - 64 * 1.5 * SAMPLE
+
+
+def test_a_budget_that_fits_no_arm_is_an_error_with_the_least_that_would(policy):
+    answer = policy.recommend(PROMPTS[:1], Budget(max_flops=1000))[0]
+    assert isinstance(answer, InfeasibleBudget)
+    assert "max_flops=2" in str(answer)
+    assert not isinstance(policy.recommend(PROMPTS[:1], Budget(max_flops=2.001e8))[0], InvalidInput)
+
+
+def test_an_unknown_price_names_the_missing_field_of_the_model_card(policy):
+    answer = policy.recommend(PROMPTS[:1], Budget(max_usd=1.0))[0]
+    assert "usd_per_million_prompt_tokens" in str(answer)
+    with pytest.raises(InfeasibleBudget, match="usd_per_million_prompt_tokens"):
+        policy.recommend(PROMPTS[:1], Budget(mean_usd=1.0))
+
+
+def test_a_target_is_reached_by_the_cheapest_arm_that_does(policy):
+    plan = policy.recommend([PromptInput("river music stone: a trivial problem, item 3")], target_accuracy=0.8)[0]
+    dear = policy.recommend([PromptInput("river music stone: a trivial problem, item 3")], Budget(max_flops=1e12))[0]
+    assert plan.forecast.accuracy >= 0.8
+    assert plan.forecast.cost.flops < dear.forecast.cost.flops
+
+
+def test_a_target_out_of_reach_says_so(policy):
+    plan = policy.recommend([PromptInput("river music stone: a fiendish problem, item 3")], target_accuracy=0.999)[0]
+    assert "no arm" in plan.reason
+
+
+@pytest.mark.parametrize(
+    ("restriction", "holds"),
+    [
+        (Restriction(generators=("larger",)), lambda arm: arm.generator == "larger"),
+        (Restriction(selections=("majority_vote",)), lambda arm: arm.selection == "majority_vote"),
+    ],
+)
+def test_a_restriction_is_kept(policy, restriction, holds):
+    plans = policy.recommend(PROMPTS, Budget(mean_flops=30 * SAMPLE), restriction=restriction)
+    assert all(holds(plan.arm) for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("restriction", "error"),
+    [(Restriction(generators=("nobody",)), UnknownModel), (Restriction(searches=("magic",)), UnknownStrategy)],
+)
+def test_an_unknown_name_is_refused(policy, restriction, error):
+    with pytest.raises(error, match="there are"):
+        policy.recommend(PROMPTS, Budget(max_flops=1e10), restriction=restriction)
+
+
+def test_a_forced_arm_is_forecast(policy):
+    arm = policy.arms[3]
+    plan = policy.recommend(PROMPTS[:1], arm=arm)[0]
+    assert plan.arm == arm
+
+
+def test_a_forced_arm_that_is_not_fitted_is_refused(policy):
+    with pytest.raises(InvalidInput, match="not among"):
+        policy.recommend(PROMPTS[:1], arm=Arm(generator="nobody"))
+
+
+def test_nothing_asked_is_refused(policy):
+    with pytest.raises(InvalidInput, match="give a budget"):
+        policy.recommend(PROMPTS[:1], Budget())
+
+
+def test_thin_evidence_declines_to_one_arm_for_all(pooled_table):
+    thin = fit_policy(pooled_table.take_prompts(np.arange(20)), seed=0)
+    plans = thin.recommend(PROMPTS, Budget(max_flops=8 * SAMPLE))
+    assert all(plan.declined and "only 20 prompts" in plan.reason for plan in plans)
+    assert len({plan.arm for plan in plans}) == 1
+
+
+def test_enough_evidence_does_not_decline(policy):
+    plans = policy.recommend(PROMPTS, Budget(max_flops=8 * SAMPLE))
+    assert not any(plan.declined for plan in plans)
+
+
+def test_runners_up_are_other_arms_that_fit(policy):
+    budget = Budget(max_flops=8 * SAMPLE)
+    plan = policy.recommend(PROMPTS[:1], budget)[0]
+    assert plan.alternatives
+    assert all(other.arm != plan.arm and other.forecast.cost_worst.fits(budget) for other in plan.alternatives)
+
+
+def test_recommendations_are_valid_and_go_through_json(policy):
+    for plan in policy.recommend(PROMPTS[:5], Budget(mean_flops=5 * SAMPLE)):
+        assert type(plan).model_validate_json(plan.model_dump_json()) == plan
