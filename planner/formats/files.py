@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,16 @@ def opened(path: Path) -> Iterator[Opened]:
                 yield Opened(io.BufferedReader(unzipped, 1 << 20), raw, n_bytes)
         else:
             yield Opened(raw, raw, n_bytes)
+
+
+def file_hash(files: Sequence[Path]) -> str:
+    """SHA-256 of the bytes of all files, in hex."""
+    digest = hashlib.sha256()
+    for path in files:
+        with reading(path), path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+"""Extraction and grading of a batch, as asked for at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from planner.core.batch import Batch, RunColumns, SampleColumns
+from planner.formats.answers import Extractor, Grader, extractor, grader
+
+
+@dataclass
+class AnswerRules:
+    """How raw answers are read and graded; equal texts are read once."""
+
+    extract: Extractor | None = None
+    grade: Grader | None = None
+    n_without_reference: int = 0
+    _extracted: dict[str, str | None] = field(default_factory=dict)
+    _graded: dict[tuple[str | None, str], float] = field(default_factory=dict)
+
+    @classmethod
+    def named(cls, extract: str | None, grade: str | None) -> AnswerRules:
+        """Rules by their names. Raises InvalidInput for an unknown one."""
+        return cls(extractor(extract) if extract else None, grader(grade) if grade else None)
+
+    def apply(self, batch: Batch, references: Mapping[str, str | None]) -> None:
+        """Extract answers from `text` (else from the raw answer), then grade what has no grade yet."""
+        if self.extract is None and self.grade is None:
+            return
+        of_runs = [references.get(prompt_id) for prompt_id in batch.runs.prompt_id]
+        self._apply(batch.samples, batch.samples.text, [of_runs[run] for run in batch.samples.run])
+        self._apply(batch.runs, [None] * len(batch.runs), of_runs)
+
+    def _apply(
+        self, columns: RunColumns | SampleColumns, texts: list[str | None], references: list[str | None]
+    ) -> None:
+        for row, (text, raw, reference) in enumerate(zip(texts, columns.answer, references, strict=True)):
+            source = raw if text is None else text
+            if self.extract is not None and source is not None:
+                columns.answer[row] = self._read(source)
+            failed = source is None and columns.status[row] == "ok"  # nothing was drawn here: a run of samples alone
+            if self.grade is None or columns.correct[row] is not None or failed:
+                continue
+            if reference is None:
+                self.n_without_reference += 1
+            else:
+                columns.correct[row] = self._mark(columns.answer[row], reference)
+
+    def _read(self, source: str) -> str | None:
+        assert self.extract is not None
+        if source not in self._extracted:
+            if len(self._extracted) > 100_000:  # long texts are rarely equal: they must not fill the memory
+                self._extracted.clear()
+            self._extracted[source] = self.extract(source)
+        return self._extracted[source]
+
+    def _mark(self, answer: str | None, reference: str) -> float:
+        assert self.grade is not None
+        key = (answer, reference)
+        if key not in self._graded:
+            if len(self._graded) > 100_000:
+                self._graded.clear()
+            self._graded[key] = self.grade(answer, reference)
+        return self._graded[key]

@@ -1,0 +1,221 @@
+"""The import: files are read, checked, graded, scaled and written in one transaction, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Protocol
+
+from planner.admission import Admission
+from planner.core.batch import ImportSink, ScoreScale, Written
+from planner.errors import InvalidInput
+from planner.formats.checks import PoolWatch
+from planner.formats.files import detect, file_hash
+from planner.formats.problems import Problems
+from planner.formats.reading import read_runs
+from planner.formats.records import Read
+from planner.formats.rules import AnswerRules
+from planner.formats.scales import apply_scales, fit_scale, out_of_range
+from planner.formats.survey import survey_scores
+
+Progress = Callable[[float, "float | None", "str | None"], None]
+
+
+class ImportingStore(Protocol):
+    """A store that logs can be imported into."""
+
+    def begin_import(
+        self, *, source: str, sha256: str | None = None, format_name: str | None = None
+    ) -> AbstractContextManager[ImportSink]:
+        """Open an import; an exception out of the `with` block leaves the store as it was."""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did. `import_id` is None where nothing new was found, and then no import is recorded."""
+
+    import_id: str | None
+    files: tuple[str, ...]
+    n_runs: int = 0
+    n_samples: int = 0
+    n_duplicates: int = 0
+    n_graded: int = 0
+    n_rejected: int = 0
+    rejected_path: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        known = f"{self.n_duplicates:,} runs were known already" if self.n_duplicates else ""
+        if self.import_id is None:
+            text = f"nothing new: {known or 'no runs were found'}, the store is as it was before"
+        else:
+            text = f"imported {self.n_runs:,} runs with {self.n_samples:,} samples as {self.import_id}"
+            text += f"; {known}" if known else ""
+        text += f"; {self.n_graded:,} grades were filled" if self.n_graded else ""
+        if self.n_rejected:
+            text += f"; {self.n_rejected:,} bad lines were left out, see {self.rejected_path}"
+        return text
+
+
+def import_logs(
+    store: ImportingStore,
+    paths: str | Path | Sequence[str | Path],
+    *,
+    format: str = "auto",  # noqa: A002 - the word of the command line
+    skip_bad: bool = False,
+    extract: str | None = None,
+    grade: str | None = None,
+    progress: Progress | None = None,
+    rejected_path: Path | None = None,
+) -> ImportReport:
+    """Import logs, all files or none; what is known already changes nothing.
+
+    `format`: auto, jsonl, parquet or csv. `extract` and `grade` name an extractor and a grader of
+    `planner.formats.answers`. With `skip_bad`, bad lines are left out and written, with their reasons, to
+    `rejected_path` (default: beside the first file's name in the working folder, `NAME.rejected.jsonl`).
+    Raises BadLog that names the first bad lines and counts the rest, InvalidInput, StoreError.
+    """
+    files = _files(paths)
+    formats = [detect(path, format=format) for path in files]
+    rules = AnswerRules.named(extract, grade)
+    # tables carry the texts of prompts that lines of runs only name, whichever is given first
+    order = sorted(range(len(files)), key=lambda place: formats[place] == "jsonl")
+    source = ", ".join(path.name for path in files)
+    scales: dict[str, ScoreScale] = {}
+    job = _Job([files[place] for place in order], format, rules, progress or _silent)
+    while True:
+        with _rejects(skip_bad, rejected_path or Path(f"{files[0].name}.rejected.jsonl")) as problems:
+            try:
+                with store.begin_import(source=source, sha256=file_hash(files), format_name=formats[0]) as sink:
+                    report = job.run(sink, problems, scales)
+                break
+            except _ScaleNeeded as needed:
+                surveyed = survey_scores(job.files, format, needed.verifiers)
+                scales |= {name: fit_scale(*columns) for name, columns in surveyed.items()}
+    rejected = str(rejected_path or f"{files[0].name}.rejected.jsonl") if report.n_rejected else None
+    return replace(report, files=tuple(map(str, files)), rejected_path=rejected)
+
+
+class _ScaleNeeded(Exception):  # noqa: N818 - a turn of the import, no error
+    """Scores outside 0..1 were met: the transaction is given up, a scale fitted, and the import begun anew."""
+
+    def __init__(self, verifiers: set[str]) -> None:
+        super().__init__(", ".join(sorted(verifiers)))
+        self.verifiers = verifiers
+
+
+@dataclass
+class _Job:
+    files: list[Path]
+    format: str
+    rules: AnswerRules
+    progress: Progress
+    warnings: list[str] = field(default_factory=list)
+
+    def run(self, sink: ImportSink, problems: Problems, fitted: Mapping[str, ScoreScale]) -> ImportReport:
+        admission = Admission(sink, problems)
+        watch = PoolWatch()
+        scales = dict(sink.score_scales()) | {k: v for k, v in fitted.items() if k not in sink.score_scales()}
+        used: set[str] = set()
+        total, n_equal = Written(), 0
+        self.rules.n_without_reference = 0
+        for path, read in self._read(problems):
+            n_equal += read.n_equal
+            batch = admission.admit(path, read)
+            if problems.stops:
+                continue
+            self.rules.apply(batch, admission.references)
+            lacking = {name for name in out_of_range(batch) if name not in scales}
+            if None in lacking:
+                raise _unnamed_verifier(path)
+            if lacking:
+                raise _ScaleNeeded({name for name in lacking if name is not None})
+            used |= apply_scales(batch, scales)
+            watch.observe(batch)
+            total = _sum(total, sink.write(batch))
+        problems.raise_if_any()
+        kept = {name: scales[name] for name in used}
+        changed = total.runs > 0 or total.grades > 0
+        warnings = [*self._warnings(kept, n_equal), *(watch.warnings() if changed else ())]
+        sink.finish(warnings=warnings, score_scales=kept)
+        return ImportReport(
+            import_id=str(sink.import_id) if changed else None,
+            files=(),
+            n_runs=total.runs,
+            n_samples=total.samples,
+            n_duplicates=total.duplicates,
+            n_graded=total.grades,
+            n_rejected=problems.count,
+            warnings=tuple(warnings),
+        )
+
+    def _read(self, problems: Problems) -> Iterator[tuple[Path, Read]]:
+        for place, path in enumerate(self.files):
+            for read in read_runs(path, format=self.format, problems=problems):
+                self.progress(place + read.done, len(self.files), f"importing {path.name}")
+                yield path, read
+
+    def _warnings(self, scales: Mapping[str, ScoreScale], n_equal: int) -> Iterator[str]:
+        for name, scale in sorted(scales.items()):
+            how = "its graded samples" if scale.fitted_on == "grades" else "the mean and spread of its scores"
+            yield (
+                f"{name}: scores outside 0..1 are mapped by sigmoid({scale.slope:.4g} x score {scale.intercept:+.4g}), "
+                f"fitted on {how}; later imports of {name} use the same"
+            )
+        if n_equal:
+            yield (
+                f"{n_equal:,} records without run_id equal earlier ones and count once: give each a run_id if they "
+                "are repeated draws"
+            )
+        if self.rules.n_without_reference:
+            yield f"{self.rules.n_without_reference:,} answers were not graded, since their prompts have no reference"
+
+
+def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not files:
+        raise InvalidInput("no file to import was named")
+    return files
+
+
+def _sum(a: Written, b: Written) -> Written:
+    return Written(a.runs + b.runs, a.samples + b.samples, a.duplicates + b.duplicates, a.grades + b.grades)
+
+
+def _unnamed_verifier(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{path}: score: scores outside 0..1 stand beside no verifier, expected the verifier's name with them, "
+        "so that their scale can be kept for it"
+    )
+
+
+@contextmanager
+def _rejects(skip: bool, path: Path) -> Iterator[Problems]:  # noqa: FBT001 - as asked for
+    """Problems that go to a file, which appears only when the import is through and any line was rejected."""
+    if not skip:
+        yield Problems()
+        return
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with _text(temporary) as file:
+            problems = Problems(skip=True, rejected=file)
+            yield problems
+        if problems.count:
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise InvalidInput(f"{path.parent}: rejected lines cannot be written there: {error.strerror}") from error
+
+
+def _silent(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:
+    return
