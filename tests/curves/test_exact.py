@@ -38,7 +38,14 @@ def test_pass_at_k_is_the_share_of_subsets_with_a_correct_sample(n, data):
     assert pass_at_k(n, correct, k) == pytest.approx(np.mean([any(subset) for subset in subsets]))
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=8), st.data())
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0])),
+        min_size=1,
+        max_size=8,
+    ),
+    st.data(),
+)
 def test_best_of_n_is_the_mean_over_all_subsets(samples, data):
     k = data.draw(st.integers(1, len(samples)))
     means = []
@@ -112,7 +119,9 @@ def test_rows_give_best_of_n_at_every_budget():
 
 def test_the_greatest_correctness_is_pass_at_k():
     correct = np.array([[1.0, 0, 0, 1, 0, 0]])
-    assert expected_greatest(correct, np.array([1, 3]))[0] == pytest.approx([pass_at_k(6, 2, 1), pass_at_k(6, 2, 3)])
+    assert expected_greatest(correct, np.array([1, 3]))[0] == pytest.approx(
+        [pass_at_k(6, 2, 1), pass_at_k(6, 2, 3)]
+    )
 
 
 @pytest.mark.parametrize(

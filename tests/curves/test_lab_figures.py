@@ -42,8 +42,9 @@ def test_selections_of_the_small_generator_are_those_reported(table, selection, 
 
 @pytest.mark.parametrize(
     ("selection", "breadth", "reported"),
-    [("first", 1, 0.927), ("majority_vote", 16, 0.951), ("majority_vote", 48, 0.955), ("weighted_vote", 4, 0.958),
-     ("weighted_vote", 16, 0.962), ("weighted_vote", 48, 0.968), ("best_of_n", 4, 0.962), ("best_of_n", 48, 0.968)],
+    [("first", 1, 0.927), ("majority_vote", 16, 0.951), ("majority_vote", 48, 0.955),
+     ("weighted_vote", 4, 0.958), ("weighted_vote", 16, 0.962), ("weighted_vote", 48, 0.968),
+     ("best_of_n", 4, 0.962), ("best_of_n", 48, 0.968)],
 )  # fmt: skip
 def test_selections_of_the_large_generator_are_those_reported(table, selection, breadth, reported):
     assert accuracy(table, "lab-large", selection, breadth) == pytest.approx(reported, abs=0.0025)

@@ -9,7 +9,14 @@ from planner.curves import concatenate_arms, tabulate
 from planner.curves.logs import Pool
 from planner.errors import InvalidInput
 
-BEAM = Arm(generator="small", verifier="prm", search="beam_search", selection="weighted_vote", breadth=3, params={"beam_width": 3})
+BEAM = Arm(
+    generator="small",
+    verifier="prm",
+    search="beam_search",
+    selection="weighted_vote",
+    breadth=3,
+    params={"beam_width": 3},
+)
 
 
 def column(table, values, **fields):
@@ -26,7 +33,11 @@ def leaves(*scored, run=0):
 
 
 def test_repeats_of_a_run_are_averaged_and_counted():
-    runs = (RunRow(correct=1.0, completion_tokens=10), RunRow(correct=0.0, completion_tokens=30), RunRow(prompt=1, correct=1.0))
+    runs = (
+        RunRow(correct=1.0, completion_tokens=10),
+        RunRow(correct=0.0, completion_tokens=30),
+        RunRow(prompt=1, correct=1.0),
+    )
     table = tabulate(logs_of([], (), n_prompts=3, arms=(BEAM,), runs=runs), cascades=False)
     assert table.outcome[:2, 0].tolist() == [0.5, 1.0]
     assert np.isnan(table.outcome[2, 0])
@@ -55,25 +66,35 @@ def test_a_searchs_candidates_are_replayed_over_every_selection():
 
 def test_a_searchs_own_outcome_is_the_logged_one():
     runs = (RunRow(correct=0.0),)
-    table = tabulate(logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (0, 0.5))), cascades=False)
+    table = tabulate(
+        logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (0, 0.5))), cascades=False
+    )
     assert column(table, table.outcome, selection="weighted_vote")[0] == 0.0
 
 
 def test_candidates_of_sampling_runs_are_no_search_to_replay():
     arm = Arm(generator="small", verifier="prm", selection="best_of_n", breadth=2)
-    table = tabulate(logs_of([], (), arms=(arm,), runs=(RunRow(correct=1.0),), candidates=leaves((0, 0.9), (0, 0.5))), cascades=False)
+    table = tabulate(
+        logs_of([], (), arms=(arm,), runs=(RunRow(correct=1.0),), candidates=leaves((0, 0.9), (0, 0.5))),
+        cascades=False,
+    )
     assert table.arms == (arm,)
 
 
 def test_a_search_pays_its_verifier_whatever_selects():
     runs = (RunRow(correct=1.0, prompt_tokens=30, completion_tokens=50),)
-    table = tabulate(logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (1, 0.5))), cascades=False)
+    table = tabulate(
+        logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (1, 0.5))), cascades=False
+    )
     assert column(table, table.expected.verifier_tokens, selection="majority_vote") == 80
 
 
 def test_sampling_with_an_idle_verifier_is_the_arm_without_one():
     arm = Arm(generator="small", verifier="prm", selection="majority_vote", breadth=4)
-    table = tabulate(logs_of([], (), arms=(arm,), runs=(RunRow(correct=1.0, prompt_tokens=8, completion_tokens=9),)), cascades=False)
+    table = tabulate(
+        logs_of([], (), arms=(arm,), runs=(RunRow(correct=1.0, prompt_tokens=8, completion_tokens=9),)),
+        cascades=False,
+    )
     assert table.arms[0].verifier is None
     assert table.expected.verifier_tokens[0, 0] == 0
 
@@ -85,7 +106,9 @@ def test_runs_and_pools_of_one_arm_are_merged_by_their_weights():
     table = tabulate(logs, cascades=False)
     assert column(table, table.outcome, selection="first")[0] == pytest.approx((4 * 0.25 + 1) / 5)
     assert column(table, table.weight, selection="first")[0] == 5
-    assert column(table, table.expected.completion_tokens, selection="first")[0] == pytest.approx((4 * 20 + 70) / 5)
+    assert column(table, table.expected.completion_tokens, selection="first")[0] == pytest.approx(
+        (4 * 20 + 70) / 5
+    )
 
 
 def test_generations_not_logged_are_those_of_the_plan():
@@ -106,7 +129,9 @@ def test_simulations_of_mcts_wait_for_one_another_and_beams_do_not():
     fast = ModelCard(name="small", tokens_per_second=10)
     prm = ModelCard(name="prm", kind="prm", tokens_per_second=1e9)
     mcts = Arm(generator="small", verifier="prm", search="mcts", selection="best_of_n", breadth=3)
-    runs = tuple(RunRow(arm=a, correct=1.0, prompt_tokens=1, completion_tokens=60, verifier_tokens=1) for a in range(2))
+    runs = tuple(
+        RunRow(arm=a, correct=1.0, prompt_tokens=1, completion_tokens=60, verifier_tokens=1) for a in range(2)
+    )
     table = tabulate(logs_of([], (), arms=(BEAM, mcts), runs=runs, models=(fast, prm)), cascades=False)
     assert table.latency_seconds[0].tolist() == pytest.approx([2, 6])
 
