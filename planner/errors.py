@@ -22,7 +22,7 @@ class PlannerError(Exception):
     http_status: ClassVar[int] = 500
 
 
-class InvalidInput(PlannerError, ValueError):  # noqa: N818 - named for what happened, as the whole tree is
+class InvalidInput(PlannerError, ValueError):
     """What the caller gave cannot be used as it is."""
 
     exit_code = 2
@@ -45,7 +45,7 @@ class BadLog(InvalidInput):
     """A log holds lines that cannot be read; the text names file, line, field and what was expected."""
 
 
-class NotReady(PlannerError):  # noqa: N818
+class NotReady(PlannerError):
     """The request is fine, but something has to be done first; the text holds the command."""
 
     exit_code = 3
