@@ -1,0 +1,173 @@
+"""Speed and memory: `python -m tests.bench.speed` prints a table and writes it into README.md.
+
+Whole commands are timed as processes, medians of several runs, beside bare Python in the same run (the ratio holds
+where a shared machine's seconds do not).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.bench.readme import machine, markdown_table, write_figures
+
+PLANNER = (sys.executable, "-m", "planner")
+GENERATORS = (("tiny", 1e9, -0.8), ("small", 3e9, 0.0), ("middle", 1e10, 0.6), ("large", 3e10, 1.2), ("huge", 1e11, 1.8))
+WORDS = tuple(f"word{i}" for i in range(2000))
+PROMPT = (
+    "A farmer plants {} rows of apple trees with {} trees in each row and then removes {} of them because of a storm. "
+    "Each tree that is left gives about {} kilograms of apples a year, a quarter of which are sold at the market on "
+    "Saturdays. How many kilograms of apples does the farmer sell there in {} years?"
+)
+
+
+def samples_file(folder: Path, *, n_prompts: int, n_samples: int, seed: int = 0) -> Path:
+    """Flat log of `n_prompts` x 5 generators x `n_samples` rows, with scores; answers of hard prompts disagree."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0.3, 1.8, n_prompts)
+    texts = [
+        f"Problem {i}: {' '.join(rng.choice(WORDS, 20))} {'step ' * int(np.clip(6 - 2 * z, 1, 12))}, how many?"
+        for i, z in enumerate(logit)
+    ]
+    writer, path = None, folder / "samples.parquet"
+    for name, _, shift in GENERATORS:
+        rate = 1 / (1 + np.exp(-(logit + shift)))
+        prompt = np.repeat(np.arange(n_prompts), n_samples)
+        correct = (rng.random(len(prompt)) < rate[prompt]).astype(np.float32)
+        answer = np.where(correct == 1, 0, rng.integers(1, 5, len(prompt)))
+        score = 1 / (1 + np.exp(-rng.normal(2 * correct - 1, 1.5)))
+        ids = np.char.add("p", prompt.astype(str))
+        first = (np.arange(len(prompt)) % n_samples == 0) & (name == GENERATORS[0][0])
+        table = pa.table(
+            {
+                "prompt_id": ids,
+                "prompt": pa.array([texts[p] if f else None for p, f in zip(prompt, first, strict=True)], pa.string()),
+                "generator": pa.array([name] * len(prompt)),
+                "verifier": pa.array(["judge"] * len(prompt)),
+                "run_id": np.char.add(ids, f"/{name}"),
+                "chain": np.tile(np.arange(n_samples, dtype=np.int16), n_prompts),
+                "attempt": np.zeros(len(prompt), np.int16),
+                "answer": answer.astype(str),
+                "correct": correct,
+                "score": score.astype(np.float32),
+                "prompt_tokens": np.full(len(prompt), 40, np.int32),
+                "completion_tokens": rng.integers(60, 200, len(prompt), dtype=np.int32),
+            }
+        )
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    return path
+
+
+def model_cards(folder: Path) -> Path:
+    """Cards with parameters, prices and speeds."""
+    cards = [
+        {
+            "name": name, "kind": "generator", "active_params": params, "tokens_per_second": 2e11 / params,
+            "usd_per_million_prompt_tokens": params / 1e11, "usd_per_million_completion_tokens": params / 3e10,
+        }
+        for name, params, _ in GENERATORS
+    ]  # fmt: skip
+    cards.append({"name": "judge", "kind": "orm", "active_params": 5e8, "usd_per_million_prompt_tokens": 0.01})
+    path = folder / "models.json"
+    path.write_text(json.dumps(cards), "utf-8")
+    return path
+
+
+def run(command: Sequence[str], folder: Path) -> float:
+    """Wall seconds of one process; its output is dropped, a failure raises."""
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def timed(command: Sequence[str], folder: Path, *, repeats: int = 7) -> float:
+    """Median wall seconds of a command after one warm-up."""
+    run(command, folder)
+    return median(run(command, folder) for _ in range(repeats))
+
+
+def peak_mb() -> float:
+    """Largest resident size of any process waited for so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def in_process(folder: Path) -> list[list[object]]:
+    """Latency of `Planner.recommend` for unseen prompts and throughput of a batch, storing switched on."""
+    from planner import Budget, Planner  # noqa: PLC0415 - the processes timed above must not share its memory
+
+    rng = np.random.default_rng(1)
+    with Planner.open(f"sqlite:///{folder / 'planner.db'}") as planner:
+        n_arms = len(planner.policy.arms)
+        prompts = [PROMPT.format(*rng.integers(2, 999, 5)) for _ in range(12_000)]
+        rows: list[list[object]] = []
+        for name, budget in (("a ceiling", Budget(max_tokens=4000)), ("an average", Budget(mean_usd=2e-4, max_usd=0.01))):
+            for prompt in prompts[:100]:
+                planner.recommend(prompt, budget)
+            seconds = []
+            for prompt in prompts[100:2000]:
+                start = time.perf_counter()
+                planner.recommend(prompt, budget)
+                seconds.append(time.perf_counter() - start)
+            p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
+            rows.append([f"recommend in process, {name}, {n_arms} arms, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "0.3 / 2 ms"])
+        start = time.process_time()
+        planner.recommend_batch(prompts[2000:], Budget(max_tokens=4000))
+        rate = 10_000 / (time.process_time() - start)
+        rows.append(["recommend, batch of 10,000 prompts", f"{rate:,.0f} a CPU second", "10,000"])
+    return rows
+
+
+def main() -> None:
+    """Measure, print, write."""
+    folder = Path(tempfile.mkdtemp(prefix="planner-speed-"))
+    try:
+        small = folder / "small"
+        small.mkdir()
+        bare = timed([sys.executable, "-c", "pass"], folder)
+        rows: list[list[object]] = [["bare Python", f"{bare * 1e3:.0f} ms", ""]]
+        help_seconds = timed([*PLANNER, "--help"], folder)
+        rows.append(["`planner --help`", f"{help_seconds * 1e3:.0f} ms, {help_seconds / bare:.1f} x bare Python", "150 ms"])
+
+        # A fitted policy of five generators and about 200 arms serves the figures of recommend.
+        run([*PLANNER, "logs", "import", str(samples_file(small, n_prompts=1000, n_samples=16))], small)
+        run([*PLANNER, "models", "import", str(model_cards(small))], small)
+        run([*PLANNER, "fit"], small)
+        cold = timed([*PLANNER, "recommend", PROMPT.format(12, 30, 45, 20, 7), "--max-tokens", "4000", "--json"], small)
+        rows.append(["`planner recommend`, cold start", f"{cold * 1e3:.0f} ms, {cold / bare:.1f} x bare Python", "500 ms"])
+        rows += in_process(small)
+
+        large = folder / "large"
+        large.mkdir()
+        log = samples_file(large, n_prompts=20_000, n_samples=10)
+        seconds = run([*PLANNER, "logs", "import", str(log)], large)
+        rows.append(["import of 1,000,000 sample rows, Parquet to SQLite", f"{1e6 / seconds:,.0f} rows a second", "60,000"])
+        run([*PLANNER, "models", "import", str(model_cards(large))], large)
+        seconds = run([*PLANNER, "fit"], large)
+        rows.append(["`planner fit` on them (20,000 prompts)", f"{seconds:.0f} s", "60 s"])
+        rows.append(["largest memory of any of these", f"{peak_mb():,.0f} MB", "2,048 MB"])
+    finally:
+        shutil.rmtree(folder)
+    text = f"{markdown_table(['', 'measured', 'wanted'], rows)}\n\nOn {machine()}; `make bench` measures again."
+    print(text)
+    write_figures("speed", text)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PLANNER_LOG_LEVEL", "error")
+    main()
