@@ -106,6 +106,8 @@ class _Posterior:
 
     @classmethod
     def fit(cls, prior: Doubles, n: Doubles, right: Doubles) -> _Posterior:
+        from scipy.linalg import cho_solve  # noqa: PLC0415 - not on the path of a recommendation
+
         logit = np.zeros(len(n))
         best, step = -np.inf, np.zeros(len(n))
         half_log_determinant = 0.0
@@ -114,8 +116,7 @@ class _Posterior:
             root = np.sqrt(n * np.maximum(p * (1 - p), 1e-6))
             factor = np.linalg.cholesky(np.eye(len(n)) + root[:, None] * prior * root)
             gradient = root**2 * logit + right - n * p
-            inner = np.linalg.solve(factor, root * (prior @ gradient))
-            step = gradient - root * np.linalg.solve(factor.T, inner)
+            step = gradient - root * cho_solve((factor, True), root * (prior @ gradient), check_finite=False)
             moved = prior @ step
             value = _objective(moved, step, n, right)
             if value < best - 1e-6:  # an overlong Newton step: go half of it
@@ -133,9 +134,11 @@ def _objective(logit: Doubles, dual: Doubles, n: Doubles, right: Doubles) -> flo
 
 
 def _variance(prior: Doubles, information: Doubles) -> Doubles:
+    from scipy.linalg import solve_triangular  # noqa: PLC0415 - not on the path of a recommendation
+
     root = np.sqrt(information)
     factor = np.linalg.cholesky(np.eye(len(root)) + root[:, None] * prior * root)
-    explained = np.linalg.solve(factor, root[:, None] * prior)
+    explained = solve_triangular(factor, root[:, None] * prior, lower=True, check_finite=False)
     return np.maximum(np.diag(prior) - (explained**2).sum(axis=0), 1e-10)
 
 

@@ -149,7 +149,8 @@ class _Regression:
 
     def solve(self) -> Doubles:
         score = (self.design.T @ self.target).T / self.noise[:, None]
-        information = np.stack(
-            [(self.design * self.known[:, [g]]).T @ self.design / noise for g, noise in enumerate(self.noise)]
-        )
+        gram = self.design.T @ self.design
+        # Few lengths are unknown: what they would add is taken away, rather than all added up for every generator.
+        missing = [self.design[~column] for column in self.known.T]
+        information = np.stack([(gram - x.T @ x) / noise for x, noise in zip(missing, self.noise, strict=True)])
         return solve_shared(score, information)

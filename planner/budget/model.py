@@ -29,7 +29,7 @@ class BudgetModel:
     """Expected accuracy and cost of every arm, by prompt.
 
     Learned: `arms_`, `accuracy_` and `variance_` (B, A) of the cells, `detail_` (F + 1, A) or None where the text
-    tells nothing beyond difficulty, `leverage_` (B, B), `costs_`, `support_`.
+    tells nothing beyond difficulty, `leverage_` (B, B) by which a posterior's own uncertainty is known, `costs_`, `support_`.
     """
 
     def __init__(self, *, random_state: int = 0) -> None:
@@ -56,7 +56,7 @@ class BudgetModel:
         self.arms_ = table.arms
         self.accuracy_ = cells.accuracy.astype(np.float32)
         self.variance_ = cells.variance.astype(np.float32)
-        self.leverage_ = _leverage(belief.bins.astype(np.float64), known_bins)
+        self.leverage_ = _leverage(belief.bins.astype(np.float64))
         self.detail_ = self._learn_detail(belief, outcome, n_samples)
         self.costs_ = CostModel.fit(table, belief, membership)
         self.support_ = Support(
@@ -68,8 +68,9 @@ class BudgetModel:
         """Forecasts of every arm for the prompts of `belief`."""
         bins = belief.bins
         accuracy = bins @ self.accuracy_
-        stderr = np.sqrt(np.square(bins) @ self.variance_)
-        stderr *= np.sqrt(np.einsum("pb,bc,pc->p", bins, self.leverage_, bins) / np.square(bins).sum(axis=1))[:, None]
+        sureness = np.einsum("pb,bc,pc->p", bins, self.leverage_, bins)
+        between = np.maximum(bins @ np.square(self.accuracy_) - np.square(accuracy), 0)
+        stderr = np.sqrt(np.square(bins) @ self.variance_ + sureness[:, None] * between)
         if self.detail_ is not None:
             features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
             accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
@@ -156,14 +157,11 @@ def _generations(table: OutcomeTable) -> Doubles:
     return np.where(by_arm > 0, by_arm, named)
 
 
-def _leverage(bins: Doubles, membership: Doubles) -> Floats:
-    """(B, B) by which a prompt's squared bins are weighed for its standard error; (1) where bins are known surely.
+def _leverage(bins: Doubles) -> Floats:
+    """(B, B) whose quadratic form in a posterior is one over the number of logged prompts like it.
 
-    A cell's variance is that of a mean over its prompts, whose bins the text tells only in part: the variance of a
-    forecast regressed on the posteriors is greater, by the ratio of the leverages. Half of it is taken, since the
-    posteriors are calibrated on all prompts with few parameters and not free to follow each bin.
+    The text tells a prompt's bin only in part, and how often prompts like it fall into each bin was learned from so
+    many: outcomes that differ between the bins are as uncertain as a mean over them (the leverage of a regression).
     """
-    n_bins = bins.shape[1]
-    gram = 0.5 * (bins.T @ bins + membership.T @ membership) + np.eye(n_bins)
-    sizes = np.maximum(membership.sum(axis=0), 1.0)
-    return np.asarray(np.linalg.inv(gram) * np.sqrt(np.outer(sizes, sizes)), dtype=np.float32)
+    gram = bins.T @ bins + np.eye(bins.shape[1])
+    return np.asarray(np.linalg.inv(gram), dtype=np.float32)
