@@ -90,7 +90,7 @@ def recommendations(
                 forecast=forecast,
                 difficulty=_difficulty(belief, row),
                 alternatives=alternatives,
-                reason=_reason(decisions, row, belief, forecast.accuracy, target_accuracy),
+                reason=_reason(decisions, row, forecast.accuracy, target_accuracy),
                 declined=bool(decisions.declined[row]),
                 target_accuracy=target_accuracy,
                 policy_id=policy_id,
@@ -111,7 +111,7 @@ def _difficulty(belief: Belief, row: int) -> Difficulty:
     )
 
 
-def _reason(decisions: Decisions, row: int, belief: Belief, accuracy: float, target: float | None) -> str:
+def _reason(decisions: Decisions, row: int, accuracy: float, target: float | None) -> str:
     if decisions.forced:
         return "the arm was given by the caller"
     if decisions.declined[row]:
@@ -120,7 +120,7 @@ def _reason(decisions: Decisions, row: int, belief: Belief, accuracy: float, tar
     if decisions.reached is not None and target is not None:
         if decisions.reached[row]:
             return f"the cheapest arm expected to reach {target:.3g} (expected {accuracy:.3g})"
-        return f"no arm within the budget is expected to reach {target:.3g}; this one comes nearest, with {accuracy:.3g}"
+        return f"no arm within the budget is expected to reach {target:.3g}; this one comes nearest: {accuracy:.3g}"
     if decisions.price_of_cost > 0:
         return (
             f"most expected accuracy for its cost: {accuracy:.3g}, where one more point must cost less than "

@@ -79,7 +79,7 @@ def evaluate(
         train, test = np.flatnonzero((fold != number) & graded), np.flatnonzero((fold == number) & graded)
         full = with_cascades(logs, table, train, seed) if cascades else table
         known = full.take_prompts(train)
-        policy = fit_policy(known, seed=seed, reference=reference, metadata_features=metadata_features)
+        policy = fit_policy(known, logs=logs, seed=seed, reference=reference, metadata_features=metadata_features)
         held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
         rows.append(test)
         progress(f"fold {number + 1} of {folds}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from planner.budget import BudgetModel, Forecasts
-from planner.curves.logs import Floats
+from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import DifficultyPredictor
 from planner.errors import NotEnoughData
@@ -21,6 +21,7 @@ SAMPLE = 1000
 def fit_policy(
     table: OutcomeTable,
     *,
+    logs: Logs | None = None,
     seed: int = 0,
     reference: str | None = None,
     metadata_features: Sequence[str] = (),
@@ -28,13 +29,15 @@ def fit_policy(
 ) -> Policy:
     """A policy from the outcomes of all prompts of `table`; the same table and seed give the same policy.
 
+    From `logs`, whose samples the table sums up, it learns what ungraded probes tell; without them they tell nothing.
+
     Raises NotEnoughData where nothing is graded.
     """
     if not len(table.prompts) or not np.isfinite(table.outcome).any():
         raise NotEnoughData("no graded outcome is logged: import runs with `planner logs import FILE`, or grade them")
     predictor = DifficultyPredictor(
         n_bins=n_bins, reference=reference, metadata_features=tuple(metadata_features), random_state=seed
-    ).fit(table)
+    ).fit(table, logs)
     budget_model = BudgetModel(random_state=seed).fit(table, predictor.belief_, predictor.membership_)
     rows = np.arange(len(table.prompts))
     if len(rows) > SAMPLE:

@@ -39,7 +39,7 @@ def challenge(
     for fold in evaluation.folds:
         test = evaluation.rows[first : first + len(fold.table.prompts)]
         first += len(test)
-        rival = champion if as_it_stands else _without(test, known, table, champion)
+        rival = champion if as_it_stands else _without(test, known, table, logs, champion)
         held = HeldOut.of(rival, table.take_prompts(test), table.take_prompts(test), fold.unit)
         plays.append(play(held, rival.believe(held.prompts), evaluation.budgets, seed=evaluation.report.seed))
     rows = np.flatnonzero(new) if as_it_stands else np.arange(len(new))
@@ -70,12 +70,13 @@ def _arms_of(champion: Policy, table: OutcomeTable, logs: Logs) -> OutcomeTable:
     return full.take_arms([place[arm] for arm in champion.arms if arm in place])
 
 
-def _without(test: NDArray[np.intp], known: NDArray[np.bool_], table: OutcomeTable, champion: Policy) -> Policy:
+def _without(test: NDArray[np.intp], known: NDArray[np.bool_], table: OutcomeTable, logs: Logs, champion: Policy) -> Policy:
     train = known.copy()
     train[test] = False
     predictor = champion.predictor
     return fit_policy(
         table.take_prompts(np.flatnonzero(train)),
+        logs=logs,
         seed=predictor.random_state,
         reference=predictor.reference,
         metadata_features=tuple(predictor.metadata_features),

@@ -10,20 +10,20 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import simulated as world  # noqa: E402 - tests are no package
+import simulated as world
 
-from planner.core import Arm, Budget  # noqa: E402
-from planner.curves.logs import Logs  # noqa: E402
-from planner.curves.tabulation import tabulate  # noqa: E402
-from planner.policy import Policy, PromptInput  # noqa: E402
-from planner.policy.fit import fit_policy  # noqa: E402
+from planner.core import Arm, Budget
+from planner.curves.logs import Logs
+from planner.curves.tabulation import tabulate
+from planner.policy import Policy, PromptInput
+from planner.policy.fit import fit_policy
 
 
 def fit_world(logs: Logs, seed: int) -> Policy:
     """A policy over the world's own arms."""
     table = tabulate(logs, seed=seed, cascades=False)
     place = {_key(arm): i for i, arm in enumerate(table.arms)}
-    return fit_policy(table.take_arms([place[_key(arm)] for arm in world.ARMS]), seed=seed)
+    return fit_policy(table.take_arms([place[_key(arm)] for arm in world.ARMS]), logs=logs, seed=seed)
 
 
 def _key(arm: Arm) -> tuple[object, ...]:

@@ -26,5 +26,5 @@ def pooled_table(pooled_logs):
 
 
 @pytest.fixture(scope="session")
-def policy(pooled_table):
-    return fit_policy(pooled_table, seed=0)
+def policy(pooled_table, pooled_logs):
+    return fit_policy(pooled_table, logs=pooled_logs, seed=0)
