@@ -9,12 +9,13 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from planner.artifacts.arrays import to_json
 from planner.artifacts.manifest import FORMAT_VERSION, Manifest
@@ -75,15 +76,18 @@ class ArtifactFolder:
         except ValidationError as error:
             raise _corrupt(self.path(policy_id) / MANIFEST, "is no manifest of the planner") from error
 
-    def read(self, policy_id: str) -> tuple[Manifest, dict[str, bytes]]:
-        """Manifest and files, each checked against its hash before anything else reads it.
+    def read(self, policy_id: str, names: Sequence[str] | None = None) -> tuple[Manifest, dict[str, bytes]]:
+        """Manifest and files (default: all), each checked against its hash before anything else reads it.
 
         A damaged LightGBM text would abort the process instead of raising.
         """
         manifest = self.manifest(policy_id)
-        files = {name: self._read(policy_id, name) for name in manifest.files}
-        for name, expected in manifest.files.items():
-            if _sha256(files[name]) != expected:
+        missing = set(names or ()) - manifest.files.keys()
+        if missing:
+            raise _corrupt(self.path(policy_id) / MANIFEST, f"does not name {min(missing)}")
+        files = {name: self._read(policy_id, name) for name in names or manifest.files}
+        for name, data in files.items():
+            if _sha256(data) != manifest.files[name]:
                 raise _corrupt(self.path(policy_id) / name, "differs from the hash in its manifest")
         return manifest, files
 
@@ -128,7 +132,7 @@ class ArtifactFolder:
 
 
 def _canonical(manifest: Manifest) -> bytes:
-    return to_json(manifest.model_dump(mode="json")) + b"\n"
+    return to_json(to_jsonable_python(manifest, inf_nan_mode="null")) + b"\n"
 
 
 def _sha256(data: bytes) -> str:

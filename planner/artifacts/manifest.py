@@ -35,6 +35,7 @@ class Manifest(Frozen):
     n_samples: int
     n_runs: int
     reference_generator: str
-    features: tuple[str, ...]
-    report: dict[str, Any]
-    files: dict[str, str] = Field(description="SHA-256 (hex) of each file beside the manifest.")
+    n_features: int
+    arms: tuple[str, ...]
+    report: dict[str, Any] | None
+    files: dict[str, str] = Field(default_factory=dict, description="SHA-256 (hex) of each file beside the manifest.")

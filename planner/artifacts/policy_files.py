@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from planner.artifacts.arrays import from_json, to_json
+from planner.artifacts.folder import ArtifactFolder
 from planner.budget import BudgetModel
 from planner.core import ModelCard
 from planner.difficulty import Belief, DifficultyPredictor
@@ -29,12 +30,23 @@ def policy_files(policy: Policy) -> dict[str, bytes]:
                 "sample": _arrays(policy.sample),
                 "sample_ids": list(policy.sample_ids),
                 "logged_accuracy": policy.logged_accuracy,
+                "logged_accuracy": policy.logged_accuracy,
                 "noise": _arrays(policy.noise),
                 "evidence": asdict(policy.evidence),
                 "models": {name: card.model_dump() for name, card in policy.models.items()},
             }
         ),
     }
+
+
+SERVED = (DIFFICULTY, TEXT_MODEL, BUDGET, POLICY)
+"""What has to be read, and checked, before a policy can serve."""
+
+
+def load_policy(folder: ArtifactFolder, policy_id: str) -> Policy:
+    """The policy of that id. Raises ArtifactCorrupt or ArtifactIncompatible before anything damaged is used."""
+    _, files = folder.read(policy_id, SERVED)
+    return policy_from_files(files, policy_id)
 
 
 def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
@@ -45,6 +57,7 @@ def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
         budget_model=BudgetModel.from_state(from_json(files[BUDGET])),
         sample=Belief(**state["sample"]),
         sample_ids=tuple(state["sample_ids"]),
+        logged_accuracy=state["logged_accuracy"],
         logged_accuracy=state["logged_accuracy"],
         noise=PairedNoise(**state["noise"]),
         evidence=Evidence(**state["evidence"]),

@@ -6,11 +6,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import BaseModel
 
     from planner.api import Planner
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 _SHOW_AFTER_SECONDS = 0.5
+M = TypeVar("M", bound="BaseModel")
 
 
 def settings() -> Settings:
@@ -61,6 +64,34 @@ def json_text(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return to_json(value, inf_nan_mode="null").decode()
+
+
+def parsed(model: type[M], value: object, what: str) -> M:
+    """The model made of plain data; raises InvalidInput that names what was given and each bad field."""
+    from pydantic import ValidationError
+
+    from planner.errors import InvalidInput
+
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors())
+        raise InvalidInput(f"{what} cannot be used: {problems}") from error
+
+
+@contextlib.contextmanager
+def writing(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield what writes a line of data: to stdout, or to a file that appears whole or not at all."""
+    if path is None:
+        yield click.echo
+        return
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            yield lambda line: print(line, file=file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class Report(Protocol):

@@ -1,0 +1,307 @@
+"""`Planner`: the whole house behind one door, for the command line, a service and for Python."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from planner.artifacts import ArtifactFolder, FitSettings, Manifest
+from planner.config import Settings
+from planner.core import Arm, Budget, Probe, Recommendation
+from planner.errors import InvalidInput, NoActivePolicy
+from planner.policy import Policy, PromptInput, Restriction
+from planner.store import PolicyRow, Store
+
+if TYPE_CHECKING:
+    from planner.curves.logs import Logs
+    from planner.curves.table import OutcomeTable
+    from planner.formats import ImportReport
+    from planner.policy.evaluate import Evaluation
+    from planner.artifacts.refit import FitResult
+
+Prompt = str | Sequence[Mapping[str, Any]]
+Stage = Callable[[float, float | None, str], None]
+LOOK_AGAIN_SECONDS = 1.0
+"""How soon a policy that another process promoted is noticed."""
+
+
+def prompt_text(prompt: object) -> str:
+    """Text of a prompt given as text or as chat messages `{role, content}`; raises InvalidInput for anything else."""
+    if isinstance(prompt, str):
+        if not prompt.strip():
+            raise InvalidInput("the prompt is empty")
+        return prompt
+    if not isinstance(prompt, Sequence) or isinstance(prompt, bytes) or not prompt:
+        raise InvalidInput("expected text or chat messages [{role, content}, ...]")
+    return prompt_text("\n\n".join(_content(message) for message in prompt))
+
+
+def _content(message: object) -> str:
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence) and all(isinstance(part, Mapping) for part in content):
+        return "\n".join(str(part["text"]) for part in content if isinstance(part.get("text"), str))
+    raise InvalidInput("a chat message needs `content`: text, or parts with `text`")
+
+
+class Planner:
+    """Plans where a prompt's budget is best spent, from the logs of one store. Safe to share between threads.
+
+    >>> with Planner.open("sqlite:///planner.db") as planner:                       # doctest: +SKIP
+    ...     planner.import_logs("runs.jsonl")
+    ...     planner.fit(seed=0)
+    ...     plan = planner.recommend("How many primes are below 1000?", Budget(max_tokens=8000))
+    """
+
+    def __init__(self, store: Store, artifacts: ArtifactFolder) -> None:
+        """Prefer `Planner.open`."""
+        self.store = store
+        self.artifacts = artifacts
+        self._lock = threading.Lock()
+        self._policy: Policy | None = None
+        self._looked_at = float("-inf")
+
+    @classmethod
+    def open(
+        cls,
+        database_url: str | None = None,
+        *,
+        artifact_dir: str | Path | None = None,
+        settings: Settings | None = None,
+        create: bool = True,
+    ) -> Self:
+        """The planner of a store and its folder of artifacts; what is not given comes from the settings.
+
+        Raises SchemaOutdated where the store's schema is behind (and, without `create`, where it has none).
+        """
+        settings = settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir)
+        store = Store.open(settings.database_url, create=create)
+        return cls(store, ArtifactFolder(_artifact_root(settings)))
+
+    def close(self) -> None:
+        """Write what is still to be written, and let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def import_logs(self, path: str | Path, **options: Any) -> ImportReport:  # noqa: ANN401 - of `formats.import_file`
+        """Import a log file, all or nothing; see `planner.formats.import_file` for the options.
+
+        Raises BadLog, naming every bad line.
+        """
+        from planner.formats import import_file  # noqa: PLC0415 - pyarrow is no part of serving
+
+        return import_file(Path(path), self.store, **options)
+
+    def grade(self, run_id: str, *, correct: float, grader: str = "api") -> None:
+        """Say of a logged run how far its answer is correct, 0..1. Raises InvalidInput for an unknown run."""
+        self.store.grade(run_id, correct=correct, grader=grader)
+
+    def fit(
+        self,
+        *,
+        seed: int = 0,
+        since: datetime | None = None,
+        datasets: Sequence[str] | None = None,
+        exclude_datasets: Sequence[str] = (),
+        reference: str | None = None,
+        metadata_features: Sequence[str] = (),
+        progress: Stage | None = None,
+    ) -> FitResult:
+        """Fit a policy from the logs, with a held-out report; it is promoted if it is not worse than the one before.
+
+        A fit that fails, or is killed, leaves store and artifacts as they were.
+        Raises NotEnoughData where too little is logged or graded.
+        """
+        from planner.artifacts.refit import refit  # noqa: PLC0415 - lightgbm and its kin are no part of serving
+
+        settings = FitSettings(
+            seed=seed,
+            since=None if since is None else since.isoformat(),
+            datasets=tuple(datasets or ()),
+            exclude_datasets=tuple(exclude_datasets),
+            reference=reference,
+            metadata_features=tuple(metadata_features),
+        )
+        result = refit(self.store, self.artifacts, settings, progress=progress or (lambda *_: None))
+        self._forget()
+        return result
+
+    @property
+    def policy(self) -> Policy:
+        """The promoted policy; a newly promoted one is noticed within a second. Raises NoActivePolicy."""
+        if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS and self._policy is not None:
+            return self._policy
+        with self._lock:
+            row = self.store.active_policy()
+            if row is None:
+                raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+            if self._policy is None or self._policy.policy_id != row.policy_id:
+                self._policy = self._load(row)
+            self._looked_at = time.monotonic()
+            return self._policy
+
+    def recommend(
+        self,
+        prompt: Prompt,
+        budget: Budget | None = None,
+        *,
+        prompt_id: str | None = None,
+        dataset: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        probes: Sequence[Probe] = (),
+        target_accuracy: float | None = None,
+        arm: Arm | None = None,
+        generators: Sequence[str] = (),
+        searches: Sequence[str] = (),
+        selections: Sequence[str] = (),
+        seed: int = 0,
+    ) -> Recommendation:
+        """The arm that the prompt's budget is best spent on; it is stored with its propensity.
+
+        Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names.
+        """
+        answer = self.policy.recommend(
+            [PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))],
+            budget,
+            target_accuracy=target_accuracy,
+            arm=arm,
+            restriction=Restriction(tuple(generators), tuple(searches), tuple(selections)),
+            seed=seed,
+        )[0]
+        if not isinstance(answer, Recommendation):
+            raise answer
+        self.store.record([answer])
+        return answer
+
+    def recommend_batch(
+        self,
+        prompts: Sequence[Prompt | Mapping[str, Any]],
+        budget: Budget | None = None,
+        *,
+        total: Budget | None = None,
+        target_accuracy: float | None = None,
+        arm: Arm | None = None,
+        generators: Sequence[str] = (),
+        searches: Sequence[str] = (),
+        selections: Sequence[str] = (),
+        seed: int = 0,
+    ) -> list[Recommendation | InvalidInput]:
+        """One answer a prompt, in order; a prompt that no arm fits gets its error as a value.
+
+        `total` (one ceiling) is spent over all prompts together where it pays; `budget` limits each of them.
+        A prompt is text, chat messages, or a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}.
+        """
+        inputs = [_prompt_input(prompt) for prompt in prompts]
+        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
+        if total is None:
+            answers = self.policy.recommend(
+                inputs, budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
+            )
+        elif target_accuracy is not None or arm is not None:
+            raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
+        else:
+            answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction)
+        self.store.record([answer for answer in answers if isinstance(answer, Recommendation)])
+        return answers
+
+    def policies(self) -> list[PolicyRow]:
+        """Every fitted policy, the newest first."""
+        return self.store.list_policies()
+
+    def manifest(self, policy_id: str | None = None) -> Manifest:
+        """What a policy (default: the promoted one) is made of and from, with its held-out report."""
+        return self.artifacts.manifest(self._known(policy_id))
+
+    def verify(self, policy_id: str | None = None) -> Manifest:
+        """Check every file of a policy against its hash. Raises ArtifactCorrupt or ArtifactIncompatible."""
+        manifest, _ = self.artifacts.read(self._known(policy_id))
+        return manifest
+
+    def promote(self, policy_id: str, *, reason: str = "promoted by hand") -> PolicyRow:
+        """Serve this policy from now on, after checking its files."""
+        self.verify(policy_id)
+        row = self.store.promote_policy(policy_id, reason=reason)
+        self._forget()
+        return row
+
+    def rollback(self) -> PolicyRow:
+        """Serve the policy that was promoted before the present one."""
+        row = self.store.rollback_policy()
+        self._forget()
+        return row
+
+    def curves(self, *, cascades: bool = False, seed: int = 0) -> OutcomeTable:
+        """Expected outcome and use of every arm on every logged prompt, exactly, from the logs."""
+        from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
+
+        return tabulate(self._logs(), seed=seed, cascades=cascades)
+
+    def evaluate(self, **options: Any) -> Evaluation:  # noqa: ANN401 - of `policy.evaluate.evaluate`
+        """Measure a policy on folds by prompt against its baselines; see `planner.policy.evaluate.evaluate`."""
+        from planner.policy.evaluate import evaluate  # noqa: PLC0415 - lightgbm is no part of serving
+
+        return evaluate(self._logs(), **options)
+
+    def _logs(self) -> Logs:
+        return self.store.read_logs()
+
+    def _known(self, policy_id: str | None) -> str:
+        if policy_id is None:
+            row = self.store.active_policy()
+            if row is None:
+                raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+            return row.policy_id
+        if all(row.policy_id != policy_id for row in self.store.list_policies()):
+            raise InvalidInput(f"there is no policy {policy_id!r}: `planner policies list` names them")
+        return policy_id
+
+    def _load(self, row: PolicyRow) -> Policy:
+        from planner.artifacts.policy_files import load_policy  # noqa: PLC0415 - only where a policy is served
+
+        return load_policy(self.artifacts, row.policy_id)
+
+    def _next_step(self) -> str:
+        n_runs = self.store.count().n_runs
+        if n_runs:
+            return f"run `planner fit` ({n_runs:,} runs are logged)"
+        return "import logs with `planner logs import FILE`, then run `planner fit`; `planner demo` shows the way"
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._policy, self._looked_at = None, float("-inf")
+
+
+def _prompt_input(prompt: Prompt | Mapping[str, Any]) -> PromptInput:
+    if not isinstance(prompt, Mapping):
+        return PromptInput(prompt_text(prompt))
+    unknown = prompt.keys() - {"prompt", "prompt_id", "dataset", "metadata", "probes"}
+    if unknown:
+        raise InvalidInput(f"a prompt has no member {min(unknown)!r}")
+    return PromptInput(
+        prompt_text(prompt.get("prompt")),
+        prompt.get("prompt_id"),
+        prompt.get("dataset"),
+        prompt.get("metadata") or {},
+        tuple(prompt.get("probes") or ()),
+    )
+
+
+def _artifact_root(settings: Settings) -> Path:
+    """The configured folder, else one beside the SQLite file, else one in the user's data folder."""
+    if settings.artifact_dir is not None:
+        return settings.artifact_dir
+    if settings.database_url.startswith("sqlite:///"):
+        return Path(settings.database_url.removeprefix("sqlite:///")).parent / "planner-artifacts"
+    from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
+
+    return user_data_path("planner") / "artifacts"

@@ -1,0 +1,168 @@
+"""From the logs of a store to a policy that is kept, and promoted if it is not worse than the one before."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from planner.artifacts.arrays import to_json
+from planner.artifacts.fingerprint import fingerprint
+from planner.artifacts.folder import ArtifactFolder
+from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
+from planner.artifacts.policy_files import load_policy, policy_files
+from planner.curves.logs import Logs
+from planner.errors import ArtifactError, NotEnoughData
+from planner.policy import Policy
+from planner.policy.evaluate import Evaluation, evaluate, with_cascades
+from planner.policy.fit import fit_policy
+from planner.policy.promotion import challenge
+from planner.policy.report import EvaluationReport
+from planner.store import Store
+
+PROMPTS = "prompts.json"
+SMALL_LOG_PROMPTS = 2_000
+FOLDS_SMALL, FOLDS_LARGE = 5, 2
+_LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
+Progress = Callable[[float, float | None, str], object]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit made: the policy's id, whether it is promoted and why, and its report on prompts held out.
+
+    `report` is None where too few prompts are logged to hold any out.
+    """
+
+    policy_id: str
+    promoted: bool
+    reason: str
+    report: EvaluationReport | None
+    n_prompts: int
+    n_arms: int
+
+
+def refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, progress: Progress) -> FitResult:
+    """Fit, keep, compare with the promoted policy, and promote if it is not worse.
+
+    Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
+    Raises NotEnoughData where nothing is graded.
+    """
+    fit_id = store.begin_fit(settings.model_dump(mode="json"))
+    try:
+        result = _refit(store, artifacts, settings, progress)
+    except BaseException as error:
+        store.finish_fit(fit_id, error=f"{type(error).__name__}: {error}")
+        raise
+    store.finish_fit(fit_id, policy_id=result.policy_id)
+    return result
+
+
+def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progress: Progress) -> FitResult:
+    progress(0, None, "reading the logs")
+    logs = store.read_logs(
+        datasets=settings.datasets or None,
+        exclude_datasets=settings.exclude_datasets,
+        since=None if settings.since is None else datetime.fromisoformat(settings.since),
+    )
+    evaluation = _evaluation(logs, settings, progress)
+    progress(0.8, 1, "fitting on all prompts")
+    policy = _fit(logs, evaluation, settings)
+    progress(0.95, 1, "comparing with the promoted policy")
+    promoted, reason = _verdict(store, artifacts, evaluation, logs)
+    policy_id = artifacts.write(
+        _manifest(policy, logs, settings, evaluation),
+        {**policy_files(policy), PROMPTS: to_json(list(logs.prompts.ids))},
+    )
+    report = evaluation.report if evaluation else None
+    store.add_policy(
+        policy_id, artifact_path=str(artifacts.path(policy_id)), summary=_summary(policy, report), reason=reason
+    )
+    if promoted:
+        store.promote_policy(policy_id, reason=reason)
+    progress(1, 1, "done")
+    return FitResult(policy_id, promoted, reason, report, len(logs.prompts), len(policy.arms))
+
+
+def _evaluation(logs: Logs, settings: FitSettings, progress: Progress) -> Evaluation | None:
+    """What the policy is worth on prompts held out; None where there are too few to hold any out."""
+    folds = FOLDS_SMALL if len(logs.prompts) <= SMALL_LOG_PROMPTS else FOLDS_LARGE
+    done = 0
+
+    def after_fold(text: str) -> None:
+        nonlocal done
+        done += 1
+        progress(0.8 * done / (folds + 1), 1, f"holding prompts out: {text}")
+
+    progress(0, 1, "holding prompts out: first fold")
+    try:
+        return evaluate(
+            logs,
+            folds=folds,
+            seed=settings.seed,
+            reference=settings.reference,
+            metadata_features=settings.metadata_features,
+            progress=after_fold,
+        )
+    except NotEnoughData:
+        return None
+
+
+def _fit(logs: Logs, evaluation: Evaluation | None, settings: FitSettings) -> Policy:
+    import numpy as np  # noqa: PLC0415
+
+    from planner.curves.tabulation import tabulate  # noqa: PLC0415
+
+    table = evaluation.table if evaluation else tabulate(logs, seed=settings.seed, cascades=False)
+    graded = np.flatnonzero(np.isfinite(table.outcome).any(axis=1))
+    if len(graded):
+        table = with_cascades(logs, table, graded, settings.seed)
+    return fit_policy(
+        table.take_prompts(graded),
+        seed=settings.seed,
+        reference=settings.reference,
+        metadata_features=settings.metadata_features,
+    )
+
+
+def _verdict(
+    store: Store, artifacts: ArtifactFolder, evaluation: Evaluation | None, logs: Logs
+) -> tuple[bool, str]:
+    row = store.active_policy()
+    if row is None:
+        return True, "promoted: it is the first policy"
+    try:
+        champion = load_policy(artifacts, row.policy_id)
+        _, files = artifacts.read(row.policy_id, (PROMPTS,))
+    except ArtifactError as error:
+        return True, f"promoted: the policy before cannot be used any more ({error})"
+    if evaluation is None:
+        return False, "kept the promoted policy: too few prompts are graded to hold any out and compare"
+    verdict = challenge(evaluation, champion, set(json.loads(files[PROMPTS])), logs)
+    return verdict.promoted, verdict.reason
+
+
+def _manifest(policy: Policy, logs: Logs, settings: FitSettings, evaluation: Evaluation | None) -> Manifest:
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        settings=settings,
+        data_fingerprint=fingerprint(logs),
+        n_prompts=len(logs.prompts),
+        n_samples=len(logs.samples),
+        n_runs=len(logs.runs),
+        reference_generator=policy.predictor.reference_,
+        n_features=policy.sample.features.shape[1],
+        arms=tuple(arm.label for arm in policy.arms),
+        report=evaluation.report.model_dump(mode="json") if evaluation else None,
+    )
+
+
+def _summary(policy: Policy, report: EvaluationReport | None) -> dict[str, object]:
+    """The few figures that a list of policies shows."""
+    summary: dict[str, object] = {"reference": policy.predictor.reference_, "n_arms": len(policy.arms)}
+    if report is not None:
+        summary |= {"n_prompts": report.n_prompts, "unit": report.unit, "mean_gain_points": report.mean_gain()}
+    return summary

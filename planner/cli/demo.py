@@ -1,0 +1,92 @@
+"""`planner demo`: the whole way, from logs to recommendations, on the bundled logs of the lab."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from planner.cli.common import open_planner, progress
+
+if TYPE_CHECKING:
+    from planner.api import Planner
+    from planner.core import Budget
+
+PROMPTS = (
+    (
+        "one step",
+        "Mia has 17 apples. Mia buys 5 more apples. How many apples does Mia have?",
+    ),
+    (
+        "many steps",
+        "Leo has 48 coins. Leo loses 9 coins. Leo doubles the coins. Leo gives half of the coins to Ana. "
+        "Leo finds 13 coins. Leo triples the coins. Leo spends 21 coins. How many coins does Leo have?",
+    ),
+)
+
+
+@click.command()
+def demo() -> None:
+    """Import the logs of a tiny laboratory, fit a policy, report on held-out prompts, recommend; offline.
+
+    Uses the configured store and artifact folder and leaves a promoted policy there; it may be run twice.
+    """
+    planner = open_planner(create=True)
+    _import(planner)
+    from planner.cli.fit import fit_text
+
+    with progress("fitting") as report:
+        result = planner.fit(datasets=None, progress=report)
+    click.echo(fit_text(result) + "\n")
+    click.echo(_recommendations(planner))
+    click.echo(
+        "\ngo on with your own:  planner recommend PROMPT --max-generations 8 --explain\n"
+        "                      planner logs import FILE && planner fit"
+    )
+
+
+def _import(planner: Planner) -> None:
+    from importlib.resources import as_file, files
+
+    folder = files("planner.lab") / "logs"
+    with ExitStack() as stack, progress("importing the logs of the lab") as report:
+        for name in ("models.json", "lab.samples.parquet", "lab.runs.jsonl.gz"):
+            path: Path = stack.enter_context(as_file(folder / name))
+            if name == "models.json":
+                planner.import_models(path)
+            else:
+                click.echo(f"{name}: {planner.import_logs(path, progress=report).summary}", err=True)
+
+
+def _budgets() -> dict[str, Budget]:
+    from planner.core import Budget
+
+    return {
+        "at most 1 generation": Budget(max_generations=1),
+        "at most 4 generations": Budget(max_generations=4),
+        "at most 5e9 FLOPs": Budget(max_flops=5e9),
+        "2.5e8 FLOPs on average": Budget(mean_flops=2.5e8),
+        "1e9 FLOPs on average": Budget(mean_flops=1e9),
+    }
+
+
+def _recommendations(planner: Planner) -> str:
+    from planner.cli.text import columns, cost_text
+
+    rows = []
+    for name, prompt in PROMPTS:
+        for budget_name, budget in _budgets().items():
+            plan = planner.recommend(prompt, budget)
+            forecast = plan.forecast
+            rows.append(
+                [
+                    name,
+                    budget_name,
+                    plan.arm.label,
+                    f"{forecast.accuracy:.3f}",
+                    cost_text(forecast.cost.model_copy(update={"latency_seconds": None, "usd": None})),
+                ]
+            )
+    return "recommendations\n" + columns(["prompt", "budget", "arm", "accuracy", "expected cost"], rows)

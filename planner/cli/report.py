@@ -1,0 +1,124 @@
+"""The held-out report as tables that people read, and as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.cli.text import UNKNOWN, columns, figure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from planner.policy.report import EvaluationReport, Interval, Line
+
+UNIT_NAMES = {"flops": "FLOPs", "usd": "USD"}
+
+
+def report_text(report: EvaluationReport, baselines: Collection[str] = ()) -> str:
+    """Accuracy by budget, what is chosen by bin, cost at equal accuracy, difficulty and coverage."""
+    unit = UNIT_NAMES.get(report.unit, report.unit)
+    title = (
+        f"held-out report: {report.n_prompts:,} prompts, {report.n_folds} folds by prompt, "
+        f"cost in {unit} a prompt, reference generator {report.reference}"
+    )
+    parts = [title, _accuracy(report, baselines), _gains(report), _choices(report), _multiples(report), _trust(report)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_plot(report: EvaluationReport, path: Path, baselines: Collection[str] = ()) -> None:
+    """Accuracy against realised cost, one line a contender. Raises InvalidInput where matplotlib is missing."""
+    from planner.cli.plot import Curve, write_curves
+
+    curves = [
+        Curve(name, [line.cost for line in lines], [line.accuracy for line in lines], emphasised=name == "policy")
+        for name, lines in _by_contender(report, baselines).items()
+    ]
+    write_curves(curves, path, unit=UNIT_NAMES.get(report.unit, report.unit), title="Accuracy on held-out prompts")
+
+
+def _by_contender(report: EvaluationReport, baselines: Collection[str]) -> dict[str, list[Line]]:
+    found: dict[str, list[Line]] = {}
+    for line in report.lines:
+        if not baselines or line.contender.startswith("policy") or line.contender in baselines:
+            found.setdefault(line.contender, []).append(line)
+    return found
+
+
+def _budgets(report: EvaluationReport) -> list[str]:
+    return list(dict.fromkeys(line.budget for line in report.lines))
+
+
+def _accuracy(report: EvaluationReport, baselines: Collection[str]) -> str:
+    budgets = _budgets(report)
+    rows = []
+    for name, lines in _by_contender(report, baselines).items():
+        by_budget = {line.budget: line for line in lines}
+        rows.append([name, *(f"{by_budget[b].accuracy:.3f}" if b in by_budget else UNKNOWN for b in budgets)])
+    return "accuracy at a budget of\n" + columns(["", *map(_short, budgets)], rows)
+
+
+def _gains(report: EvaluationReport) -> str:
+    rows = [
+        [
+            _short(line.budget), figure(line.cost), f"{line.accuracy:.3f}", figure(line.hull),
+            _interval(line.gain), _interval(line.gain_fixed), figure(line.regret, 1),
+        ]
+        for line in report.lines
+        if line.contender == "policy"
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    header = ["budget", "spent", "accuracy", "hull", "gain (90%)", "over fixed arms' hull", "regret"]
+    return "the policy against the mixture hull of single arms, in points, at equal realised cost\n" + columns(header, rows)
+
+
+def _choices(report: EvaluationReport) -> str:
+    shown = _spread(_budgets(report), 3)
+    rows = [
+        [_short(choice.budget), str(choice.bin), f"{choice.share:.0%}", choice.arm, f"{choice.accuracy:.3f}"]
+        for choice in report.choices
+        if choice.budget in shown
+    ]
+    return "what is chosen, by bin (1 the easiest)\n" + columns(["budget", "bin", "share", "arm", "accuracy"], rows) if rows else ""
+
+
+def _multiples(report: EvaluationReport) -> str:
+    rows = [
+        [m.baseline, f"{m.accuracy:.3f}", figure(m.cost), figure(m.policy_cost), f"1/{m.times:.1f}" if m.times else UNKNOWN]
+        for m in report.multiples
+    ]
+    return "cost at equal accuracy\n" + columns(["baseline", "accuracy", "its cost", "policy", "ratio"], rows) if rows else ""
+
+
+def _trust(report: EvaluationReport) -> str:
+    lines = [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in report.difficulty.items()]
+    if report.kept_of_oracle_gain is not None:
+        lines.append(f"share of the oracle bins' gain that text keeps: {report.kept_of_oracle_gain:.0%}")
+    if report.coverage is not None and report.coverage.share is not None:
+        lines.append(
+            f"90% intervals that hold their group's mean: {report.coverage.share:.0%} of {report.coverage.n_groups} groups"
+        )
+    return "difficulty and intervals\n" + "\n".join(lines) if lines else ""
+
+
+def _interval(interval: Interval | None) -> str:
+    return UNKNOWN if interval is None else f"{interval.value:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _short(budget: str) -> str:
+    """`mean_flops=1.5e+08` as `1.5e+08`, where the unit stands in the title."""
+    return budget.partition("=")[2] if budget.count("=") == 1 else budget
+
+
+def _spread(names: list[str], n: int) -> set[str]:
+    """About `n` names, evenly spread."""
+    if len(names) <= n:
+        return set(names)
+    return {names[round((i + 0.5) * len(names) / n - 0.5)] for i in range(n)}

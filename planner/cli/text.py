@@ -1,0 +1,114 @@
+"""Recommendations and tables as plain text that people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.core import Cost, Forecast, Recommendation
+
+UNKNOWN = "-"
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under their header; a column of figures is aligned to the right."""
+    cells = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+    figures = [all(_is_figure(row[i]) for row in rows) and bool(rows) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, figures, strict=True)
+        ).rstrip()
+        for line in cells
+    )
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Few digits, thousands marked; a dash for what is unknown."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
+        return UNKNOWN
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        text = f"{value:,.{digits}f}" if abs(value) < 10 else f"{value:,.0f}"
+        return text.rstrip("0").rstrip(".") if "." in text and digits > 3 else text
+    return f"{value:.{digits - 1}e}"
+
+
+def cost_text(cost: Cost) -> str:
+    """Every unit that is known, in words."""
+    parts = (
+        (cost.generations, "{} generations"),
+        (cost.tokens, "{} tokens"),
+        (cost.flops, "{} FLOPs"),
+        (cost.usd, "{} USD"),
+        (cost.latency_seconds, "{} s"),
+    )
+    known = [text.format(_short(value)) for value, text in parts if value is not None]
+    return ", ".join(known) or "unknown"
+
+
+def accuracy_text(forecast: Forecast) -> str:
+    """Accuracy with its interval."""
+    text = f"{forecast.accuracy:.3f} (90% interval {forecast.accuracy_low:.3f} to {forecast.accuracy_high:.3f})"
+    return text + (", extrapolated past the log" if forecast.extrapolated else "")
+
+
+def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
+    """A recommendation as a few labelled lines; with `explain` also what it rests on and the runners-up."""
+    difficulty = plan.difficulty
+    shares = " ".join(f"{p:.2f}" for p in difficulty.bin_probabilities)
+    lines = [
+        ("arm", plan.arm.label),
+        ("accuracy", accuracy_text(plan.forecast)),
+        ("cost", cost_text(plan.forecast.cost)),
+        ("at most", cost_text(plan.forecast.cost_worst)),
+        (
+            "difficulty",
+            f"bin {difficulty.most_likely_bin} of {len(difficulty.bin_probabilities)} ({shares}), "
+            f"pass rate {difficulty.pass_rate:.2f}, from {difficulty.source}",
+        ),
+        ("reason", plan.reason),
+    ]
+    if explain:
+        lines += _explanation(plan)
+    return "\n".join(f"{label:<11} {text}" for label, text in lines)
+
+
+def recommendation_row(plan: Recommendation) -> list[str]:
+    """One line of a table of recommendations: prompt, arm, accuracy, cost, difficulty."""
+    return [
+        plan.prompt_id[:12],
+        plan.arm.label + (" (declined)" if plan.declined else ""),
+        f"{plan.forecast.accuracy:.3f}",
+        cost_text(plan.forecast.cost),
+        str(plan.difficulty.most_likely_bin),
+    ]
+
+
+ROW_HEADER = ("prompt", "arm", "accuracy", "expected cost", "bin")
+
+
+def _explanation(plan: Recommendation) -> list[tuple[str, str]]:
+    forecast = plan.forecast
+    lines = [
+        ("rests on", f"{forecast.n_prompts} logged prompts, {forecast.n_runs} samples or runs of this arm"),
+        ("propensity", f"{plan.propensity:.3g}"),
+        ("policy", plan.policy_id),
+        ("id", plan.recommendation_id),
+    ]
+    for place, other in enumerate(plan.alternatives, 1):
+        text = f"{other.arm.label}: {other.forecast.accuracy:.3f}, {cost_text(other.forecast.cost)}"
+        lines.append((f"runner-up {place}", text))
+    return lines
+
+
+def _short(value: float) -> str:
+    if value >= 1e6 or value < 1e-2:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _is_figure(text: str) -> bool:
+    return text == UNKNOWN or (text[:1].isdigit() or text[:1] in "+-.") and any(c.isdigit() for c in text)
