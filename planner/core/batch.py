@@ -22,12 +22,14 @@ class Columns:
 
     def take(self, rows: Sequence[int]) -> Self:
         """The given rows, in that order."""
-        return type(self)(**{f.name: [values[row] for row in rows] for f in fields(self) for values in (getattr(self, f.name),)})
+        return type(self)(
+            **{f.name: [values[row] for row in rows] for f in fields(self) for values in (getattr(self, f.name),)}
+        )
 
 
 @dataclass
 class PromptColumns(Columns):
-    """Prompts as they are met, each at most once a batch; what is None here may stand in another batch or in the store."""
+    """Prompts as they are met, each at most once a batch; what is None may stand in another batch or the store."""
 
     prompt_id: list[str] = field(default_factory=list)
     text: list[str | None] = field(default_factory=list)

@@ -25,7 +25,8 @@ _ANSWER_LINE = re.compile(
 _TRAILING_MARKUP = re.compile(r"[\s*_`]+$")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CHOICE_SAID = re.compile(
-    r"(?i:answer|choice|option)[\s*_`]*(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?[(\[{*]*([A-Z])(?![\w'])"
+    r"(?i:answer|choice|option)[\s*_`]*(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?"
+    r"(?:[(\[]([A-Za-z])[)\]]|[(\[{*]*([A-Z])(?![\w']))"
 )
 _CHOICE_BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
 _CHOICE_ALONE = re.compile(r"^[\s*_`(\[]*([A-Za-z])[\s*_`)\].:]*$")
@@ -69,9 +70,9 @@ def text(raw: str) -> str | None:
 
 
 def answer_line(raw: str) -> str | None:
-    """What follows the last `Answer:`, `The final answer is` or `####` at the head of a line.
+    r"""What follows the last `Answer:`, `The final answer is` or `####` at the head of a line.
 
-    >>> answer_line("3 + 4 = 7\\n**Final answer:** 7")
+    >>> answer_line("3 + 4 = 7\n**Final answer:** 7")
     '7'
     """
     found = None
@@ -124,9 +125,9 @@ def choice(raw: str) -> str | None:
         if alone:
             return alone[1].upper()
     for pattern in (_CHOICE_SAID, _CHOICE_BRACKETED, _CHOICE_LEADS_LINE):
-        found = pattern.findall(raw)
+        found = [next(filter(None, match.groups())) for match in pattern.finditer(raw)]
         if found:
-            return str(found[-1])
+            return found[-1].upper()
     lines = raw.strip().splitlines()
     alone = _CHOICE_ALONE.match(lines[-1]) if lines else None
     return alone[1].upper() if alone else None

@@ -72,7 +72,7 @@ class PoolWatch:
 
     def warnings(self) -> Iterator[str]:
         """What somebody who fits on these logs should know first."""
-        for (generator, verifier, params), parts in sorted(self._pools.items(), key=str):
+        for (generator, verifier, params), parts in sorted(self._pools.items(), key=lambda pool: str(pool[0])):
             pool = PooledSamples(*(np.concatenate(columns) for columns in zip(*map(_columns, parts), strict=True)))
             name = generator + (f" {params}" if params != "{}" else "")
             yield from order_warnings(name, pool)

@@ -94,6 +94,8 @@ def reading(path: Path) -> Iterator[None]:
     except IsADirectoryError as error:
         raise InvalidInput(f"{path} is a folder: name the files in it") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadLog(f"{path}: the compressed file is cut off or damaged ({error}): copy it again; nothing was imported") from error
+        raise BadLog(
+            f"{path}: the compressed file is cut off or damaged ({error}): copy it again; nothing was imported"
+        ) from error
     except OSError as error:
         raise BadLog(f"{path}: cannot be read: {error}") from error

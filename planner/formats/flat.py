@@ -214,12 +214,12 @@ def _prompt_columns(rows: FlatRows, prompts: dict[str, NDArray[np.int32]], codes
     )
 
 
-def _run_columns(
-    rows: FlatRows, grouped: _Grouped, starts: NDArray[np.intp], ids: list[str]
-) -> RunColumns:
+def _run_columns(rows: FlatRows, grouped: _Grouped, starts: NDArray[np.intp], ids: list[str]) -> RunColumns:
     n = len(starts)
     place = grouped.run[starts]
-    params = {text: canonical(json.loads(text)) for text in rows.words["params"].texts} if "params" in rows.codes else {}
+    params = (
+        {text: canonical(json.loads(text)) for text in rows.words["params"].texts} if "params" in rows.codes else {}
+    )
     columns: dict[str, list[Any]] = {
         "run_id": ids,
         "prompt_id": _column(rows, "prompt_id", starts),

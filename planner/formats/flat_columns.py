@@ -95,7 +95,12 @@ def numbers(column: pa.Array, name: str, report: Report) -> Numbers:
         found = _parsed(column, name, report)
     elif pa.types.is_boolean(kind) and name != "correct":
         raise BadLog(f"{name}: the column holds {kind}, expected numbers")
-    elif pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    elif (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
         found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
     else:
         raise BadLog(f"{name}: the column holds {kind}, expected numbers")

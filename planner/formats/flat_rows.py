@@ -102,9 +102,16 @@ def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: P
     for row in np.flatnonzero(no_generator):
         report(int(row), "generator", "is missing")
     for row in np.flatnonzero(codes["prompt_id"] < 0):
-        report(int(row), "prompt", "neither prompt nor prompt_id stands here", "the prompt's text, or an id that is known")
+        report(
+            int(row), "prompt", "neither prompt nor prompt_id stands here", "the prompt's text, or an id that is known"
+        )
     for row in np.flatnonzero(_says_nothing(codes, found, words, n)):
-        report(int(row), "answer", "neither answer nor correct stands here", "at least one of them, or another status than ok")
+        report(
+            int(row),
+            "answer",
+            "neither answer nor correct stands here",
+            "at least one of them, or another status than ok",
+        )
     return _Part(codes, found, block.first + np.arange(n), good)
 
 
@@ -137,7 +144,11 @@ def _object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     # NaN and Infinity are no JSON, and PostgreSQL's and SQLite's own functions refuse them
-    return found if isinstance(found, dict) and "NaN" not in canonical(found) and "Infinity" not in canonical(found) else None
+    return (
+        found
+        if isinstance(found, dict) and "NaN" not in canonical(found) and "Infinity" not in canonical(found)
+        else None
+    )
 
 
 def _fill_prompt_id(codes: dict[str, Codes], words: Mapping[str, Vocabulary], n: int) -> None:

@@ -61,7 +61,7 @@ def _lines(path: Path, stream: IO[bytes], problems: Problems) -> Iterator[tuple[
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - the mark of some editors is no text
+            line = line.removeprefix(b"\xef\xbb\xbf")
         if len(line) > MAX_LINE_BYTES:
             wrong = f"has more than {MAX_LINE_BYTES:,} bytes"
             problems.add(f"{path}:{number}", "line", wrong, f"lines of at most {MAX_LINE_BYTES:,} bytes")

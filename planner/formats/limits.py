@@ -8,7 +8,9 @@ MAX_LINE_BYTES = 64_000_000  # one line is held in memory
 MAX_INTEGER = 2**31 - 1  # integers are stored in four bytes
 
 STATUSES = ("ok", "truncated", "error")
-NAMES = frozenset({"prompt_id", "dataset", "generator", "verifier", "run_id", "search", "selection", "recommendation_id"})
+NAMES = frozenset(
+    {"prompt_id", "dataset", "generator", "verifier", "run_id", "search", "selection", "recommendation_id"}
+)
 
 _SHARE = "a number in 0..1 (true and false are read too), or null"
 _NUMBER = "a finite number or null"

@@ -1,4 +1,4 @@
-"""Bad lines: collected while a file is read, shown together, and written out with their reasons where they are skipped."""
+"""Bad lines: collected while a file is read, shown together, and written out with reasons where they are skipped."""
 
 from __future__ import annotations
 
@@ -69,17 +69,11 @@ def shown(value: object) -> str:
     >>> shown("x" * 500)[-25:]
     "xx'... (500 characters)"
     """
-    if isinstance(value, float | int | bool) or value is None:
-        return {True: "true", False: "false", None: "null"}.get(value, str(value)[:_CLIPPED]) if not isinstance(
-            value, float | int
-        ) or isinstance(value, bool) else _number(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, float | int):
+        return "a number of more than 30 digits" if abs(value) > 10**30 and isinstance(value, int) else repr(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     if len(text) <= _CLIPPED:
         return repr(text) if isinstance(value, str) else text
     return f"{text[:_CLIPPED]!r}... ({len(text):,} characters)"
-
-
-def _number(value: float) -> str:
-    if isinstance(value, int) and abs(value) > 10**30:
-        return "a number of more than 30 digits"
-    return repr(value)

@@ -173,7 +173,7 @@ def _samples(given: object) -> list[dict[str, Any]]:
     for place, one in enumerate(given):
         where = f"samples[{place}]"
         if not isinstance(one, Mapping):
-            raise Wrong(where, "is no object", "an object such as {\"chain\": 0, \"answer\": \"7\"}")
+            raise Wrong(where, "is no object", 'an object such as {"chain": 0, "answer": "7"}')
         sample: dict[str, Any] = {"chain": 0, "attempt": 0, "status": "ok"}
         if "chain" not in one and "attempt" not in one:
             sample["chain"] = place
@@ -184,7 +184,9 @@ def _samples(given: object) -> list[dict[str, Any]]:
             sample[name] = check(f"{where}.{name}", value)
         spot = (sample["chain"], sample["attempt"], sample.get("stage"))
         if spot in seen:
-            raise Wrong(where, f"chain {spot[0]}, attempt {spot[1]} stands here twice", "one sample a chain and attempt")
+            raise Wrong(
+                where, f"chain {spot[0]}, attempt {spot[1]} stands here twice", "one sample a chain and attempt"
+            )
         seen.add(spot)
         samples.append(sample)
     return samples

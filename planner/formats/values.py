@@ -12,7 +12,7 @@ from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_TE
 from planner.formats.problems import shown
 
 
-class Wrong(Exception):  # noqa: N818 - a value that does not fit, on its way to the list of problems
+class Wrong(Exception):
     """One field does not hold what it should; `field` may be a path such as `samples[3].score`."""
 
     def __init__(self, field: str, wrong: str, expected: str | None = None) -> None:

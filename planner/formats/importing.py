@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Protocol
 
-from planner.admission import Admission
 from planner.core.batch import ImportSink, ScoreScale, Written
 from planner.errors import InvalidInput
+from planner.formats.admission import Admission
 from planner.formats.checks import PoolWatch
 from planner.formats.files import detect, file_hash
 from planner.formats.problems import Problems
@@ -100,7 +100,7 @@ def import_logs(
     return replace(report, files=tuple(map(str, files)), rejected_path=rejected)
 
 
-class _ScaleNeeded(Exception):  # noqa: N818 - a turn of the import, no error
+class _ScaleNeeded(Exception):
     """Scores outside 0..1 were met: the transaction is given up, a scale fitted, and the import begun anew."""
 
     def __init__(self, verifiers: set[str]) -> None:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.errors import InvalidInput
+from planner.formats.answers import extractor, grader
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "answer"),
+    [
+        ("answer_line", "3 + 4 = 7\nAnswer: 7", "7"),
+        ("answer_line", "Answer: 6\nno, wait\nAnswer: 7", "7"),
+        ("answer_line", "**Final Answer:** 7.", "7"),
+        ("answer_line", "so\nThe answer is 12 apples.", "12 apples"),
+        ("answer_line", "5 * 5 = 25\n#### 25", "25"),
+        ("answer_line", "I do not know", None),
+        ("answer_line", "Answer:", None),
+        ("last_number", "first 12, then 1,250.50 dollars.", "1250.5"),
+        ("last_number", "x = -3", "-3"),
+        ("last_number", "about 3/4 of it", "0.75"),
+        ("last_number", "none", None),
+        ("boxed", r"so \boxed{7}", "7"),
+        ("boxed", r"\boxed{\frac{1}{2}} and \boxed{\sqrt{\frac{a}{b}}}", r"\sqrt{\frac{a}{b}}"),
+        ("boxed", r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        ("boxed", r"first \boxed{3}, then \boxed{cut off", "3"),
+        ("boxed", "no box", None),
+        ("choice", "(C)", "C"),
+        ("choice", "C.", "C"),
+        ("choice", "The answer is C", "C"),
+        ("choice", "the answer is (c)", "C"),
+        ("choice", "Answer: **B**", "B"),
+        ("choice", "A is wrong, so it must be (D).", "D"),
+        ("choice", "(A) is tempting, but the answer is (B), not (C).", "B"),
+        ("choice", r"Therefore $\boxed{\text{E}}$", "E"),
+        ("choice", "A cat sat on the mat.", None),
+        ("choice", "b", "B"),
+        ("regex:x=(\\d+)", "x=1, x=22", "22"),
+        ("regex:\\d+", "1 and 22", "22"),
+        ("regex:\\d+", "none", None),
+        ("text", "  two \n words ", "two words"),
+        ("text", "  ", None),
+    ],
+)
+def test_an_extractor_finds_the_answer(name, raw, answer):
+    assert extractor(name)(raw) == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "reference", "grade"),
+    [
+        ("exact", "7", " 7 ", 1.0), ("exact", "7", "8", 0.0), ("exact", None, "7", 0.0), ("exact", "a  b", "a b", 1.0),
+        ("numeric", "1,250.0", "1250", 1.0), ("numeric", "1/3", "0.3333333", 1.0), ("numeric", "0.33", "1/3", 0.0),
+        ("numeric", "50%", "0.5", 1.0), ("numeric", "50%", "50", 1.0), ("numeric", "50%", "50%", 1.0),
+        ("numeric", "0.5%", "50%", 0.0), ("numeric", "1.2e3", "1,200", 1.0), ("numeric", "seven", "7", 0.0),
+        ("numeric", "x", "x", 1.0), ("numeric", "0", "0.0", 1.0), ("numeric", "0.001", "0", 0.0), ("numeric", None, "7", 0.0),
+        ("choice", "(C)", "C", 1.0), ("choice", "C.", "(C)", 1.0), ("choice", "The answer is C", "c", 1.0),
+        ("choice", "D", "C", 0.0), ("choice", "none of them", "C", 0.0), ("choice", None, "C", 0.0),
+    ],
+)  # fmt: skip
+def test_a_grader_compares_with_the_reference(name, answer, reference, grade):
+    assert grader(name)(answer, reference) == grade
+
+
+@pytest.mark.parametrize("name", ["Boxed", "regex:(", ""])
+def test_an_unknown_extractor_is_refused_with_the_known_ones_or_the_reason(name):
+    with pytest.raises(InvalidInput, match=r"answer_line|no regular expression"):
+        extractor(name)
+
+
+def test_an_unknown_grader_is_refused_with_the_known_ones():
+    with pytest.raises(InvalidInput, match="exact, numeric, choice"):
+        grader("fuzzy")
+
+
+@given(st.text(alphabet=st.sampled_from("\\boxedfrac{}()[]ABC answer:is#*1,2./%e-+\n")))
+def test_no_text_breaks_an_extractor_or_a_grader(raw):
+    for name in ("answer_line", "last_number", "boxed", "choice", "text"):
+        answer = extractor(name)(raw)
+        for grade in ("exact", "numeric", "choice"):
+            assert grader(grade)(answer, raw) in (0.0, 1.0)
+
+
+@given(st.recursive(st.sampled_from(["1", "x", "\\frac12"]), lambda inner: inner.map(lambda text: f"\\sqrt{{{text}}}")))
+def test_the_box_holds_what_was_put_in_it_however_deep(inside):
+    assert extractor("boxed")(rf"thus \boxed{{{inside}}} is it") == inside
