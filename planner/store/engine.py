@@ -1,0 +1,141 @@
+"""Connections: one way for SQLite and PostgreSQL to begin, write alone, and tell in words what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from planner.errors import InvalidInput, StoreError
+
+BUSY_TIMEOUT_SECONDS = 30
+# any constant that no other program is likely to lock on
+_ADVISORY_LOCK = 0x706C616E
+
+_ADVICE = (
+    ("full", "the disk is full: free some space and try again; the store is as it was before"),
+    ("no space left", "the disk is full: free some space and try again; the store is as it was before"),
+    ("locked", "another process is writing to it: wait until it is done and try again"),
+    ("lock timeout", "another process is writing to it: wait until it is done and try again"),
+    ("readonly", "it may not be written: check the permissions of the file and of its folder"),
+    ("read-only", "it may not be written: check its permissions"),
+    ("permission denied", "it may not be written: check the permissions of the user in the URL"),
+    ("unable to open", "check that its folder exists and that you may write there"),
+    ("not a database", "that file is no SQLite database: name another in PLANNER_DATABASE_URL"),
+    ("malformed", "the file is damaged: restore it from a copy, or start a new one and import the logs again"),
+    ("disk i/o error", "the disk cannot be read or written: check its space and its health"),
+    ("no such table", "its schema is not the planner's: run `planner db status`"),
+    ("does not exist", "check the names in PLANNER_DATABASE_URL, and run `planner db status`"),
+    ("authentication", "check user and password in PLANNER_DATABASE_URL"),
+    ("connection", "check that the server runs, and host and port in PLANNER_DATABASE_URL"),
+)
+
+
+class Database:
+    """An engine with the planner's habits; nothing is opened before the first use."""
+
+    def __init__(self, url: str) -> None:
+        """Raise InvalidInput for a URL that cannot be read, StoreError where its driver is missing."""
+        self.url = _parse(url)
+        self.engine = _engine(self.url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None for a server."""
+        return Path(self.url.database or "") if self.is_sqlite else None
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the store throughout."""
+        with self.errors_in_words(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, alone: bool = True) -> Iterator[Connection]:
+        """A transaction: all that is done in it is kept at its end, or nothing.
+
+        `alone` waits for other writers first, so that keys may be given out without gaps or clashes.
+        """
+        with self.errors_in_words(), self.engine.connect() as connection:
+            connection = connection.execution_options(planner_writes=True)  # noqa: PLW2901 - the same connection
+            with connection.begin():
+                if alone and not self.is_sqlite:
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                yield connection
+
+    @contextmanager
+    def errors_in_words(self) -> Iterator[None]:
+        """Turn the driver's errors into StoreError with advice."""
+        driver = self.engine.dialect.loaded_dbapi
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._in_words(error.orig or error) from error
+        except driver.Error as error:
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: BaseException) -> StoreError:
+        text = " ".join(str(error).split())
+        advice = next((advice for sign, advice in _ADVICE if sign in text.lower()), "run `planner db status`")
+        place = self.url.render_as_string(hide_password=True)
+        return StoreError(f"the store {place} cannot be used ({text}): {advice}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise InvalidInput(
+            "the database URL cannot be read: write sqlite:///planner.db or postgresql://user@host/name"
+        ) from error
+    match url.get_backend_name():
+        case "sqlite":
+            if url.database in (None, "", ":memory:"):
+                raise InvalidInput("the store is a file: write sqlite:///planner.db")
+            return url.set(drivername="sqlite")
+        case "postgresql" | "postgres":
+            return url.set(drivername="postgresql+psycopg")
+    raise InvalidInput(f"{url.get_backend_name()} is no known database: write sqlite:/// or postgresql://")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+        return engine
+    try:
+        return create_engine(
+            url, isolation_level="REPEATABLE READ", connect_args={"connect_timeout": 10}, pool_pre_ping=True
+        )
+    except ImportError as error:
+        raise StoreError("PostgreSQL needs a driver: run `pip install 'planner[postgres]'`") from error
+
+
+def _on_sqlite_connect(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's own class
+    del record
+    connection.isolation_level = None  # the driver's own idea of when to begin would split our transactions
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: a crash may lose the last commit, never the file
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("planner_writes", False)
+    # a transaction that begins by reading cannot wait its turn to write: it would fail at once
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

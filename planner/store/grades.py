@@ -1,0 +1,97 @@
+"""Grades that come late: from a later record of the same run, or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from planner.core.batch import Batch
+from planner.errors import InvalidInput
+from planner.store.tables import arms, runs, samples
+
+
+def fill_grades(connection: Connection, batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> int:
+    """Fill null grades of known runs from a batch that holds them again; give how many were filled.
+
+    `known`: run_id -> (run_key, whether its own grade is null, null grades, samples).
+    """
+    of_runs, of_samples = _grades(batch, known)
+    filled = 0
+    for key, correct in of_runs:
+        result = connection.execute(
+            update(runs).where(runs.c.run_key == key, runs.c.correct.is_(None)).values(correct=correct)
+        )
+        filled += result.rowcount
+    if of_samples:
+        statement = update(samples).where(
+            samples.c.run_key == bindparam("k"),
+            samples.c.chain == bindparam("c"),
+            samples.c.attempt == bindparam("a"),
+            samples.c.correct.is_(None),
+        )
+        filled += connection.execute(statement.values(correct=bindparam("y")), of_samples).rowcount
+    for key in {key for key, _ in of_runs} | {row["k"] for row in of_samples}:
+        _count_ungraded(connection, key)
+    return filled
+
+
+def grade_run(connection: Connection, run_id: str, correct: float, *, grader: str | None) -> None:
+    """Set the grade of a run, and of its sample where it has one alone.
+
+    Raises InvalidInput for an unknown run, a grade outside 0..1, and a run that logs samples without a choice.
+    """
+    if not 0 <= correct <= 1:
+        raise InvalidInput(f"correct: {correct} lies outside 0..1")
+    row = connection.execute(
+        select(runs.c.run_key, runs.c.n_samples, arms.c.selection)
+        .join_from(runs, arms)
+        .where(runs.c.run_id == run_id)
+    ).one_or_none()
+    if row is None:
+        raise InvalidInput(f"no run {run_id!r} is logged: see `planner logs list`, or import its log first")
+    if row.n_samples > 1 and row.selection is None:
+        raise InvalidInput(
+            f"run {run_id!r} logs {row.n_samples} samples and chose none: "
+            "import it again with a grade on every sample"
+        )
+    values = {"correct": correct, "grader": grader}
+    connection.execute(update(runs).where(runs.c.run_key == row.run_key).values(**values))
+    if row.n_samples == 1:
+        connection.execute(update(samples).where(samples.c.run_key == row.run_key).values(correct=correct))
+    _count_ungraded(connection, row.run_key)
+
+
+def _grades(
+    batch: Batch, known: Mapping[str, tuple[Any, ...]]
+) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
+    """Grades that the batch has for known runs, and for their samples, where one may be missing."""
+    columns, rows = batch.runs, batch.samples
+    of_runs = [
+        (known[run_id][0], correct)
+        for run_id, correct in zip(columns.run_id, columns.correct, strict=True)
+        if correct is not None and run_id in known and known[run_id][1]
+    ]
+    lacking = {
+        place: known[run_id][0]
+        for place, run_id in enumerate(columns.run_id)
+        if run_id in known and known[run_id][2] and known[run_id][3]
+    }
+    of_samples = [
+        {"k": lacking[run], "c": chain, "a": attempt, "y": correct}
+        for run, chain, attempt, correct in zip(rows.run, rows.chain, rows.attempt, rows.correct, strict=True)
+        if run in lacking and correct is not None
+    ]
+    return of_runs, of_samples
+
+
+def _count_ungraded(connection: Connection, run_key: int) -> None:
+    connection.execute(
+        text(
+            "UPDATE runs SET n_ungraded = CASE WHEN n_samples > 0 "
+            "THEN (SELECT count(*) FROM samples WHERE samples.run_key = runs.run_key AND correct IS NULL) "
+            "WHEN correct IS NULL THEN 1 ELSE 0 END WHERE run_key = :key"
+        ),
+        {"key": run_key},
+    )

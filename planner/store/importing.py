@@ -1,0 +1,225 @@
+"""One import: runs written in one transaction, all or nothing, each run_id once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, insert, select, update
+
+from planner.core.batch import Batch, KnownPrompt, KnownRun, RunColumns, SampleColumns, ScoreScale, Written
+from planner.errors import BadLog
+from planner.store.bulk import insert_columns, select_in
+from planner.store.engine import Database
+from planner.store.grades import fill_grades
+from planner.store.registry import Registry, next_key
+from planner.store.rows import ArmRow
+from planner.store.tables import imports, prompts, runs, samples
+
+Booleans = NDArray[np.bool_]
+
+
+class ImportSession:
+    """An open import (`planner.core.batch.ImportSink`); made by `Store.begin_import`."""
+
+    def __init__(
+        self, connection: Connection, import_key: int, import_id: str, *, store_prompt_text: bool
+    ) -> None:
+        self.import_id = import_id
+        self.written = Written()
+        self._connection = connection
+        self._import_key = import_key
+        self._registry = Registry(connection, import_key, store_prompt_text=store_prompt_text)
+        self._next_run = next_key(connection, runs.c.run_key)
+
+    def known_prompts(self, prompt_ids: Sequence[str]) -> Mapping[str, KnownPrompt]:
+        """Those of the prompts that the store (this import included) knows."""
+        return self._registry.known_prompts(prompt_ids)
+
+    def known_runs(self, run_ids: Sequence[str]) -> Mapping[str, KnownRun]:
+        """Those of the runs that the store (this import included) knows."""
+        joined = (
+            "runs JOIN prompts ON prompts.prompt_key = runs.prompt_key JOIN arms ON arms.arm_key = runs.arm_key "
+            "JOIN models ON models.model_key = arms.generator_key"
+        )
+        columns = "run_id, prompt_id, models.name"
+        rows = select_in(self._connection, columns, joined, "run_id", run_ids)
+        return {run_id: KnownRun(prompt_id, generator) for run_id, prompt_id, generator in rows}
+
+    def score_scales(self) -> Mapping[str, ScoreScale]:
+        """Scales remembered from earlier imports, by verifier."""
+        query = select(imports.c.score_scales).where(imports.c.score_scales.is_not(None))
+        texts = self._connection.execute(query.order_by(imports.c.import_key)).scalars()
+        return {name: ScoreScale(**scale) for text in texts for name, scale in json.loads(text).items()}
+
+    def write(self, batch: Batch) -> Written:
+        """Add what is new; 10,000 sample rows or more at once are fastest.
+
+        A run whose run_id is known, in the store or earlier in this import, only gets grades where it had none.
+        Raises BadLog for a prompt without a text or with a second one, and for texts that are no valid UTF-8;
+        the whole import is then undone.
+        """
+        try:
+            written = self._write(batch)
+        except UnicodeEncodeError as error:
+            raise BadLog(f"a text is no valid UTF-8: {error}") from error
+        self.written = Written(
+            *(a + b for a, b in zip(asdict(self.written).values(), asdict(written).values(), strict=True))
+        )
+        return written
+
+    def finish(
+        self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None
+    ) -> None:
+        """Keep what is to be remembered of this import; one that wrote nothing leaves no record."""
+        mine = imports.c.import_key == self._import_key
+        done = self.written
+        if done.runs == 0 and done.grades == 0:
+            self._connection.execute(delete(prompts).where(prompts.c.import_key == self._import_key))
+            self._connection.execute(delete(imports).where(mine))
+            return
+        scales = {name: asdict(scale) for name, scale in (score_scales or {}).items()}
+        values = {
+            "n_runs": done.runs,
+            "n_samples": done.samples,
+            "n_duplicates": done.duplicates,
+            "n_graded": done.grades,
+        }
+        if warnings:
+            values["warnings"] = json.dumps(list(warnings))  # type: ignore[assignment]
+        if scales:
+            values["score_scales"] = json.dumps(scales)  # type: ignore[assignment]
+        self._connection.execute(update(imports).where(mine).values(**values))
+
+    def _write(self, batch: Batch) -> Written:
+        self._registry.add_prompts(batch.prompts)
+        fresh, n_filled = self._fresh(batch)
+        batch, owner = _in_order(batch)
+        n_samples = np.bincount(owner, minlength=len(batch.runs))
+        keys = self._next_run - 1 + np.cumsum(fresh)
+        self._next_run += int(fresh.sum())
+        self._insert_runs(batch.runs, fresh, keys, n_samples, _ungraded(batch, owner, n_samples))
+        position = np.arange(len(owner)) - np.repeat(np.cumsum(n_samples) - n_samples, n_samples)
+        self._insert_samples(batch.samples, fresh[owner], keys[owner], position)
+        return Written(int(fresh.sum()), int(n_samples[fresh].sum()), int((~fresh).sum()), n_filled)
+
+    def _fresh(self, batch: Batch) -> tuple[Booleans, int]:
+        """Which runs are new, and how many null grades were filled by those that are not."""
+        ids = batch.runs.run_id
+        columns = "run_id, run_key, correct IS NULL, n_ungraded, n_samples"
+        known = {row[0]: row[1:] for row in select_in(self._connection, columns, "runs", "run_id", ids)}
+        if not known and len(set(ids)) == len(ids):
+            return np.ones(len(ids), dtype=np.bool_), 0
+        filled = fill_grades(self._connection, batch, known) if known else 0
+        seen = set(known)
+        fresh = np.ones(len(ids), dtype=np.bool_)
+        for place, run_id in enumerate(ids):
+            fresh[place] = run_id not in seen
+            seen.add(run_id)
+        return fresh, filled
+
+    def _insert_runs(
+        self,
+        columns: RunColumns,
+        fresh: Booleans,
+        keys: NDArray[np.int64],
+        n_samples: NDArray[np.int64],
+        n_ungraded: NDArray[np.int64],
+    ) -> None:
+        arms = map(
+            ArmRow,
+            columns.generator, columns.verifier, columns.search, columns.selection,
+            columns.breadth, columns.depth, columns.params,
+        )  # fmt: skip
+        values = {name: getattr(columns, name) for name in _RUN_FIELDS} | {
+            "run_key": keys,
+            "prompt_key": self._registry.prompt_keys(columns.prompt_id),
+            "arm_key": self._registry.arm_keys(list(arms)),
+            "import_key": repeat(self._import_key),
+            "n_samples": n_samples,
+            "n_ungraded": n_ungraded,
+        }
+        insert_columns(self._connection, runs, values, len(columns), keep=_keep(fresh))
+
+    def _insert_samples(
+        self, columns: SampleColumns, fresh: Booleans, keys: NDArray[np.int64], position: NDArray[np.int64]
+    ) -> None:
+        values = {name: getattr(columns, name) for name in _SAMPLE_FIELDS} | {
+            "run_key": keys,
+            "position": position,
+            "status": [None if status == "ok" else status for status in columns.status],
+            "step_scores": [None if s is None else json.dumps(list(s)) for s in columns.step_scores],
+            "generator_key": self._registry.model_keys(columns.generator, "generator"),
+            "verifier_key": self._registry.model_keys(columns.verifier, "orm"),
+        }
+        insert_columns(self._connection, samples, values, len(columns), keep=_keep(fresh))
+
+
+_RUN_FIELDS = (
+    "run_id", "answer", "correct", "prompt_tokens", "completion_tokens", "verifier_calls", "verifier_tokens",
+    "usd", "latency_seconds", "status", "recommendation_id", "propensity", "started_at",
+)  # fmt: skip
+_SAMPLE_FIELDS = (
+    "chain", "attempt", "answer", "correct", "score", "score_min", "prompt_tokens",
+    "completion_tokens", "verifier_tokens", "latency_seconds", "text", "stage",
+)  # fmt: skip
+
+
+@contextmanager
+def begin_import(
+    database: Database, *, source: str, sha256: str | None, format_name: str | None, store_prompt_text: bool, now: datetime
+) -> Iterator[ImportSession]:
+    """See `Store.begin_import`."""
+    with database.writing() as connection:
+        key, name = next_key(connection, imports.c.import_key), _new_id(connection, now)
+        row = {"import_key": key, "import_id": name, "source": source, "sha256": sha256, "format": format_name}
+        counts = dict.fromkeys(("n_runs", "n_samples", "n_duplicates", "n_graded"), 0)
+        connection.execute(insert(imports), row | counts | {"imported_at": now})
+        session = ImportSession(connection, key, name, store_prompt_text=store_prompt_text)
+        yield session
+        if session.written != _recorded(connection, key):
+            session.finish()
+
+
+def _recorded(connection: Connection, key: int) -> Written | None:
+    columns = (imports.c.n_runs, imports.c.n_samples, imports.c.n_duplicates, imports.c.n_graded)
+    row = connection.execute(select(*columns).where(imports.c.import_key == key)).one_or_none()
+    return None if row is None else Written(*row)
+
+
+def _new_id(connection: Connection, now: datetime) -> str:
+    stem = name = now.astimezone(UTC).strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while connection.execute(select(imports.c.import_key).where(imports.c.import_id == name)).first():
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _in_order(batch: Batch) -> tuple[Batch, NDArray[np.intp]]:
+    owner = np.array(batch.samples.run, dtype=np.intp)
+    if (np.diff(owner) >= 0).all():
+        return batch, owner
+    order = np.argsort(owner, kind="stable")
+    return Batch(batch.prompts, batch.runs, batch.samples.take(order.tolist())), owner[order]
+
+
+def _ungraded(batch: Batch, owner: NDArray[np.intp], n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    own, of_samples = _is_null(batch.runs.correct), _is_null(batch.samples.correct)
+    counted = np.bincount(owner, weights=of_samples, minlength=len(own))
+    return np.where(n_samples > 0, counted, own).astype(np.int64)
+
+
+def _is_null(column: Sequence[Any]) -> Booleans:
+    return np.isnan(np.array(column, dtype=np.float64))
+
+
+def _keep(fresh: Booleans) -> Sequence[bool] | None:
+    return None if fresh.all() else fresh.tolist()

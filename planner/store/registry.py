@@ -1,0 +1,176 @@
+"""Keys of prompts, models and arms: looked up once, made as they are met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from planner.core.batch import KnownPrompt, PromptColumns
+from planner.errors import BadLog
+from planner.store.bulk import insert_columns, select_in
+from planner.store.rows import ArmRow, canonical_json, text_hash
+from planner.store.tables import arms, models, prompts
+
+
+class _Stored(NamedTuple):
+    key: int
+    text_sha256: str
+    dataset: str | None
+    reference: str | None
+    metadata: str | None
+
+
+class Registry:
+    """Keys given out within one transaction that writes alone."""
+
+    def __init__(self, connection: Connection, import_key: int, *, store_prompt_text: bool) -> None:
+        self._connection = connection
+        self._import_key = import_key
+        self._store_prompt_text = store_prompt_text
+        self._prompts: dict[str, _Stored] = {}
+        self._arms: dict[ArmRow, int] = {}
+        known_models = connection.execute(select(models.c.name, models.c.model_key)).tuples()
+        self._models: dict[str, int] = {name: key for name, key in known_models}
+        self._next_prompt = next_key(connection, prompts.c.prompt_key)
+        self._next_model = next_key(connection, models.c.model_key)
+        self._next_arm = next_key(connection, arms.c.arm_key)
+
+    def known_prompts(self, prompt_ids: Sequence[str]) -> dict[str, KnownPrompt]:
+        """What is known of those prompts that are."""
+        self._look_up(prompt_ids)
+        known = ((prompt_id, self._prompts.get(prompt_id)) for prompt_id in prompt_ids)
+        return {i: KnownPrompt(row.text_sha256, row.reference) for i, row in known if row is not None}
+
+    def add_prompts(self, columns: PromptColumns) -> None:
+        """Store new prompts, fill what was null in known ones.
+
+        Raises BadLog for a text that is missing, differs or cannot be stored.
+        """
+        self._look_up(columns.prompt_id)
+        fresh: list[tuple[Any, ...]] = []
+        rows = zip(
+            columns.prompt_id,
+            columns.text,
+            columns.dataset,
+            columns.reference,
+            columns.metadata,
+            strict=True,
+        )
+        for prompt_id, text, dataset, reference, metadata in rows:
+            stored = self._prompts.get(prompt_id)
+            digest = _checked_hash(prompt_id, text, stored)
+            details = (dataset, reference, canonical_json(dict(metadata)) if metadata else None)
+            if stored is not None:
+                self._fill(prompt_id, stored, details)
+                continue
+            self._prompts[prompt_id] = _Stored(self._next_prompt, digest, *details)
+            kept = text if self._store_prompt_text else None
+            fresh.append(
+                (self._next_prompt, prompt_id, digest, len(text or ""), kept, *details, self._import_key)
+            )
+            self._next_prompt += 1
+        insert_columns(
+            self._connection, prompts, dict(zip(_PROMPT_FIELDS, zip(*fresh, strict=True), strict=False)), len(fresh)
+        )
+
+    def prompt_keys(self, prompt_ids: Sequence[str]) -> list[int]:
+        """Key of each prompt. Raises BadLog for one that is not known."""
+        self._look_up(prompt_ids)
+        try:
+            return [self._prompts[prompt_id].key for prompt_id in prompt_ids]
+        except KeyError as error:
+            raise _unknown_text(error.args[0]) from error
+
+    def model_keys(self, names: Iterable[str | None], kind: str) -> list[int | None]:
+        """Keys of a column of names; null stays null."""
+        return [None if name is None else self._model_key(name, kind) for name in names]
+
+    def arm_keys(self, rows: Sequence[ArmRow]) -> list[int]:
+        """Key of each arm; new ones are stored."""
+        unknown = {row: canonical_json(row._asdict()) for row in set(rows) if row not in self._arms}
+        if unknown:
+            texts = list(unknown.values())
+            found: Mapping[str, int] = dict(
+                select_in(self._connection, "canonical, arm_key", "arms", "canonical", texts)
+            )
+            for row, text in sorted(unknown.items(), key=lambda item: item[1]):
+                self._arms[row] = found[text] if text in found else self._new_arm(row, text)
+        return [self._arms[row] for row in rows]
+
+    def _new_arm(self, row: ArmRow, canonical: str) -> int:
+        key = self._next_arm
+        self._next_arm += 1
+        values = row._asdict() | {
+            "arm_key": key,
+            "canonical": canonical,
+            "generator_key": self._model_key(row.generator, "generator"),
+            "verifier_key": None if row.verifier is None else self._model_key(row.verifier, "orm"),
+        }
+        del values["generator"], values["verifier"]
+        self._connection.execute(insert(arms), values)
+        return key
+
+    def _model_key(self, name: str, kind: str) -> int:
+        key = self._models.get(name)
+        if key is None:
+            key = self._models[name] = self._next_model
+            self._next_model += 1
+            row = {"model_key": key, "name": name, "kind": kind, "has_card": 0}
+            self._connection.execute(insert(models), row)
+        return key
+
+    def _look_up(self, ids: Sequence[str]) -> None:
+        unknown = list({prompt_id for prompt_id in ids if prompt_id not in self._prompts})
+        if unknown:
+            columns = "prompt_id, prompt_key, text_sha256, dataset, reference, metadata"
+            for prompt_id, *values in select_in(
+                self._connection, columns, "prompts", "prompt_id", unknown
+            ):
+                self._prompts[prompt_id] = _Stored(*values)
+
+    def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
+        fields = ("dataset", "reference", "metadata")
+        given = dict(zip(fields, details, strict=True))
+        news = {f: v for f, v in given.items() if v is not None and getattr(stored, f) is None}
+        if news:
+            self._connection.execute(
+                update(prompts).where(prompts.c.prompt_key == stored.key).values(**news)
+            )
+            self._prompts[prompt_id] = stored._replace(**news)
+
+
+_PROMPT_FIELDS = (
+    "prompt_key", "prompt_id", "text_sha256", "n_characters", "text", "dataset", "reference", "metadata",
+    "import_key",
+)  # fmt: skip
+
+
+def next_key(connection: Connection, column: Any) -> int:  # noqa: ANN401 - a column of any table
+    """One past the greatest key; only for transactions that write alone."""
+    return 1 + (connection.execute(select(func.max(column))).scalar() or 0)
+
+
+def _checked_hash(prompt_id: str, text: str | None, stored: _Stored | None) -> str:
+    if text is None:
+        if stored is None:
+            raise _unknown_text(prompt_id)
+        return stored.text_sha256
+    if "\0" in text:
+        raise BadLog(f"prompt: the text of prompt_id {prompt_id!r} holds a NUL character: remove it")
+    try:
+        digest = text_hash(text)
+    except UnicodeEncodeError as error:
+        raise BadLog(f"prompt: the text of prompt_id {prompt_id!r} is no valid UTF-8: {error}") from error
+    if stored is not None and stored.text_sha256 != digest:
+        raise BadLog(
+            f"prompt: prompt_id {prompt_id!r} was met with another text: give each text an id of its own"
+        )
+    return digest
+
+
+def _unknown_text(prompt_id: str) -> BadLog:
+    return BadLog(
+        f"prompt: the text of prompt_id {prompt_id!r} is not known yet: give it where the prompt is met first"
+    )

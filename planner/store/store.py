@@ -1,0 +1,219 @@
+"""`Store`: the SQL store behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from planner.core import ModelCard, Recommendation, Run
+from planner.core.batch import Written
+from planner.errors import StoreError
+from planner.store import grades, housekeeping, models, policies, recommendations
+from planner.store.engine import Database
+from planner.store.schema import check_schema, create_schema
+
+if TYPE_CHECKING:
+    from planner.curves.logs import Logs
+    from planner.store.importing import ImportSession
+
+
+class Store:
+    """Prompts, runs, samples, models, policies and recommendations in SQLite or PostgreSQL.
+
+    Safe to share between threads. Every method raises StoreError, with what to do, where the database cannot
+    be reached, read or written; the store is then as it was before.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Prefer `Store.open`."""
+        self.database = database
+        self._writer = recommendations.RecommendationWriter(database)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True) -> Self:
+        """Open the store at a database URL; a SQLite file that is not there is made, if `create`.
+
+        Raises SchemaOutdated, naming the command that helps, where the schema is missing or behind;
+        StoreError where it cannot be reached; InvalidInput for a URL that cannot be read.
+        """
+        database = Database(url)
+        path = database.path
+        if path is not None and (not path.exists() or path.stat().st_size == 0):
+            if not create:
+                raise StoreError(f"there is no store at {path}: run `planner db init`, or import logs to make one")
+            create_schema(database)
+        check_schema(database)
+        return cls(database)
+
+    def close(self) -> None:
+        """Write what waits to be written, and close all connections."""
+        try:
+            self._writer.close()
+        finally:
+            self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def begin_import(
+        self,
+        *,
+        source: str,
+        sha256: str | None = None,
+        format: str | None = None,  # noqa: A002 - as the command line has it
+        store_prompt_text: bool = True,
+        now: datetime | None = None,
+    ) -> Iterator[ImportSession]:
+        """One import in one transaction: leaving the block keeps all of it, an error in it nothing.
+
+        Without `store_prompt_text` only hash, id and length of a prompt are kept.
+        """
+        from planner.store.importing import begin_import  # noqa: PLC0415 - numpy is no part of a look-up
+
+        options = {"source": source, "sha256": sha256, "format_name": format}
+        moment = now or datetime.now(UTC)
+        with begin_import(
+            self.database, **options, store_prompt_text=store_prompt_text, now=moment
+        ) as session:
+            yield session
+
+    def append(self, runs: Sequence[Run], *, source: str = "api", store_prompt_text: bool = True) -> Written:
+        """Append runs as one import. Raises BadLog for a prompt without a text, or with a second one."""
+        from planner.store.rows import as_batch  # noqa: PLC0415
+
+        with self.begin_import(source=source, store_prompt_text=store_prompt_text) as session:
+            return session.write(as_batch(runs))
+
+    def grade(self, run_id: str, *, correct: float, grader: str | None = None) -> None:
+        """Set the grade of a run, 0..1. Raises InvalidInput for an unknown run or a grade that cannot be."""
+        with self.database.writing() as connection:
+            grades.grade_run(connection, run_id, correct, grader=grader)
+
+    def read_logs(
+        self,
+        *,
+        datasets: Sequence[str] | None = None,
+        exclude_datasets: Sequence[str] = (),
+        generators: Sequence[str] | None = None,
+        exclude_generators: Sequence[str] = (),
+        since: datetime | None = None,
+    ) -> Logs:
+        """Logged runs as narrow columns, for a fit; the order depends only on what is logged.
+
+        `since` looks at a run's start, or where that is not logged at its import.
+        """
+        from planner.store.logs import read_logs  # noqa: PLC0415
+        from planner.store.reading import LogFilter  # noqa: PLC0415
+
+        chosen = LogFilter(datasets, exclude_datasets, generators, exclude_generators, since)
+        return read_logs(self.database, chosen)
+
+    def models(self) -> list[models.StoredModel]:
+        """All models, by name."""
+        with self.database.reading() as connection:
+            return models.read_models(connection)
+
+    def save_models(self, cards: Sequence[ModelCard]) -> None:
+        """Add model cards; one of a known name replaces what was known."""
+        with self.database.writing() as connection:
+            models.save_models(connection, cards)
+
+    def imports(self) -> list[housekeeping.ImportRow]:
+        """All imports, the newest first."""
+        with self.database.reading() as connection:
+            return housekeeping.list_imports(connection)
+
+    def count(self) -> housekeeping.Counts:
+        """How many rows there are."""
+        with self.database.reading() as connection:
+            return housekeeping.count(connection)
+
+    def stats(self) -> list[housekeeping.LogStats]:
+        """Runs by data set, generator, verifier and search."""
+        with self.database.reading() as connection:
+            return housekeeping.log_stats(connection)
+
+    def undo(self, import_id: str) -> housekeeping.Removed:
+        """Take out the runs of an import, and prompts that only it had. Raises InvalidInput for an unknown id."""
+        with self.database.writing() as connection:
+            return housekeeping.undo_import(connection, import_id)
+
+    def delete(
+        self, *, datasets: Sequence[str] = (), generators: Sequence[str] = (), before: datetime | None = None
+    ) -> housekeeping.Removed:
+        """Take out the runs that meet all conditions given; raises InvalidInput where none is given."""
+        with self.database.writing() as connection:
+            return housekeeping.delete_runs(
+                connection, datasets=datasets, generators=generators, before=before
+            )
+
+    def add_policy(
+        self, policy_id: str, *, artifact_path: str, summary: Mapping[str, Any], reason: str | None = None
+    ) -> policies.PolicyRow:
+        """Add a fitted policy as a candidate."""
+        with self.database.writing() as connection:
+            return policies.add_policy(
+                connection,
+                policy_id,
+                artifact_path=artifact_path,
+                summary=summary,
+                reason=reason,
+                now=datetime.now(UTC),
+            )
+
+    def list_policies(self) -> list[policies.PolicyRow]:
+        """All policies, the newest first."""
+        with self.database.reading() as connection:
+            return policies.list_policies(connection)
+
+    def active_policy(self) -> policies.PolicyRow | None:
+        """The promoted policy, if there is one."""
+        with self.database.reading() as connection:
+            return policies.active_policy(connection)
+
+    def promote_policy(self, policy_id: str, *, reason: str) -> policies.PolicyRow:
+        """Serve this policy from now on; raises InvalidInput for an unknown one."""
+        with self.database.writing() as connection:
+            return policies.promote_policy(connection, policy_id, reason=reason, now=datetime.now(UTC))
+
+    def rollback_policy(self) -> policies.PolicyRow:
+        """Serve what was promoted before; raises NotReady where nothing was."""
+        with self.database.writing() as connection:
+            return policies.rollback_policy(connection)
+
+    def start_fit(self, fit_id: str, settings: Mapping[str, Any]) -> None:
+        """Note that a fit began."""
+        with self.database.writing() as connection:
+            policies.start_fit(connection, fit_id, settings, datetime.now(UTC))
+
+    def finish_fit(self, fit_id: str, *, policy_id: str | None = None, error: str | None = None) -> None:
+        """Note how a fit ended: with a policy, or with an error."""
+        with self.database.writing() as connection:
+            policies.finish_fit(connection, fit_id, policy_id=policy_id, error=error, now=datetime.now(UTC))
+
+    def fits(self) -> list[policies.FitRow]:
+        """All fits, the newest first."""
+        with self.database.reading() as connection:
+            return policies.list_fits(connection)
+
+    def record(self, served: Sequence[Recommendation]) -> None:
+        """Store recommendations in the background: at most a second late, all of them by `close`.
+
+        Raises StoreError if earlier ones could not be stored.
+        """
+        self._writer.put(served)
+
+    def flush(self) -> None:
+        """Wait until every recommendation is stored."""
+        self._writer.flush()
+
+    def recommendation(self, recommendation_id: str) -> Recommendation | None:
+        """A stored recommendation, if there is one."""
+        with self.database.reading() as connection:
+            return recommendations.find_recommendation(connection, recommendation_id)
