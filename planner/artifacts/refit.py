@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +51,8 @@ def refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, pro
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
     Raises NotEnoughData where nothing is graded.
     """
-    fit_id = store.begin_fit(settings.model_dump(mode="json"))
+    fit_id = secrets.token_hex(8)
+    store.start_fit(fit_id, settings.model_dump(mode="json"))
     try:
         result = _refit(store, artifacts, settings, progress)
     except BaseException as error:
@@ -121,6 +123,7 @@ def _fit(logs: Logs, evaluation: Evaluation | None, settings: FitSettings) -> Po
         table = with_cascades(logs, table, graded, settings.seed)
     return fit_policy(
         table.take_prompts(graded),
+        logs=logs,
         seed=settings.seed,
         reference=settings.reference,
         metadata_features=settings.metadata_features,

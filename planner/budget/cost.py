@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.budget.lengths import Lengths
 from planner.budget.use import BinUse, latency_by_bin, use_by_bin
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from planner.curves.logs import Floats
 
 RATED: tuple[Unit, ...] = ("generations", "tokens", "flops", "usd")
+PARTS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,18 @@ class CostModel:
         derived = {
             "_generator": np.array([place[name] for name in self.slots.generator], dtype=np.intp),
             "_start": start,
-            "_rates": {unit: rates(self.slots, self.models, unit) for unit in RATED},
+            "_n_slots": np.diff(np.append(start, len(self.slots))),
+            "_verified": np.isin(np.arange(self.n_arms), arm[[v is not None for v in self.slots.verifier]]),
+            "_rate_table": {unit: _stacked(rates(self.slots, self.models, unit)) for unit in RATED},
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
     _generator: Any = field(init=False, repr=False, compare=False)
     _start: Any = field(init=False, repr=False, compare=False)
-    _rates: dict[Unit, Rates] = field(init=False, repr=False, compare=False)
+    _n_slots: Any = field(init=False, repr=False, compare=False)
+    _verified: Any = field(init=False, repr=False, compare=False)
+    _rate_table: dict[str, Floats] = field(init=False, repr=False, compare=False)
 
     def cost(self, belief: Believed, factors: Floats, unit: Unit, *, worst: bool) -> Floats:
         """(P, A) cost in `unit`, NaN where unknown; `factors` are those of `lengths` for the prompts."""
@@ -91,23 +98,27 @@ class CostModel:
             return total
         return np.asarray(np.add.reduceat(total, self._start, axis=1))
 
-    def parts(self, belief: Believed, factors: Floats, row: int, arm: int, *, worst: bool) -> dict[str, float]:
-        """Use of one arm on one prompt, and its cost in every derived unit."""
-        first = self._start[arm]
-        last = self._start[arm + 1] if arm + 1 < self.n_arms else len(self.slots)
-        bins = belief.bins[row]
-        use = (self.use.worst if worst else self.use.expected)[:, :, first:last]
-        amounts = (bins @ use) * factors[row][:, self._generator[first:last]]
-        names = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
-        out = {name: float(amount) for name, amount in zip(names, amounts.sum(axis=1), strict=True)}
-        if self.slots.verifier[first:last] == (None,) * (last - first):
-            out["verifier_tokens"] = 0.0
+    def parts(
+        self, belief: Believed, factors: Floats, rows: Indices, arms: Indices, *, worst: bool
+    ) -> dict[str, Floats]:
+        """Use of each of `arms` on the prompt of `rows` beside it, and its cost in every derived unit; (pairs,) each."""
+        n_slots = self._n_slots[arms]
+        pair = np.repeat(np.arange(len(arms)), n_slots)
+        begin = np.cumsum(n_slots) - n_slots
+        slot = self._start[arms][pair] + np.arange(len(pair)) - begin[pair]
+        row = rows[pair]
+        use = (self.use.worst if worst else self.use.expected)[:, :, slot]
+        spent = np.einsum("kb,ubk->uk", belief.bins[row], use) * factors[row, :, self._generator[slot]].T
+        amounts = np.add.reduceat(spent, begin, axis=1)
+        out = dict(zip(PARTS, amounts, strict=True))
+        out["verifier_tokens"] = np.where(self._verified[arms], out["verifier_tokens"], 0)
         for unit in ("flops", "usd"):
-            rate = self._rates[unit]
-            priced = np.stack([getattr(rate, f.name)[first:last] for f in fields(Rates)])
-            out[unit] = float(np.where(priced == 0, 0, priced * amounts).sum())
-        by_bin = self.latency_worst if worst else self.latency
-        out["latency_seconds"] = float(bins @ by_bin[:, arm] * factors[row, 2, self._generator[first]])
+            rate = self._rate_table[unit][:, slot]
+            priced = np.where(rate == 0, 0, rate * spent).sum(axis=0)
+            out[unit] = np.add.reduceat(priced, begin)
+        by_bin = (self.latency_worst if worst else self.latency)[:, arms]
+        first = self._generator[self._start[arms]]
+        out["latency_seconds"] = np.einsum("kb,bk->k", belief.bins[rows], by_bin) * factors[rows, 2, first]
         return out
 
     def _price(self, unit: Unit, *, worst: bool) -> Floats:
@@ -115,7 +126,11 @@ class CostModel:
         key = (unit, worst)
         if key not in self._priced:
             use = self.use.worst if worst else self.use.expected
-            rate = np.stack([getattr(self._rates[unit], f.name) for f in fields(Rates)])[:, None, :]
+            rate = self._rate_table[unit][:, None, :]
             with np.errstate(invalid="ignore"):
                 self._priced[key] = np.where(rate == 0, np.float32(0), rate * use).astype(np.float32)
         return self._priced[key]
+
+
+def _stacked(rate: Rates) -> Floats:
+    return np.stack([getattr(rate, f.name) for f in fields(Rates)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from planner.curves.logs import Ints
 
 Z_90 = 1.6448536  # two-sided 90%
+_FIELDS = tuple(Forecast.model_fields)
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,29 @@ class Forecasts:
 
     def at(self, prompt: int, arm: int) -> Forecast:
         """Forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
-        accuracy, error = float(self.accuracy[prompt, arm]), Z_90 * float(self.stderr[prompt, arm])
-        return Forecast(
-            accuracy=accuracy,
-            accuracy_low=max(0.0, accuracy - error),
-            accuracy_high=min(1.0, accuracy + error),
-            cost=self._cost_at(prompt, arm, worst=False),
-            cost_worst=self._cost_at(prompt, arm, worst=True),
-            n_prompts=int(self.support.n_prompts[arm]),
-            n_runs=int(self.support.n_runs[arm]),
-            extrapolated=bool(self.support.extrapolated[arm]),
-        )
+        return self.at_pairs(np.array([prompt]), np.array([arm]))[0]
 
-    def _cost_at(self, prompt: int, arm: int, *, worst: bool) -> Cost:
-        amounts = self.costs.parts(self.belief, self.factors, prompt, arm, worst=worst)
-        known: dict[str, Any] = {name: amount for name, amount in amounts.items() if amount == amount}  # noqa: PLR0124
-        return Cost(**known)
+    def at_pairs(self, prompts: NDArray[np.intp], arms: NDArray[np.intp]) -> list[Forecast]:
+        """Forecasts of each of `arms` on the prompt beside it."""
+        accuracy = self.accuracy[prompts, arms]
+        error = Z_90 * self.stderr[prompts, arms]
+        columns = (
+            accuracy.tolist(),
+            np.maximum(accuracy - error, 0).tolist(),
+            np.minimum(accuracy + error, 1).tolist(),
+            self._costs_at(prompts, arms, worst=False),
+            self._costs_at(prompts, arms, worst=True),
+            self.support.n_prompts[arms].tolist(),
+            self.support.n_runs[arms].tolist(),
+            self.support.extrapolated[arms].tolist(),
+        )
+        return [Forecast.trusted(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
+
+    def _costs_at(self, prompts: NDArray[np.intp], arms: NDArray[np.intp], *, worst: bool) -> list[Cost]:
+        amounts = self.costs.parts(self.belief, self.factors, prompts, arms, worst=worst)
+        columns = []
+        for amount in amounts.values():
+            known = np.isfinite(amount)
+            column = amount.tolist()
+            columns.append(column if known.all() else [v if k else None for v, k in zip(column, known, strict=True)])
+        return [Cost.trusted(dict(zip(amounts, values, strict=True))) for values in zip(*columns, strict=True)]

@@ -49,6 +49,7 @@ class Policy:
     models: Mapping[str, ModelCard]
     policy_id: str = "unsaved"
     _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
+    _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
     _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -70,6 +71,12 @@ class Policy:
     def mean_accuracy(self) -> Floats:
         """(A,) expected accuracy over all logged prompts."""
         return self.sample_forecasts.accuracy.mean(axis=0, dtype=np.float32)
+
+    def mask(self, restriction: Restriction) -> Mask:
+        """(A,) arms that a restriction allows; see `Restriction.mask` for its errors."""
+        if restriction not in self._masks:
+            self._masks[restriction] = restriction.mask(self.arms)
+        return self._masks[restriction]
 
     def believe(self, prompts: Sequence[PromptInput]) -> Belief:
         """What is believed of the prompts' difficulty, from their texts and probes."""
@@ -111,7 +118,7 @@ class Policy:
             answers += recommendations(
                 chunk, belief, forecasts, decisions, budget, target_accuracy, self.policy_id,
                 lambda row, forecasts=forecasts: why_none_fits(
-                    forecasts, row, restriction.mask(self.arms), budget.ceilings if budget else {}, self.models
+                    forecasts, row, self.mask(restriction), budget.ceilings if budget else {}, self.models
                 ),
             )
         return answers
@@ -135,7 +142,7 @@ class Policy:
             raise InvalidInput("a batch has its total: give ceilings of one prompt beside it, not an average")
         unit, amount = next(iter(total.ceilings.items()))
         ceilings = budget.ceilings if budget else {}
-        mask = restriction.mask(self.arms)
+        mask = self.mask(restriction)
         belief = self.believe(prompts)
         forecasts = self.budget_model.forecast(belief)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
@@ -170,7 +177,7 @@ class Policy:
         """The choice for every forecast prompt, without the words."""
         ceilings = budget.ceilings if budget else {}
         unit = price_unit(budget, forecasts)
-        mask = restriction.mask(self.arms)
+        mask = self.mask(restriction)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
         if budget is not None and budget.mean is not None:
             options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
@@ -198,7 +205,7 @@ class Policy:
         if key not in self._rates:
             assert budget.mean is not None
             unit, value = budget.mean
-            forecasts, mask = self.sample_forecasts, restriction.mask(self.arms)
+            forecasts, mask = self.sample_forecasts, self.mask(restriction)
             options = self._options(forecasts, self.sample.bins, fitting(forecasts, mask, budget.ceilings), unit)
             if not (options.allowed & np.isfinite(options.price)).any():
                 if budget.ceilings:
@@ -224,7 +231,7 @@ class Policy:
 
     def _candidates(self, budget: Budget, restriction: Restriction) -> Mask:
         assert budget.mean is not None
-        forecasts, mask = self.sample_forecasts, restriction.mask(self.arms)
+        forecasts, mask = self.sample_forecasts, self.mask(restriction)
         cost = forecasts.cost(budget.mean[0]).astype(np.float64)
         usual = fitting(forecasts, mask, budget.ceilings).mean(axis=0) >= 0.5
         shares = group_shares(self.sample.bins)
