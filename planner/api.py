@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from planner.artifacts.refit import FitResult
 
 Prompt = str | Sequence[Mapping[str, Any]]
-Stage = Callable[[float, float | None, str], None]
+Progress = Callable[[float, float | None, str | None], object]
 LOOK_AGAIN_SECONDS = 1.0
 """How soon a policy that another process promoted is noticed."""
 
@@ -81,7 +81,7 @@ class Planner:
         """
         settings = settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir)
         store = Store.open(settings.database_url, create=create)
-        return cls(store, ArtifactFolder(_artifact_root(settings)))
+        return cls(store, ArtifactFolder(_artifact_root(settings, store)))
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the store."""
@@ -93,14 +93,25 @@ class Planner:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def import_logs(self, path: str | Path, **options: Any) -> ImportReport:  # noqa: ANN401 - of `formats.import_file`
-        """Import a log file, all or nothing; see `planner.formats.import_file` for the options.
+    def import_logs(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        format: str = "auto",  # noqa: A002 - the word of the command line
+        skip_bad: bool = False,
+        extract: str | None = None,
+        grade: str | None = None,
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Import log files, all of them or nothing; see `planner.formats.import_logs`.
 
-        Raises BadLog, naming every bad line.
+        Raises BadLog, naming the bad lines.
         """
-        from planner.formats import import_file  # noqa: PLC0415 - pyarrow is no part of serving
+        from planner.formats import import_logs  # noqa: PLC0415 - pyarrow is no part of serving
 
-        return import_file(Path(path), self.store, **options)
+        return import_logs(
+            self.store, paths, format=format, skip_bad=skip_bad, extract=extract, grade=grade, progress=progress
+        )
 
     def grade(self, run_id: str, *, correct: float, grader: str = "api") -> None:
         """Say of a logged run how far its answer is correct, 0..1. Raises InvalidInput for an unknown run."""
@@ -115,7 +126,7 @@ class Planner:
         exclude_datasets: Sequence[str] = (),
         reference: str | None = None,
         metadata_features: Sequence[str] = (),
-        progress: Stage | None = None,
+        progress: Progress | None = None,
     ) -> FitResult:
         """Fit a policy from the logs, with a held-out report; it is promoted if it is not worse than the one before.
 
@@ -296,12 +307,12 @@ def _prompt_input(prompt: Prompt | Mapping[str, Any]) -> PromptInput:
     )
 
 
-def _artifact_root(settings: Settings) -> Path:
+def _artifact_root(settings: Settings, store: Store) -> Path:
     """The configured folder, else one beside the SQLite file, else one in the user's data folder."""
     if settings.artifact_dir is not None:
         return settings.artifact_dir
-    if settings.database_url.startswith("sqlite:///"):
-        return Path(settings.database_url.removeprefix("sqlite:///")).parent / "planner-artifacts"
+    if store.database.path is not None:
+        return store.database.path.parent / "planner-artifacts"
     from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
 
     return user_data_path("planner") / "artifacts"

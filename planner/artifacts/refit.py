@@ -27,7 +27,7 @@ PROMPTS = "prompts.json"
 SMALL_LOG_PROMPTS = 2_000
 FOLDS_SMALL, FOLDS_LARGE = 5, 2
 _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
-Progress = Callable[[float, float | None, str], object]
+Progress = Callable[[float, float | None, str | None], object]
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from planner.core import Budget
 
 PROMPTS = (
+    ("one step", "Anna has 23 shells. Add 8. How many now?"),
     (
-        "one step",
-        "Mia has 17 apples. Mia buys 5 more apples. How many apples does Mia have?",
-    ),
-    (
-        "many steps",
-        "Leo has 48 coins. Leo loses 9 coins. Leo doubles the coins. Leo gives half of the coins to Ana. "
-        "Leo finds 13 coins. Leo triples the coins. Leo spends 21 coins. How many coins does Leo have?",
+        "nine steps",
+        "Start with 57. Pack in bags of 9 and keep only what is left over. Triple it. Dan likes red shells. Add 46. "
+        "Then 17 are lost. If it is even add 15 otherwise add 6. Make it 5 times as many. Halve it rounding down. "
+        "It was day 3 of the trip. Decrease it by 4. Pack in bags of 7 and keep only what is left over. How many now?",
     ),
 )
 
