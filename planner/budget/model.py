@@ -69,8 +69,7 @@ class BudgetModel:
         bins = belief.bins
         accuracy = bins @ self.accuracy_
         sureness = np.einsum("pb,bc,pc->p", bins, self.leverage_, bins)
-        between = np.maximum(bins @ np.square(self.accuracy_) - np.square(accuracy), 0)
-        stderr = np.sqrt(np.square(bins) @ self.variance_ + sureness[:, None] * between)
+        stderr = np.sqrt(np.square(bins) @ self.variance_ + sureness[:, None] * (accuracy * (1 - accuracy)))
         if self.detail_ is not None:
             features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
             accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
@@ -161,7 +160,7 @@ def _leverage(bins: Doubles) -> Floats:
     """(B, B) whose quadratic form in a posterior is one over the number of logged prompts like it.
 
     The text tells a prompt's bin only in part, and how often prompts like it fall into each bin was learned from so
-    many: outcomes that differ between the bins are as uncertain as a mean over them (the leverage of a regression).
+    many: the forecast is as uncertain as a mean of outcomes over them (the leverage of a regression).
     """
     gram = bins.T @ bins + np.eye(bins.shape[1])
     return np.asarray(np.linalg.inv(gram), dtype=np.float32)

@@ -1,0 +1,104 @@
+"""Choosing a generator under a mean USD budget, on real public logs: `python -m tests.bench.generators`.
+
+Five folds by prompt, equal texts in one fold; generators logged on 98% of the prompts or more; eight budgets evenly
+spaced in log from the cheapest to the dearest arm of the hull of the training prompts; the yardstick is the mixture hull
+chosen on the training prompts, at the policy's realised mean cost; a missing outcome is left out of both sides.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from planner.core import Budget
+from planner.curves.logs import Logs
+from planner.curves.tabulation import tabulate
+from planner.policy.fit import fit_policy
+from planner.policy.folds import fold_of_prompts
+from planner.policy.held_out import HeldOut, Played, play
+from planner.policy.yardstick import MixtureYardstick
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+LEAST_LOGGED = 0.98
+N_FOLDS, N_BUDGETS = 5, 8
+TARGETS = {"zeroeval": 0.9, "mmlu_pro": 0.9}
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Accuracy over the mixture hull in points, its standard error, and spent over budgeted cost; (budgets,)."""
+
+    gain: np.ndarray
+    stderr: np.ndarray
+    spent: np.ndarray
+
+
+def read(name: str, folder: Path = DATA) -> Logs:
+    """Public logs as a store would hand them on."""
+    import tempfile
+
+    from planner.store import Store
+
+    from planner.api import Planner
+
+    with tempfile.TemporaryDirectory() as where:
+        planner = Planner.open(f"sqlite:///{where}/bench.db")
+        planner.import_models(folder / "models.json")
+        planner.import_logs(folder / f"{name}.samples.parquet")
+        return planner.logs()
+
+
+def measure(logs: Logs, *, n_prompts: int | None = None, seed: int = 0) -> Gains:
+    """Gains on held-out prompts; `n_prompts` takes a random part of the logs."""
+    table = tabulate(logs, seed=seed, cascades=False)
+    if n_prompts is not None and n_prompts < len(table.prompts):
+        rows = np.random.default_rng(seed).choice(len(table.prompts), n_prompts, replace=False)
+        table = table.take_prompts(np.sort(rows))
+    table = table.take_arms(np.flatnonzero(np.isfinite(table.outcome).mean(axis=0) >= LEAST_LOGGED))
+    fold = fold_of_prompts(table.prompts, N_FOLDS, seed)
+    gain, spent, difference = [], [], []
+    for k in range(N_FOLDS):
+        train, test = table.take_prompts(np.flatnonzero(fold != k)), table.take_prompts(np.flatnonzero(fold == k))
+        policy = fit_policy(train, seed=seed)
+        held = HeldOut.of(policy, train, test, "usd")
+        hull = MixtureYardstick.of([held], [np.ones(len(table.arms), dtype=bool)])
+        budgets = {str(i): Budget(mean_usd=value) for i, value in enumerate(np.geomspace(*hull.cost_range, N_BUDGETS))}
+        played = play(held, policy.believe(held.prompts), budgets, seed=seed)
+        rows = [_against(played[name], hull) for name in budgets]
+        difference.append([row[0] for row in rows])
+        gain.append([row[0].mean() for row in rows])
+        spent.append([row[1] / budget.mean_usd for row, budget in zip(rows, budgets.values(), strict=True)])
+    errors = [np.concatenate([fold[i] for fold in difference]) for i in range(N_BUDGETS)]
+    stderr = np.array([100 * error.std() / np.sqrt(len(error)) for error in errors])
+    return Gains(100 * np.mean(gain, axis=0), stderr, np.mean(spent, axis=0))
+
+
+def _against(played: Played, hull: MixtureYardstick) -> tuple[np.ndarray, float]:
+    """Outcome less the hull's, by prompt, at equal realised mean cost; and that cost."""
+    known = np.isfinite(played.outcome) & np.isfinite(played.cost)
+    cost = float(played.cost[known].mean())
+    mixture = hull.at(cost, known)
+    both = known & np.isfinite(mixture.outcome)
+    return played.outcome[both] - mixture.outcome[both], cost
+
+
+def show(name: str, gains: Gains) -> None:
+    """Print one line a budget and the mean."""
+    print(f"{name}: mean gain over the mixture hull {gains.gain.mean():+.2f} points (target {TARGETS[name]:+.1f})")  # noqa: T201
+    for i, (gain, stderr, spent) in enumerate(zip(gains.gain, gains.stderr, gains.spent, strict=True)):
+        print(f"  budget {i + 1} of {N_BUDGETS}: {gain:+.2f} +- {stderr:.2f}, spent {spent:.3f} of it")  # noqa: T201
+
+
+def main() -> None:
+    """Measure both data sets."""
+    if not DATA.is_dir():
+        sys.exit("the public logs (shared/data beside the checkout) are not here")
+    for name in TARGETS:
+        show(name, measure(read(name)))
+
+
+if __name__ == "__main__":
+    main()
