@@ -27,7 +27,7 @@ class ImportingStore(Protocol):
     """A store that logs can be imported into."""
 
     def begin_import(
-        self, *, source: str, sha256: str | None = None, format_name: str | None = None
+        self, *, source: str, sha256: str | None, format: str | None, store_prompt_text: bool
     ) -> AbstractContextManager[ImportSink]:
         """Open an import; an exception out of the `with` block leaves the store as it was."""
 
@@ -69,13 +69,14 @@ def import_logs(
     skip_bad: bool = False,
     extract: str | None = None,
     grade: str | None = None,
+    store_prompt_text: bool = True,
     progress: Progress | None = None,
     rejected_path: Path | None = None,
 ) -> ImportReport:
     """Import logs, all files or none; what is known already changes nothing.
 
     `format`: auto, jsonl, parquet or csv. `extract` and `grade` name an extractor and a grader of
-    `planner.formats.answers`. With `skip_bad`, bad lines are left out and written, with their reasons, to
+    `planner.formats.answers`. Without `store_prompt_text` the store keeps only a prompt's hash and length. With `skip_bad`, bad lines are left out and written, with their reasons, to
     `rejected_path` (default: beside the first file's name in the working folder, `NAME.rejected.jsonl`).
     Raises BadLog that names the first bad lines and counts the rest, InvalidInput, StoreError.
     """
@@ -85,12 +86,15 @@ def import_logs(
     # tables carry the texts of prompts that lines of runs only name, whichever is given first
     order = sorted(range(len(files)), key=lambda place: formats[place] == "jsonl")
     source = ", ".join(path.name for path in files)
+    digest = file_hash(files)
     scales: dict[str, ScoreScale] = {}
     job = _Job([files[place] for place in order], format, rules, progress or _silent)
     while True:
         with _rejects(skip_bad, rejected_path or Path(f"{files[0].name}.rejected.jsonl")) as problems:
             try:
-                with store.begin_import(source=source, sha256=file_hash(files), format_name=formats[0]) as sink:
+                with store.begin_import(
+                    source=source, sha256=digest, format=", ".join(dict.fromkeys(formats)), store_prompt_text=store_prompt_text
+                ) as sink:
                     report = job.run(sink, problems, scales)
                 break
             except _ScaleNeeded as needed:
