@@ -45,16 +45,13 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
     if not 0 <= correct <= 1:
         raise InvalidInput(f"correct: {correct} lies outside 0..1")
     row = connection.execute(
-        select(runs.c.run_key, runs.c.n_samples, arms.c.selection)
-        .join_from(runs, arms)
-        .where(runs.c.run_id == run_id)
+        select(runs.c.run_key, runs.c.n_samples, arms.c.selection).join_from(runs, arms).where(runs.c.run_id == run_id)
     ).one_or_none()
     if row is None:
         raise InvalidInput(f"no run {run_id!r} is logged: see `planner logs list`, or import its log first")
     if row.n_samples > 1 and row.selection is None:
         raise InvalidInput(
-            f"run {run_id!r} logs {row.n_samples} samples and chose none: "
-            "import it again with a grade on every sample"
+            f"run {run_id!r} logs {row.n_samples} samples and chose none: import it again with a grade on every sample"
         )
     values = {"correct": correct, "grader": grader}
     connection.execute(update(runs).where(runs.c.run_key == row.run_key).values(**values))
@@ -63,9 +60,7 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
     _count_ungraded(connection, row.run_key)
 
 
-def _grades(
-    batch: Batch, known: Mapping[str, tuple[Any, ...]]
-) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
+def _grades(batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
     """Grades that the batch has for known runs, and for their samples, where one may be missing."""
     columns, rows = batch.runs, batch.samples
     of_runs = [

@@ -29,9 +29,7 @@ Booleans = NDArray[np.bool_]
 class ImportSession:
     """An open import (`planner.core.batch.ImportSink`); made by `Store.begin_import`."""
 
-    def __init__(
-        self, connection: Connection, import_key: int, import_id: str, *, store_prompt_text: bool
-    ) -> None:
+    def __init__(self, connection: Connection, import_key: int, import_id: str, *, store_prompt_text: bool) -> None:
         self.import_id = import_id
         self.written = Written()
         self._connection = connection
@@ -75,9 +73,7 @@ class ImportSession:
         )
         return written
 
-    def finish(
-        self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None
-    ) -> None:
+    def finish(self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None) -> None:
         """Keep what is to be remembered of this import; one that wrote nothing leaves no record."""
         mine = imports.c.import_key == self._import_key
         done = self.written
@@ -174,7 +170,13 @@ _SAMPLE_FIELDS = (
 
 @contextmanager
 def begin_import(
-    database: Database, *, source: str, sha256: str | None, format_name: str | None, store_prompt_text: bool, now: datetime
+    database: Database,
+    *,
+    source: str,
+    sha256: str | None,
+    format_name: str | None,
+    store_prompt_text: bool,
+    now: datetime,
 ) -> Iterator[ImportSession]:
     """See `Store.begin_import`."""
     with database.writing() as connection:

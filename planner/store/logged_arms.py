@@ -44,9 +44,7 @@ class LoggedArms:
     @cached_property
     def judges_itself(self) -> Booleans:
         """Whether the generator gives the verdicts of its own vote."""
-        return self._each(
-            lambda arm: arm.selection == "filter_vote" and arm.verifier == arm.generator, np.bool_
-        )
+        return self._each(lambda arm: arm.selection == "filter_vote" and arm.verifier == arm.generator, np.bool_)
 
     @cached_property
     def size(self) -> NDArray[np.int64]:
@@ -79,9 +77,7 @@ class LoggedArms:
     def _pool(self, arm_row: int, generator_key: int, verifier_key: int) -> Pool:
         arm = self.arms[arm_row]
         settings = {name: value for name, value in arm.params.items() if name not in _SELECTION_PARAMS}
-        return Pool(
-            self.names.get(generator_key, arm.generator), self.names.get(verifier_key, arm.verifier), settings
-        )
+        return Pool(self.names.get(generator_key, arm.generator), self.names.get(verifier_key, arm.verifier), settings)
 
     def _each(self, of: Callable[[Arm], Any], kind: type) -> NDArray[Any]:
         return np.array([of(arm) for arm in self.arms], dtype=kind)
@@ -89,7 +85,9 @@ class LoggedArms:
 
 def read_arms(connection: Connection) -> LoggedArms:
     """All arms of the store."""
-    names: dict[int, str] = {key: name for key, name in connection.execute(select(models.c.model_key, models.c.name)).tuples()}
+    names: dict[int, str] = {
+        key: name for key, name in connection.execute(select(models.c.model_key, models.c.name)).tuples()
+    }
     rows = connection.execute(select(arms).order_by(arms.c.arm_key)).all()
     row_of_key = np.zeros(1 + max((row.arm_key for row in rows), default=0), dtype=np.intp)
     row_of_key[[row.arm_key for row in rows]] = np.arange(len(rows))

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from planner.core import Arm, ModelCard
-from planner.curves.logs import Ints, Logs, Pool, PromptTable, RunTable, SampleTable
+from planner.curves.logs import Ints, Logs, PromptTable, RunTable, SampleTable
 from planner.store.engine import Database
 from planner.store.logged_arms import Booleans, LoggedArms, read_arms
 from planner.store.models import read_models
@@ -69,9 +69,7 @@ def _read_prompts(connection: Connection, keys: Array) -> tuple[PromptTable, Arr
     return PromptTable(ids, texts, datasets, loaded), row_of_run.astype(np.int32)
 
 
-def _logs(
-    arms: LoggedArms, runs: Rows, rows: Rows, prompts: PromptTable, models: Mapping[str, ModelCard]
-) -> Logs:
+def _logs(arms: LoggedArms, runs: Rows, rows: Rows, prompts: PromptTable, models: Mapping[str, ModelCard]) -> Logs:
     arm = arms.row_of_key[runs["arm_key"]]
     for table in (runs, rows):
         table["correct"] = _graded(table)

@@ -25,8 +25,7 @@ def read_models(connection: Connection) -> list[StoredModel]:
     """All models, by name."""
     rows = connection.execute(select(models).order_by(models.c.name)).mappings()
     return [
-        StoredModel(ModelCard(**{name: row[name] for name in _FIELDS}), has_card=bool(row["has_card"]))
-        for row in rows
+        StoredModel(ModelCard(**{name: row[name] for name in _FIELDS}), has_card=bool(row["has_card"])) for row in rows
     ]
 
 

@@ -120,9 +120,7 @@ def start_fit(connection: Connection, fit_id: str, settings: Mapping[str, Any], 
     connection.execute(insert(fits), row)
 
 
-def finish_fit(
-    connection: Connection, fit_id: str, *, policy_id: str | None, error: str | None, now: datetime
-) -> None:
+def finish_fit(connection: Connection, fit_id: str, *, policy_id: str | None, error: str | None, now: datetime) -> None:
     """Note how a fit ended."""
     values = {"status": "failed" if error else "done", "finished_at": now}
     news = values | {"policy_id": policy_id, "error": error}

@@ -31,7 +31,7 @@ class Registry:
         self._store_prompt_text = store_prompt_text
         self._prompts: dict[str, _Stored] = {}
         self._arms: dict[ArmRow, int] = {}
-        known_models = connection.execute(select(models.c.name, models.c.model_key)).tuples()
+        known_models = connection.execute(select(models.c.name, models.c.model_key)).all()
         self._models: dict[str, int] = {name: key for name, key in known_models}
         self._next_prompt = next_key(connection, prompts.c.prompt_key)
         self._next_model = next_key(connection, models.c.model_key)
@@ -67,9 +67,7 @@ class Registry:
                 continue
             self._prompts[prompt_id] = _Stored(self._next_prompt, digest, *details)
             kept = text if self._store_prompt_text else None
-            fresh.append(
-                (self._next_prompt, prompt_id, digest, len(text or ""), kept, *details, self._import_key)
-            )
+            fresh.append((self._next_prompt, prompt_id, digest, len(text or ""), kept, *details, self._import_key))
             self._next_prompt += 1
         insert_columns(
             self._connection, prompts, dict(zip(_PROMPT_FIELDS, zip(*fresh, strict=True), strict=False)), len(fresh)
@@ -125,9 +123,7 @@ class Registry:
         unknown = list({prompt_id for prompt_id in ids if prompt_id not in self._prompts})
         if unknown:
             columns = "prompt_id, prompt_key, text_sha256, dataset, reference, metadata"
-            for prompt_id, *values in select_in(
-                self._connection, columns, "prompts", "prompt_id", unknown
-            ):
+            for prompt_id, *values in select_in(self._connection, columns, "prompts", "prompt_id", unknown):
                 self._prompts[prompt_id] = _Stored(*values)
 
     def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
@@ -135,9 +131,7 @@ class Registry:
         given = dict(zip(fields, details, strict=True))
         news = {f: v for f, v in given.items() if v is not None and getattr(stored, f) is None}
         if news:
-            self._connection.execute(
-                update(prompts).where(prompts.c.prompt_key == stored.key).values(**news)
-            )
+            self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**news))
             self._prompts[prompt_id] = stored._replace(**news)
 
 
@@ -164,9 +158,7 @@ def _checked_hash(prompt_id: str, text: str | None, stored: _Stored | None) -> s
     except UnicodeEncodeError as error:
         raise BadLog(f"prompt: the text of prompt_id {prompt_id!r} is no valid UTF-8: {error}") from error
     if stored is not None and stored.text_sha256 != digest:
-        raise BadLog(
-            f"prompt: prompt_id {prompt_id!r} was met with another text: give each text an id of its own"
-        )
+        raise BadLog(f"prompt: prompt_id {prompt_id!r} was met with another text: give each text an id of its own")
     return digest
 
 

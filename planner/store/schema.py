@@ -40,7 +40,8 @@ def check_schema(database: Database) -> None:
     status = schema_status(database)
     match status.state:
         case "empty":
-            raise SchemaOutdated(f"{database!r} holds no tables of the planner yet: run `planner db init`")
+            place = database.url.render_as_string(hide_password=True)
+            raise SchemaOutdated(f"the store {place} holds no tables of the planner yet: run `planner db init`")
         case "behind":
             raise SchemaOutdated(
                 f"the store's schema is at {status.version}, this planner needs {HEAD}: run `planner db upgrade`"

@@ -78,9 +78,7 @@ class Store:
 
         options = {"source": source, "sha256": sha256, "format_name": format}
         moment = now or datetime.now(UTC)
-        with begin_import(
-            self.database, **options, store_prompt_text=store_prompt_text, now=moment
-        ) as session:
+        with begin_import(self.database, **options, store_prompt_text=store_prompt_text, now=moment) as session:
             yield session
 
     def append(self, runs: Sequence[Run], *, source: str = "api", store_prompt_text: bool = True) -> Written:
@@ -149,9 +147,7 @@ class Store:
     ) -> housekeeping.Removed:
         """Take out the runs that meet all conditions given; raises InvalidInput where none is given."""
         with self.database.writing() as connection:
-            return housekeeping.delete_runs(
-                connection, datasets=datasets, generators=generators, before=before
-            )
+            return housekeeping.delete_runs(connection, datasets=datasets, generators=generators, before=before)
 
     def add_policy(
         self, policy_id: str, *, artifact_path: str, summary: Mapping[str, Any], reason: str | None = None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Double,
@@ -66,7 +67,7 @@ def _text(name: str, comment: str, *, nullable: bool = False) -> Column[str]:
 
 
 def _integer(name: str, comment: str, *, nullable: bool = True) -> Column[int]:
-    return Column(name, Integer, nullable=nullable, comment=comment)
+    return Column(name, BigInteger, nullable=nullable, comment=comment)
 
 
 def _number(name: str, comment: str, *, nullable: bool = True) -> Column[float]:
@@ -134,9 +135,7 @@ arms = Table(
     metadata,
     _key("arm_key"),
     _text("canonical", "Canonical JSON of the columns below, with names: equal arms are one row."),
-    Column(
-        "generator_key", Integer, ForeignKey("models.model_key"), nullable=False, comment="Generator (models)."
-    ),
+    Column("generator_key", Integer, ForeignKey("models.model_key"), nullable=False, comment="Generator (models)."),
     Column("verifier_key", Integer, ForeignKey("models.model_key"), comment="Verifier (models), if any."),
     _text("search", "sampling, cascade, session, beam_search, lookahead, rebase, tree_of_thoughts, mcts, ..."),
     _text("selection", "first, last, majority_vote, ...; null: samples logged, none chosen.", nullable=True),
@@ -177,12 +176,8 @@ runs = Table(
 samples = Table(
     "samples",
     metadata,
-    Column(
-        "run_key", Integer, ForeignKey("runs.run_key"), primary_key=True, autoincrement=False, comment="Its run."
-    ),
-    Column(
-        "position", Integer, primary_key=True, autoincrement=False, comment="Place in the run, as logged, from 0."
-    ),
+    Column("run_key", Integer, ForeignKey("runs.run_key"), primary_key=True, autoincrement=False, comment="Its run."),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="Place in the run, as logged, from 0."),
     _integer("chain", "Chain that it ends or stands in, from 0.", nullable=False),
     _integer("attempt", "Attempt within the chain, from 0.", nullable=False),
     _text("answer", "Answer, normalised: equal answers are equal texts.", nullable=True),
@@ -196,9 +191,7 @@ samples = Table(
     _number("latency_seconds", "Seconds, if measured."),
     _text("status", "truncated or error; null is ok.", nullable=True),
     _text("text", "Full text, if logged.", nullable=True),
-    Column(
-        "generator_key", Integer, ForeignKey("models.model_key"), comment="Generator, if not its run's (models)."
-    ),
+    Column("generator_key", Integer, ForeignKey("models.model_key"), comment="Generator, if not its run's (models)."),
     Column("verifier_key", Integer, ForeignKey("models.model_key"), comment="Verifier, if not its run's (models)."),
     _integer("stage", "Stage of a cascade, from 0."),
     # rows lie in the order of their runs, without a second index: appends and whole reads are sequential

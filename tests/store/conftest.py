@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from planner.store import Store
+from planner.store.engine import Database
+from planner.store.schema import create_schema
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a private PostgreSQL server on loopback, gone at the end; skips where none is installed."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (Debian package `postgresql`)")
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra `postgres`)")
+    user = _unprivileged_user()
+    with tempfile.TemporaryDirectory(prefix="planner-pg-") as folder:
+        data = Path(folder) / "data"
+        data.mkdir()
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            os.chown(data, user.pw_uid, user.pw_gid)
+        as_user = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        options = {**as_user, "cwd": folder, "env": {**os.environ, "LC_ALL": "C"}}
+        initialise = [programs / "initdb", "-D", data, "-U", "planner", "-A", "trust", "-E", "UTF8", "-N"]
+        subprocess.run(initialise, check=True, capture_output=True, **options)
+        port = _free_port()
+        command = [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1", "-F"]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        try:
+            url = f"postgresql://planner@127.0.0.1:{port}"
+            _wait_until_ready(f"{url}/postgres", server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database without tables, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'planner.db'}"
+    import psycopg
+
+    server = request.getfixturevalue("postgres_server")
+    name = f"planner_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def store(empty_url: str) -> Iterator[Store]:
+    """An empty store of either kind."""
+    database = Database(empty_url)
+    create_schema(database)
+    database.close()
+    with Store.open(empty_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'planner.db'}"
+
+
+@pytest.fixture
+def all_rows() -> Callable[[Store], dict[str, list[tuple[object, ...]]]]:
+    """Reads every row of a store, to see whether anything changed."""
+
+    def read(store: Store) -> dict[str, list[tuple[object, ...]]]:
+        from planner.store.tables import metadata
+
+        with store.database.reading() as connection:
+            return {
+                table.name: sorted(map(tuple, connection.execute(table.select())), key=repr)
+                for table in metadata.sorted_tables
+            }
+
+    return read
+
+
+def _postgres_programs() -> Path | None:
+    candidates = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((path for path in candidates if all((path / n).exists() for n in ("initdb", "postgres"))), None)
+
+
+def _unprivileged_user() -> pwd.struct_passwd | None:
+    """Who runs the server: it refuses to be run by root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    return pytest.skip("PostgreSQL refuses to run as root, and there is no other user")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    import time
+
+    import psycopg
+
+    for _ in range(300):
+        if server.poll() is not None:
+            pytest.skip("PostgreSQL did not start")
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(url, connect_timeout=1).close()
+            return
+        time.sleep(0.1)
+    pytest.fail("PostgreSQL was not ready in 30 seconds")
