@@ -1,4 +1,4 @@
-"""The simulated world of METHODS 6: two generators, a verifier, and texts that tell much or little of the difficulty."""
+"""The simulated world of METHODS 6: two generators, a verifier, and texts that tell much or little."""
 
 from __future__ import annotations
 
@@ -118,7 +118,13 @@ def probes(logit: float, k: int, rng: np.random.Generator) -> list[Probe]:
     """`k` samples of the small generator, as one has them before anything is graded."""
     answer, score = draw_samples(np.array([logit]), k, rng)
     return [
-        Probe(answer=str(a), score=float(s), generator="small", prompt_tokens=PROMPT_TOKENS, completion_tokens=COMPLETION_TOKENS)
+        Probe(
+            answer=str(a),
+            score=float(s),
+            generator="small",
+            prompt_tokens=PROMPT_TOKENS,
+            completion_tokens=COMPLETION_TOKENS,
+        )
         for a, s in zip(answer[0], score[0], strict=True)
     ]
 
@@ -145,7 +151,9 @@ def true_cost(arms: tuple[Arm, ...]) -> np.ndarray:
     )
 
 
-def regret_points(truth: np.ndarray, arms: tuple[Arm, ...], bins: np.ndarray, chosen: np.ndarray, budget: float) -> float:
+def regret_points(
+    truth: np.ndarray, arms: tuple[Arm, ...], bins: np.ndarray, chosen: np.ndarray, budget: float
+) -> float:
     """Mean over prompts: accuracy of their bin's best arm within the budget less that of the chosen one, in points."""
     affordable = true_cost(arms) <= budget * (1 + 1e-6)
     best = np.where(affordable, truth, -1).max(1)
@@ -164,7 +172,9 @@ def select(selection: str, answer: np.ndarray, score: np.ndarray) -> np.ndarray:
 
 
 def _carry_out(arm: Arm, logit: float, rng: np.random.Generator) -> float:
-    answer, score = draw_samples(np.array([logit + (LARGER_LOGIT if arm.generator == "larger" else 0)]), arm.breadth, rng)
+    answer, score = draw_samples(
+        np.array([logit + (LARGER_LOGIT if arm.generator == "larger" else 0)]), arm.breadth, rng
+    )
     return float(rng.random() < select(arm.selection, answer, score)[0])
 
 

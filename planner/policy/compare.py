@@ -1,4 +1,4 @@
-"""Whether a new fit may take the place of the promoted one: paired, on the same held-out prompts (METHODS, refit safety)."""
+"""Whether a new fit may take the place of the promoted one: paired, on the same held-out prompts."""
 
 from __future__ import annotations
 
@@ -75,4 +75,4 @@ def mean_performance(accuracy: Sequence[Floats], cost: Sequence[Floats]) -> Perf
 
 
 def _mean(parts: Sequence[Floats]) -> NDArray[np.float32]:
-    return np.mean(np.stack(parts), axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(np.stack(parts), axis=0, dtype=np.float64), dtype=np.float32)

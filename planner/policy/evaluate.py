@@ -219,7 +219,8 @@ def _baselines(
 ) -> dict[str, dict[str, Played]]:
     masks: list[Mapping[str, Mask]] = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
     names = [name for name in masks[0] if all(name in mask for mask in masks)]
-    out: dict[str, dict[str, Played]] = {name: {} for name in (*names, "mixture hull", "mixture hull, fixed arms", "oracle")}
+    others = ("mixture hull", "mixture hull, fixed arms", "oracle")
+    out: dict[str, dict[str, Played]] = {name: {} for name in (*names, *others)}
     for label, budget in budgets.items():
         value = budget_value(budget, unit)
         for name in names:

@@ -16,7 +16,7 @@ Numbers = Sequence[float] | NDArray[np.floating[Any]]
 
 
 def pareto_frontier(costs: Numbers, values: Numbers) -> list[int]:
-    """Indices, by rising cost, of the points that no other point beats: none is as cheap and better, or cheaper and as good.
+    """Indices, by rising cost, of the points that no other beats, being as cheap and better, or cheaper and as good.
 
     Points with an unknown (NaN) cost or value are left out; of equal points the first stays.
 
@@ -92,5 +92,5 @@ def _below(left: int, middle: int, right: int, cost: Doubles, value: Doubles) ->
 def _checked(costs: Numbers, values: Numbers) -> tuple[Doubles, Doubles]:
     cost, value = np.asarray(costs, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if cost.ndim != 1 or cost.shape != value.shape:
-        raise InvalidInput(f"costs and values must be two lists of one length, got shapes {cost.shape} and {value.shape}")
+        raise InvalidInput(f"costs and values must be lists of one length, got shapes {cost.shape} and {value.shape}")
     return cost, value

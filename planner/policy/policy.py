@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from planner.budget import BudgetModel, Forecasts
 from planner.core import Arm, Budget, ModelCard, Recommendation, Unit
 from planner.curves.logs import Floats
+from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, recommendations
 from planner.policy.batch import allocate
@@ -34,7 +35,7 @@ ANYTHING = Restriction()
 class Policy:
     """Chooses an arm for each prompt.
 
-    sample: beliefs of some logged prompts, out of fold, from which exchange rates are solved; sample_ids: those prompts.
+    sample, sample_ids: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
     logged_accuracy: (1 + B, A) mean outcome over all logged prompts, then over those believed to be of each bin;
     forecasts take the place of what is not logged.
     """
@@ -65,12 +66,12 @@ class Policy:
     @cached_property
     def prior_bins(self) -> Floats:
         """(B,) mean posterior of the stored sample."""
-        return self.sample.bins.mean(axis=0, dtype=np.float32)
+        return np.asarray(self.sample.bins.mean(axis=0), dtype=np.float32)
 
     @cached_property
     def mean_accuracy(self) -> Floats:
         """(A,) expected accuracy over all logged prompts."""
-        return self.sample_forecasts.accuracy.mean(axis=0, dtype=np.float32)
+        return np.asarray(self.sample_forecasts.accuracy.mean(axis=0), dtype=np.float32)
 
     def mask(self, restriction: Restriction) -> Mask:
         """(A,) arms that a restriction allows; see `Restriction.mask` for its errors."""
@@ -116,10 +117,14 @@ class Policy:
             else:
                 decisions = self.decide(forecasts, belief, budget, chunk, target_accuracy, restriction, seed)
             answers += recommendations(
-                chunk, belief, forecasts, decisions, budget, target_accuracy, self.policy_id,
-                lambda row, forecasts=forecasts: why_none_fits(
-                    forecasts, row, self.mask(restriction), budget.ceilings if budget else {}, self.models
-                ),
+                chunk,
+                belief,
+                forecasts,
+                decisions,
+                budget,
+                target_accuracy,
+                self.policy_id,
+                partial(self._why_none_fits, forecasts, budget.ceilings if budget else {}, restriction),
             )
         return answers
 
@@ -157,11 +162,19 @@ class Policy:
         arm[feasible] = allocate(options.take(feasible), unit, amount)
         ones = np.ones(len(prompts), dtype=np.float32)
         decisions = Decisions(
-            arm, ones, options.allowed.any(axis=1), declined, self.evidence.too_thin, worth(options, 0.0), unit, 0.0, None
+            arm,
+            ones,
+            np.asarray(options.allowed.any(axis=1)),
+            declined,
+            self.evidence.too_thin,
+            worth(options, 0.0),
+            unit,
+            0.0,
+            None,
         )
         return recommendations(
             prompts, belief, forecasts, decisions, total, None, self.policy_id,
-            lambda row: why_none_fits(forecasts, row, mask, ceilings or total.ceilings, self.models),
+            partial(self._why_none_fits, forecasts, ceilings or total.ceilings, restriction),
         )  # fmt: skip
 
     def decide(
@@ -195,7 +208,7 @@ class Policy:
                 options = _replace_allowed(options, options.allowed & (options.price <= price[:, None] * SLACK))
             aimed = aim(options, target_accuracy, arm)
             arm, reached = aimed.arm, aimed.reached
-        feasible = options.allowed.any(axis=1)
+        feasible = np.asarray(options.allowed.any(axis=1))
         ranking = worth(options, rate.high)
         return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
 
@@ -241,6 +254,11 @@ class Policy:
             near[list(hull.indices)] = True
         return near if near.any() else mask
 
+    def _why_none_fits(
+        self, forecasts: Forecasts, ceilings: Mapping[Unit, float], restriction: Restriction, row: int
+    ) -> InvalidInput:
+        return why_none_fits(forecasts, row, self.mask(restriction), ceilings, self.models)
+
     def _options(self, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit) -> Options:
         price = forecasts.cost(unit)
         unknown = np.isnan(price)
@@ -251,7 +269,7 @@ class Policy:
     def _declined(self, belief: Belief) -> Mask:
         if self.evidence.too_thin:
             return np.ones(len(belief), dtype=bool)
-        return ~belief.in_distribution & np.array([belief.source_of(i) != "probes" for i in range(len(belief))])
+        return np.asarray(~belief.in_distribution & (belief.source != SOURCES.index("probes")))
 
     def _defaults(self, options: Options, declined: Mask, budget: Budget | None, mask: Mask) -> Options:
         """Rows of `declined` prompts replaced by what the arms do on all logged prompts together."""
@@ -286,7 +304,7 @@ class Policy:
         if prompts is None:
             draws = np.random.default_rng(seed).random(len(differ))
         else:
-            draws = np.array([prompts[row].draw(seed) for row in differ])
+            draws = np.array([prompts[row].draw(seed) for row in differ.tolist()])
         to_low = draws < rate.share
         arm = high.copy()
         arm[differ] = np.where(to_low, low[differ], high[differ])

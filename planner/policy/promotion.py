@@ -70,7 +70,9 @@ def _arms_of(champion: Policy, table: OutcomeTable, logs: Logs) -> OutcomeTable:
     return full.take_arms([place[arm] for arm in champion.arms if arm in place])
 
 
-def _without(test: NDArray[np.intp], known: NDArray[np.bool_], table: OutcomeTable, logs: Logs, champion: Policy) -> Policy:
+def _without(
+    test: NDArray[np.intp], known: NDArray[np.bool_], table: OutcomeTable, logs: Logs, champion: Policy
+) -> Policy:
     train = known.copy()
     train[test] = False
     predictor = champion.predictor

@@ -88,22 +88,24 @@ def why_none_fits(
     if not np.isfinite(excess[least]):
         return InfeasibleBudget("no arm has a known cost in every unit of this budget: complete the model cards")
     asked = ", ".join(f"max_{unit}={ceiling:.4g}" for unit, ceiling in ceilings.items())
-    needed = ", ".join(f"max_{unit}={_round_up(max(ceilings[unit], costs[least])):.4g}" for unit, costs in worst.items())
-    return InfeasibleBudget(f"no arm fits {asked}; the least budget that one would fit is {needed} ({forecasts.arms[least].label})")
+    least_of = {unit: _round_up(max(ceilings[unit], costs[least])) for unit, costs in worst.items()}
+    needed = ", ".join(f"max_{unit}={value:.4g}" for unit, value in least_of.items())
+    label = forecasts.arms[least].label
+    return InfeasibleBudget(f"no arm fits {asked}; the least budget that one would fit is {needed} ({label})")
 
 
 def unknown_cost(arms: Sequence[Arm], mask: Mask, unit: Unit, models: Mapping[str, ModelCard]) -> InfeasibleBudget:
     """The error where no allowed arm has a known cost in `unit`: names the model card's field that is missing."""
     fields = _CARD_FIELDS.get(unit, ())
-    used = [name for arm, allowed in zip(arms, mask, strict=True) if allowed for name in (*arm.generators, arm.verifier) if name]
-    for name in dict.fromkeys(used):
+    used = [arm for arm, allowed in zip(arms, mask, strict=True) if allowed]
+    for name in dict.fromkeys(name for arm in used for name in (*arm.generators, arm.verifier) if name):
         missing = [field for field in fields if getattr(models.get(name), field, None) is None]
         if missing:
             return InfeasibleBudget(
                 f"the cost in {unit} is unknown: the model card of {name!r} lacks {' and '.join(missing)}; "
                 "give it with `planner models import FILE`, then run `planner fit`"
             )
-    return InfeasibleBudget(f"the cost in {unit} is unknown for every allowed arm: the logs hold no token counts for it")
+    return InfeasibleBudget(f"the cost in {unit} is unknown for every allowed arm: log token counts with the runs")
 
 
 def raise_mean_too_low(unit: Unit, value: float, least: float) -> NoReturn:

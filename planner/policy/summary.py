@@ -92,14 +92,14 @@ def _points(oracle: Played, known: NDArray[np.bool_], accuracy: float) -> float:
 
 def multiples_of(folds: Sequence[HeldOut], policy: Mapping[str, Played]) -> tuple[Multiple, ...]:
     """What the policy needs for the accuracy of the largest vote, of best_of_n, and of the best fixed arm."""
-    points = [(float(np.nanmean(p.cost)), float(np.nanmean(p.outcome))) for p in policy.values() if np.isfinite(p.cost).any()]
-    curve = mixture_hull([cost for cost, _ in points], [accuracy for _, accuracy in points])
+    plays = [play for play in policy.values() if np.isfinite(play.cost).any()]
+    curve = mixture_hull([float(np.nanmean(p.cost)) for p in plays], [float(np.nanmean(p.outcome)) for p in plays])
     masks = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
     out = []
     for name in ("majority_vote", "weighted_vote", "best_of_n"):
         if all(name in mask for mask in masks):
             arms = [
-                int(max(np.flatnonzero(mask[name]), key=lambda a, f=fold: f.policy.arms[a].breadth))
+                max((arm.breadth, place) for place, arm in enumerate(fold.policy.arms) if mask[name][place])[1]
                 for fold, mask in zip(folds, masks, strict=True)
             ]
             out.append(_multiple(f"{name}, {folds[0].policy.arms[arms[0]].breadth}", folds, arms, curve, 0.0))
@@ -125,6 +125,7 @@ def _multiple(name: str, folds: Sequence[HeldOut], arms: Sequence[int], curve: H
 
 def kept_share(played: Mapping[str, Mapping[str, Played]]) -> float | None:
     """Share of the gain of knowing the bins, over knowing nothing, that text alone keeps; mean over budgets."""
+
     def accuracy(name: str) -> float:
         means = [np.nanmean(p.outcome) for p in played[name].values() if np.isfinite(p.outcome).any()]
         return float(np.mean(means)) if means else float("nan")
@@ -134,14 +135,19 @@ def kept_share(played: Mapping[str, Mapping[str, Played]]) -> float | None:
     return (text - blind) / gain if gain > 0.002 else None
 
 
-def top_choices(folds: Sequence[HeldOut], policy: Mapping[str, Played], members: Sequence[Floats]) -> tuple[Choice, ...]:
+def top_choices(
+    folds: Sequence[HeldOut], policy: Mapping[str, Played], members: Sequence[Floats]
+) -> tuple[Choice, ...]:
     """The arms most often chosen in each bin at each budget; bins by the prompts' own outcomes."""
     bins = np.concatenate([member.argmax(axis=1) for member in members])
     fold = np.repeat(np.arange(len(folds)), [len(member) for member in members])
     out = []
     for label, play in policy.items():
         names = np.array(
-            [folds[f].policy.arms[arm].label if arm >= 0 else "" for f, arm in zip(fold, play.arm, strict=True)]
+            [
+                folds[f].policy.arms[arm].label if arm >= 0 else ""
+                for f, arm in zip(fold.tolist(), play.arm.tolist(), strict=True)
+            ]
         )
         for b in np.unique(bins):
             inside = (bins == b) & (names != "")

@@ -80,7 +80,8 @@ def main(n_seeds: int = 5) -> None:
             rows.append(regrets(policy, truth, seed, correlation=correlation, n_probes=n_probes))
         by_budget = " ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
         spread = np.mean(rows, axis=1)
-        print(f"{name}: {np.mean(rows):.2f} points (target {target}; seeds {spread.min():.2f} to {spread.max():.2f}; by budget {by_budget})")  # noqa: T201
+        seeds = f"seeds {spread.min():.2f} to {spread.max():.2f}"
+        print(f"{name}: {np.mean(rows):.2f} points (target {target}; {seeds}; by budget {by_budget})")  # noqa: T201
 
 
 if __name__ == "__main__":

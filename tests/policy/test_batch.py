@@ -18,7 +18,9 @@ def options_of(accuracy, price, allowed=None):
     apart = np.full((n_arms, 1, n_arms), 1.0, np.float32)
     allowed = np.ones(accuracy.shape, bool) if allowed is None else np.asarray(allowed)
     bins = np.ones((len(accuracy), 1), np.float32)
-    return Options(accuracy, np.full(accuracy.shape, 0.01, np.float32), price, allowed, bins, PairedNoise(apart, apart * 0))
+    return Options(
+        accuracy, np.full(accuracy.shape, 0.01, np.float32), price, allowed, bins, PairedNoise(apart, apart * 0)
+    )
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.2))

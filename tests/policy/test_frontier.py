@@ -42,9 +42,7 @@ def test_lists_of_different_lengths_are_refused():
 def test_no_point_beats_a_point_of_the_frontier(points):
     cost, value = zip(*points, strict=True)
     for i in pareto_frontier(cost, value):
-        beaten = any(
-            (c <= cost[i] and v > value[i]) or (c < cost[i] and v >= value[i]) for c, v in points
-        )
+        beaten = any((c <= cost[i] and v > value[i]) or (c < cost[i] and v >= value[i]) for c, v in points)
         assert not beaten
 
 
