@@ -46,4 +46,4 @@ class Belief:
 
     def source_of(self, row: int) -> Source:
         """What moved the posterior of the prompt at `row` away from the prior."""
-        return SOURCES[self.source[row]]
+        return SOURCES[int(self.source[row])]

@@ -93,7 +93,7 @@ def rate_by_bin(posterior: RatePosterior, membership: Doubles) -> Doubles:
 
 def folds_of(texts: Sequence[str | None], n_folds: int, seed: int) -> NDArray[np.intp]:
     """A fold for every prompt; prompts of equal text share one, prompts without text stand alone."""
-    keys = [text if text else f"\0{i}" for i, text in enumerate(texts)]
+    keys = [text or f"\0{i}" for i, text in enumerate(texts)]
     order = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     fold = np.random.default_rng(seed).permutation(len(order)) % n_folds
     return np.array([fold[order[key]] for key in keys], dtype=np.intp)

@@ -82,7 +82,7 @@ def _replayed(table: OutcomeTable, n_pools: Floats) -> NDArray[np.bool_]:
     return replayed
 
 
-def choose_reference(table: OutcomeTable, evidence: Evidence, named: str | None) -> str:
+def choose_reference(evidence: Evidence, named: str | None) -> str:
     """Reference generator: the one with most sampled prompts, then most samples, then the first name.
 
     Raises InvalidInput where the one that is named has no outcome.

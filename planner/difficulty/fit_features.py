@@ -40,6 +40,7 @@ def fit_features(
         categories=categories,
         numeric=numeric,
         digits=tokens.digits(),
+        is_word=tokens.is_word(),
     )
     vectors, idf = _vectors(bare, codes, lengths, n_components, seed)
     return replace(bare, vectors=vectors, idf=idf)

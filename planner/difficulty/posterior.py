@@ -27,11 +27,15 @@ class BinPosterior:
 
     def predict(self, logits: Doubles) -> Doubles:
         """Probabilities of the bins; (P, B)."""
-        return softmax(np.log(self.prior) + self._basis(logits) @ self.coefficients)
+        return softmax(self.basis(logits) @ self.coefficients + np.log(self.prior))
 
-    def _basis(self, logits: Doubles) -> Doubles:
-        z = np.clip((logits - self.centre) / self.scale, -self.bound, self.bound)
-        return np.stack([np.ones_like(z), z, z**2 - 1.0], axis=1)
+    def basis(self, logits: Doubles) -> Doubles:
+        """1, z and z^2 - 1 of each logit; (P, 3)."""
+        z = np.minimum(np.maximum((logits - self.centre) / self.scale, -self.bound), self.bound)
+        out = np.ones((len(z), 3))
+        out[:, 1] = z
+        out[:, 2] = z * z - 1.0
+        return out
 
 
 def softmax(scores: Doubles) -> Doubles:
@@ -49,7 +53,7 @@ def fit_bin_posterior(logits: Doubles, membership: Doubles, *, informative: bool
     bare = BinPosterior(prior, zero, centre, scale, min(bound, 3.0))
     if not informative or len(prior) < 2:
         return bare
-    coefficients = fit_multinomial(bare._basis(logits), membership, np.log(prior)[None, :], ridge=_RIDGE)  # noqa: SLF001
+    coefficients = fit_multinomial(bare.basis(logits), membership, np.log(prior)[None, :], ridge=_RIDGE)
     return BinPosterior(prior, coefficients, centre, scale, bare.bound)
 
 

@@ -15,7 +15,6 @@ from planner.curves.table import OutcomeTable
 from planner.difficulty.belief import Belief
 from planner.difficulty.bins import (
     RATES,
-    RatePosterior,
     absolute_edges,
     folds_of,
     quantile_edges,
@@ -27,6 +26,7 @@ from planner.difficulty.evidence import Evidence, choose_reference, gather, pool
 from planner.difficulty.features import QuickFeatures, RawFeatures
 from planner.difficulty.fit_features import fit_features
 from planner.difficulty.fit_probes import Without, fit_probes
+from planner.difficulty.labels import Training, labels
 from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_prior
 from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
@@ -54,7 +54,6 @@ from planner.errors import InvalidInput, NotEnoughData
 
 _VERSION = 1
 _LEAST_PROMPTS = 10
-_LEAST_RELIABILITY = 0.05
 
 
 class DifficultyPredictor:
@@ -94,6 +93,8 @@ class DifficultyPredictor:
     edges_: Doubles
     prior_: Doubles
     rates_by_bin_: Doubles
+    mean_rates_: Doubles
+    training_: Training
     membership_: Floats
     belief_: Belief
 
@@ -106,7 +107,7 @@ class DifficultyPredictor:
         self._check(table)
         prompts = table.prompts
         evidence = gather(table)
-        self.reference_ = choose_reference(table, evidence, self.reference)
+        self.reference_ = choose_reference(evidence, self.reference)
         self.column_ = reference_column(table, evidence, self.reference_)
         self.quick_ = fit_features(
             prompts.texts,
@@ -116,11 +117,12 @@ class DifficultyPredictor:
             seed=self.random_state,
         )
         raw = self.quick_.transform(prompts.texts, prompts.datasets, prompts.metadata)
-        self.domain_, features = fit_domain(raw)
+        self.domain_, features = fit_domain(raw, self.quick_.number_columns)
         logits = self._learn_text(evidence, features, prompts.texts)
         log_prior = self.text_prior_.log_prior(logits)
         self._cut(rate_posterior(self.latent_, evidence, self.column_, log_prior), logits)
         self.belief_ = self._assemble(raw, features, logits)
+        self.training_ = Training(features, self.outcome_rates(table), prompts.datasets)
         self.probes_ = self._learn_probes(table, evidence, log_prior, logs)
         return self
 
@@ -187,6 +189,7 @@ class DifficultyPredictor:
         self.column_ = state["column"]
         self.edges_ = np.asarray(state["edges"], dtype=np.float64)
         self.rates_by_bin_ = np.asarray(state["rates_by_bin"], dtype=np.float64)
+        self.mean_rates_ = self.rates_by_bin_ @ RATES
         self.quick_ = quick_from(state["quick"])
         self.domain_ = domain_from(state["domain"])
         self.blend_ = blend_from(state["blend"], model_text)
@@ -198,6 +201,17 @@ class DifficultyPredictor:
         self._booster = NativeBooster(model_text, state["n_features"])
         return self
 
+    def outcome_rates(self, table: OutcomeTable) -> Floats:
+        """Shrunken pass rates (P,) of the reference on any prompts from their logged outcomes, without their text."""
+        evidence = gather(table).align(self.latent_.keys)
+        flat = normal_log_prior(np.zeros(1), 1.0)
+        return rate_posterior(self.latent_, evidence, self.column_, flat).mean.astype(np.float32)
+
+    def reference_counts(self, table: OutcomeTable) -> tuple[Floats, Floats]:
+        """Graded samples of the reference on any prompts, and how many are correct; (P,) each."""
+        evidence = gather(table).align(self.latent_.keys)
+        return evidence.n[:, self.column_], evidence.correct[:, self.column_]
+
     def _check(self, table: OutcomeTable) -> None:
         if self.n_bins < 1:
             raise InvalidInput(f"n_bins is the number of difficulty bins, at least 1, got {self.n_bins}")
@@ -207,9 +221,7 @@ class DifficultyPredictor:
                 "import more with `planner logs import`"
             )
 
-    def _learn_text(
-        self, evidence: Evidence, features: Floats, texts: Sequence[str | None]
-    ) -> Doubles:
+    def _learn_text(self, evidence: Evidence, features: Floats, texts: Sequence[str | None]) -> Doubles:
         """Regress the rates on the text, then learn the latent values again with the text as their prior.
 
         Gives the logit that each prompt's text is predicted to have, out of fold.
@@ -217,7 +229,7 @@ class DifficultyPredictor:
         latent = fit_latent(evidence)
         flat = normal_log_prior(np.zeros(1), 1.0)
         posterior = rate_posterior(latent, evidence, self.column_, flat)
-        target, weight = _labels(posterior, latent, self.column_)
+        target, weight = labels(posterior, latent, self.column_)
         folds = folds_of(texts, N_FOLDS, self.random_state)
         fitted = fit_blend(features, target, weight, folds, seed=self.random_state)
         self.blend_ = fitted.blend
@@ -240,9 +252,7 @@ class DifficultyPredictor:
             rates.setdefault(generator, rate_by_bin(posterior, self.membership_.astype(np.float64)))
             if logs is not None and (pool := pools.get(evidence.keys[column])) is not None:
                 without = self._without(evidence, column, log_prior)
-                updates[generator] = fit_probes(
-                    table, logs, pool, self.belief_.bins, without, seed=self.random_state
-                )
+                updates[generator] = fit_probes(table, logs, pool, self.belief_.bins, without, seed=self.random_state)
         return ProbeUpdate(self.reference_, updates, rates)
 
     def _without(self, evidence: Evidence, column: int, log_prior: Doubles) -> Without:
@@ -263,6 +273,7 @@ class DifficultyPredictor:
         )
         membership = posterior.membership(self.edges_)
         self.rates_by_bin_ = rate_by_bin(posterior, membership)
+        self.mean_rates_ = self.rates_by_bin_ @ RATES
         self.posterior_ = fit_bin_posterior(logits, membership, informative=self.text_prior_.informative)
         self.prior_ = self.posterior_.prior
         self.membership_ = membership.astype(np.float32)
@@ -271,26 +282,16 @@ class DifficultyPredictor:
         return mix(self._booster.predict(features), self.blend_.ridge.predict(features), self.blend_.ridge_share)
 
     def _assemble(self, raw: RawFeatures, features: Floats, logits: Doubles) -> Belief:
-        known: NDArray[np.bool_] = self.domain_.holds(raw, features)
-        told = known & self.text_prior_.informative
-        bins = np.where(told[:, None], self.posterior_.predict(logits), self.prior_)
+        known = self.domain_.holds(raw, features)
+        told = known if self.text_prior_.informative else np.zeros_like(known)
+        bins = self.posterior_.predict(logits)
+        if not told.all():
+            bins[~told] = self.prior_
         return Belief(
             features=features,
-            pass_rate=(bins @ self.rates_by_bin_ @ RATES).astype(np.float32),
+            pass_rate=(bins @ self.mean_rates_).astype(np.float32),
             bins=bins.astype(np.float32),
             in_distribution=known,
             n_characters=raw.n_characters,
             source=told.astype(np.int8),
         )
-
-
-def _labels(posterior: RatePosterior, latent: Latent, column: int) -> tuple[Doubles, Doubles]:
-    """Pass rates without their shrinkage, and the weight that each deserves.
-
-    For one pool of n samples this is c/n with weight n / (n + n0), n0 the strength of the prior (METHODS 6.6).
-    """
-    log_prior = normal_log_prior(np.zeros(1), 1.0)
-    prior = RatePosterior(np.exp(log_prior) @ latent.spread(column))
-    reliability = np.clip(1.0 - posterior.logit_variance / prior.logit_variance, _LEAST_RELIABILITY, 1.0)
-    target = np.clip(prior.mean + (posterior.mean - prior.mean) / reliability, 0.0, 1.0)
-    return target, reliability

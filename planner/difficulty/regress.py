@@ -73,9 +73,7 @@ def deviance(target: Doubles, logits: Doubles, weight: Doubles) -> float:
     return float(np.average(loss, weights=weight))
 
 
-def fit_blend(
-    features: Floats, target: Doubles, weight: Doubles, folds: NDArray[np.intp], *, seed: int
-) -> FittedBlend:
+def fit_blend(features: Floats, target: Doubles, weight: Doubles, folds: NDArray[np.intp], *, seed: int) -> FittedBlend:
     """Fits on all prompts; number of trees, ridge strength and blend are chosen on held-out folds."""
     n_folds = int(folds.max()) + 1
     counts = _TREE_COUNTS
@@ -103,9 +101,7 @@ def fit_blend(
     )
 
 
-def train_trees(
-    features: Floats, target: Doubles, weight: Doubles, n_trees: int, *, seed: int
-) -> lightgbm.Booster:
+def train_trees(features: Floats, target: Doubles, weight: Doubles, n_trees: int, *, seed: int) -> lightgbm.Booster:
     """LightGBM on pass rates in 0..1, the same bytes for the same data and seed."""
     import lightgbm  # noqa: PLC0415 - pulls in sklearn: never where a recommendation is served
 

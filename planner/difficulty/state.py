@@ -46,6 +46,7 @@ def quick_from(state: State) -> QuickFeatures:
         categories=tuple((name, tuple(values)) for name, values in state["categories"]),
         numeric=tuple(state["numeric"]),
         digits=tokens.digits(),
+        is_word=tokens.is_word(),
     )
 
 
@@ -54,15 +55,23 @@ def domain_state(domain: Domain) -> State:
     return {
         "centre": domain.centre,
         "scale": domain.scale,
+        "judged": domain.judged,
         "least_known_share": domain.least_known_share,
         "most_distance": domain.most_distance,
+        "most_characters": domain.most_characters,
     }
 
 
 def domain_from(state: State) -> Domain:
     """The domain that `domain_state` wrote."""
-    centre, scale = _array(state["centre"], np.float32), _array(state["scale"], np.float32)
-    return Domain(centre, scale, state["least_known_share"], state["most_distance"])
+    return Domain(
+        centre=_array(state["centre"], np.float32),
+        scale=_array(state["scale"], np.float32),
+        judged=_array(state["judged"], np.float32),
+        least_known_share=state["least_known_share"],
+        most_distance=state["most_distance"],
+        most_characters=state["most_characters"],
+    )
 
 
 def blend_state(blend: Blend) -> State:
@@ -151,4 +160,3 @@ def _array(value: object, dtype: type[np.generic]) -> Any:  # noqa: ANN401 - the
 
 def _doubles(value: object) -> Doubles:
     return np.asarray(value, dtype=np.float64)
-

@@ -57,8 +57,15 @@ class TokenTable:
     def digits(self) -> NDArray[np.float32]:
         """log10(1 + value) of the number that a code stands for, 0 for words and signs; (n_codes,)."""
         shapes = np.arange(1, N_SHAPES + 1, dtype=np.float32) - 0.5
-        known = [np.log10(1.0 + float(token)) if token.isdecimal() and token.isascii() else 0.0 for token in self.tokens]
+        known = [
+            np.log10(1.0 + float(token)) if token.isdecimal() and token.isascii() else 0.0 for token in self.tokens
+        ]
         return np.concatenate([[0.0], shapes, np.minimum(known, N_SHAPES)]).astype(np.float32)
+
+    def is_word(self) -> NDArray[np.bool_]:
+        """Whether a code stands for a known word, not for a number or a sign; (n_codes,)."""
+        known = [not token.isdecimal() and (token[0].isalpha() or token[0] == "_") for token in self.tokens]
+        return np.concatenate([np.zeros(FIRST_WORD, np.bool_), np.array(known, dtype=np.bool_)])
 
 
 def _shape(token: str) -> int:
