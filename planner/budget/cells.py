@@ -1,8 +1,9 @@
 """Expected outcome of every (bin, arm) cell: a hierarchical logistic model with partial pooling (METHODS 6.2).
 
 The logits of the cells have a Gaussian prior (`structure`): a level by bin; generators, families, their slope and curve
-over log2 N, arms and single cells add their parts. The strengths of the parts maximise the marginal likelihood (Laplace), so
-thin cells borrow from their family and well-filled cells keep their own mean. Nothing is forced to rise or fall with N.
+over log2 N, arms and single cells add their parts. The strengths of the parts maximise the marginal likelihood
+(Laplace), so thin cells borrow from their family and well-filled cells keep their own mean. Nothing is forced to rise
+or fall with N.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.budget.strengths import Doubles
-from planner.budget.structure import Structure, Variances, structure
+from planner.budget.structure import Structure, Variances, family, structure
 from planner.core import Arm
 
+MOST_ARMS = 320  # in one block: time is cubic in its cells
 SEARCH_CELLS = 300  # strengths are estimated on arms evenly taken from all: a marginal likelihood is cubic in cells
 STEPS = (4.0, 0.25)
 N_SWEEPS = 3
@@ -53,8 +55,26 @@ def fit_cells(arms: tuple[Arm, ...], generations: Doubles, own: CellCounts, whol
 
     generations: (A,) expected generations of each arm.
     """
-    n_bins, n_arms = own.n.shape
     variances = _strengths(arms, generations, own)
+    accuracy, variance = np.empty(own.n.shape), np.empty(own.n.shape)
+    for block in _blocks(arms):
+        part = tuple(arms[i] for i in block)
+        cells = _fit_block(part, generations[block], own.take_arms(block), whole.take_arms(block), variances)
+        accuracy[:, block], variance[:, block] = cells.accuracy, cells.variance
+    return Cells(accuracy, variance)
+
+
+def _blocks(arms: tuple[Arm, ...]) -> list[NDArray[np.intp]]:
+    """Arms that are fitted together: all, or where they are many, those of like families."""
+    names = np.array([family(arm) for arm in arms])
+    order = np.argsort(names, kind="stable")
+    return [np.sort(block) for block in np.array_split(order, -(-len(arms) // MOST_ARMS))]
+
+
+def _fit_block(
+    arms: tuple[Arm, ...], generations: Doubles, own: CellCounts, whole: CellCounts, variances: Variances
+) -> Cells:
+    n_bins, n_arms = own.n.shape
     prior = structure(arms, generations, n_bins).covariance(variances)
     logit = _Posterior.fit(prior, own.n.ravel(), own.right.ravel()).logit
     accuracy = _sigmoid(logit)
@@ -139,7 +159,7 @@ def _variance(prior: Doubles, information: Doubles) -> Doubles:
     root = np.sqrt(information)
     factor = np.linalg.cholesky(np.eye(len(root)) + root[:, None] * prior * root)
     explained = solve_triangular(factor, root[:, None] * prior, lower=True, check_finite=False)
-    return np.maximum(np.diag(prior) - (explained**2).sum(axis=0), 1e-10)
+    return np.asarray(np.maximum(np.diag(prior) - (explained**2).sum(axis=0), 1e-10))
 
 
 def _sigmoid(x: Doubles) -> Doubles:

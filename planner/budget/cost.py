@@ -65,7 +65,8 @@ class CostModel:
         place = {name: g for g, name in enumerate(self.lengths.generators)}
         arm = np.asarray(self.slots.arm)
         start = np.searchsorted(arm, np.arange(self.n_arms))
-        assert (np.diff(arm) >= 0).all() and len(np.unique(arm)) == self.n_arms, "every arm spends on some slot"
+        assert (np.diff(arm) >= 0).all(), "slots are in the order of their arms"
+        assert len(np.unique(arm)) == self.n_arms, "every arm spends on some slot"
         derived = {
             "_generator": np.array([place[name] for name in self.slots.generator], dtype=np.intp),
             "_start": start,
@@ -101,7 +102,7 @@ class CostModel:
     def parts(
         self, belief: Believed, factors: Floats, rows: Indices, arms: Indices, *, worst: bool
     ) -> dict[str, Floats]:
-        """Use of each of `arms` on the prompt of `rows` beside it, and its cost in every derived unit; (pairs,) each."""
+        """Use of each of `arms` on the prompt of `rows` beside it, and its cost in derived units; (pairs,) each."""
         n_slots = self._n_slots[arms]
         pair = np.repeat(np.arange(len(arms)), n_slots)
         begin = np.cumsum(n_slots) - n_slots

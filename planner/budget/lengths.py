@@ -77,9 +77,10 @@ class Lengths:
 
 
 def _tokens(table: OutcomeTable, generator: str, kind: str) -> Doubles:
-    """Mean tokens (P,) of one sample of a generator: from its pools, else from fixed arms, relative to their means."""
-    pools = [getattr(table.pools, kind)[:, i] for i, pool in enumerate(table.pools.pools) if pool.generator == generator]
-    columns = [column for column in pools if np.isfinite(column).any()]
+    """Mean tokens (P,) of one sample of a generator: from its pools, else of fixed arms, relative to their means."""
+    by_pool = getattr(table.pools, kind)
+    pools = [i for i, pool in enumerate(table.pools.pools) if pool.generator == generator]
+    columns = [by_pool[:, i] for i in pools if np.isfinite(by_pool[:, i]).any()]
     if not columns:
         fixed = [
             slot

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from planner.budget.strengths import Doubles
     from planner.curves.logs import Floats
 
+LEAST_DETAIL_PROMPTS, MOST_DETAIL_OUTCOMES = 1000, 2_000_000
 ROUGH_PRIOR = 4.0  # outcomes of its own mean that every cell is given before weights are known
 
 
@@ -29,7 +30,7 @@ class BudgetModel:
     """Expected accuracy and cost of every arm, by prompt.
 
     Learned: `arms_`, `accuracy_` and `variance_` (B, A) of the cells, `detail_` (F + 1, A) or None where the text
-    tells nothing beyond difficulty, `leverage_` (B, B) by which a posterior's own uncertainty is known, `costs_`, `support_`.
+    tells nothing beyond difficulty, `leverage_` (B, B) of a posterior, `costs_`, `support_`.
     """
 
     def __init__(self, *, random_state: int = 0) -> None:
@@ -81,10 +82,14 @@ class BudgetModel:
     def _learn_detail(self, belief: Believed, outcome: Doubles, n_samples: Doubles) -> Floats | None:
         if len(outcome) < 2 * N_FOLDS or not belief.features.size:
             return None
-        base = (belief.bins @ self.accuracy_).astype(np.float64)
+        # Where arms are many, part of the prompts will do: the strengths are shared by all arms.
+        rows = np.random.default_rng([self.random_state, 11]).permutation(len(outcome))
+        rows = rows[: max(LEAST_DETAIL_PROMPTS, MOST_DETAIL_OUTCOMES // outcome.shape[1])]
+        outcome, n_samples = outcome[rows], n_samples[rows]
+        base = (belief.bins[rows] @ self.accuracy_).astype(np.float64)
         weight = effective(n_samples, correlations(outcome, n_samples, base))
-        fold = np.random.default_rng([self.random_state, 11]).permutation(len(outcome)) % N_FOLDS
-        weights = fit_detail(detail_data(belief.features.astype(np.float64), outcome, weight, base, fold))
+        fold = np.arange(len(rows)) % N_FOLDS
+        weights = fit_detail(detail_data(belief.features[rows].astype(np.float64), outcome, weight, base, fold))
         return None if weights is None else weights.astype(np.float32)
 
     def to_state(self) -> dict[str, Any]:
@@ -98,7 +103,11 @@ class BudgetModel:
             "leverage": self.leverage_,
             "detail": self.detail_,
             "support": vars(self.support_),
-            "slots": {**vars(costs.slots), "generator": list(costs.slots.generator), "verifier": list(costs.slots.verifier)},
+            "slots": {
+                **vars(costs.slots),
+                "generator": list(costs.slots.generator),
+                "verifier": list(costs.slots.verifier),
+            },
             "models": {name: card.model_dump(mode="json") for name, card in costs.models.items()},
             "lengths": costs.lengths.to_state(),
             "use": vars(costs.use),

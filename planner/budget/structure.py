@@ -55,14 +55,15 @@ def structure(arms: tuple[Arm, ...], generations: Doubles, n_bins: int) -> Struc
     same_generator, same_family = _same([_generators(arm) for arm in arms]), _same([family(arm) for arm in arms])
     size = place[:, 0] - place[:, 0].mean()
     distance = ((place[:, None] - place) ** 2).sum(axis=2)
+    curve = same_family * np.exp(-0.5 * distance)
     return Structure(
-        LEVEL_VARIANCE * np.kron(1 + near, np.ones((len(arms), len(arms)))),
+        LEVEL_VARIANCE * _kron(1 + near, np.ones((len(arms), len(arms)))),
         (
-            np.kron(broad, same_generator),
-            np.kron(broad, same_family),
-            np.kron(broad, same_family * np.outer(size, size)),
-            np.kron(near, same_family * np.exp(-0.5 * distance)),
-            np.kron(broad, np.eye(len(arms))),
+            _kron(broad, same_generator),
+            _kron(broad, same_family),
+            _kron(broad, same_family * np.outer(size, size)),
+            _kron(near, curve),
+            _kron(broad, np.eye(len(arms))),
             np.eye(n_bins * len(arms)),
         ),
     )
@@ -77,13 +78,17 @@ def family(arm: Arm) -> str:
     return f"cascade|{stages}|{arm.selection}"
 
 
+def _kron(bins: Doubles, arms: Doubles) -> Doubles:
+    return np.asarray(np.kron(bins, arms), dtype=np.float64)
+
+
 def _generators(arm: Arm) -> str:
     return "+".join(arm.generators)
 
 
 def _same(names: list[str]) -> Doubles:
     column = np.array(names)
-    return (column[:, None] == column).astype(np.float64)
+    return np.asarray(column[:, None] == column, dtype=np.float64)
 
 
 def _shape(arms: tuple[Arm, ...]) -> tuple[Doubles, Doubles]:

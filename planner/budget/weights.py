@@ -10,7 +10,7 @@ LEAST_CORRELATION = 0.02
 
 
 def effective(n_samples: Doubles, correlation: Doubles) -> Doubles:
-    """n / (1 + (n - 1) rho), (P, A), from samples (P, A) and intraclass correlations (A,)."""
+    """Effective outcomes n / (1 + (n - 1) rho), (P, A), from samples (P, A) and intraclass correlations (A,)."""
     return np.where(n_samples > 0, n_samples / (1 + np.maximum(n_samples - 1, 0) * correlation), 0.0)
 
 

@@ -1,18 +1,20 @@
 """Choosing a generator under a mean USD budget, on real public logs: `python -m tests.bench.generators`.
 
 Five folds by prompt, equal texts in one fold; generators logged on 98% of the prompts or more; eight budgets evenly
-spaced in log from the cheapest to the dearest arm of the hull of the training prompts; the yardstick is the mixture hull
-chosen on the training prompts, at the policy's realised mean cost; a missing outcome is left out of both sides.
+spaced in log from the cheapest to the dearest arm of the hull of the training prompts; the yardstick is the mixture
+hull chosen on the training prompts, at the policy's realised mean cost; a missing outcome is left out of both sides.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from planner.api import Planner
 from planner.core import Budget
 from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
@@ -20,6 +22,7 @@ from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play
 from planner.policy.yardstick import MixtureYardstick
+from planner.store.card_files import read_model_cards
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LEAST_LOGGED = 0.98
@@ -37,18 +40,14 @@ class Gains:
 
 
 def read(name: str, folder: Path = DATA) -> Logs:
-    """Public logs as a store would hand them on."""
-    import tempfile
-
-    from planner.store import Store
-
-    from planner.api import Planner
-
+    """Public logs, by way of a store."""
     with tempfile.TemporaryDirectory() as where:
-        planner = Planner.open(f"sqlite:///{where}/bench.db")
-        planner.import_models(folder / "models.json")
+        planner = Planner.open(f"sqlite:///{where}/bench.db", artifact_dir=where)
+        planner.store.save_models(read_model_cards(folder / "models.json"))
         planner.import_logs(folder / f"{name}.samples.parquet")
-        return planner.logs()
+        logs = planner.store.read_logs()
+        planner.close()
+    return logs
 
 
 def measure(logs: Logs, *, n_prompts: int | None = None, seed: int = 0) -> Gains:
