@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.core import Unit
-from planner.policy.choose import Options, pick
-from planner.policy.restrict import raise_mean_too_low
+from planner.curves.logs import Floats
+from planner.policy.choose import Indices, Options, pick
+from planner.policy.restrict import Mask, raise_mean_too_low
 
 STEPS = 40
 TOLERANCE = 2e-3  # of the budget
@@ -55,3 +57,23 @@ def solve(options: Options, unit: Unit, value: float) -> Rate:
             high, spent_high = middle, spent
     share = (value - spent_high) / (most - spent_high) if most > spent_high else 1.0
     return Rate(low, high, float(np.clip(share, 0, 1)))
+
+
+def mixed(options: Options, rate: Rate, settled: Mask, draws: Callable[[Indices], Floats]) -> tuple[Indices, Floats]:
+    """(P,) arms, and the propensity of each: between the two vertices of a rate they are mixed at random.
+
+    `settled` prompts (P,) take the arm of most accuracy, whatever the rate. `draws` gives numbers in 0..1 for the rows
+    on which the vertices differ.
+    """
+    arm = pick(options, rate.high)
+    propensity = np.ones(len(arm), dtype=np.float32)
+    if rate.high > 0 and settled.any():
+        arm = np.where(settled, pick(options, 0.0), arm)
+    if rate.low == rate.high:
+        return arm, propensity
+    low = np.where(settled, arm, pick(options, rate.low))
+    differ = np.flatnonzero(low != arm)
+    to_low = draws(differ) < rate.share
+    arm[differ] = np.where(to_low, low[differ], arm[differ])
+    propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)
+    return arm, propensity

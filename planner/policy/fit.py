@@ -11,9 +11,10 @@ from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import DifficultyPredictor
 from planner.errors import NotEnoughData
+from planner.policy.candidates import group_shares
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
-from planner.policy.policy import Policy, group_shares
+from planner.policy.policy import Policy
 
 SAMPLE = 1000
 

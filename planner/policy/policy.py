@@ -16,10 +16,10 @@ from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, recommendations
 from planner.policy.batch import allocate
-from planner.policy.choose import Indices, Options, aim, cheaper_within_noise, pick, worth
+from planner.policy.candidates import hull_arms
+from planner.policy.choose import Indices, Options, aim, worth
 from planner.policy.evidence import Evidence
-from planner.policy.exchange import Rate, solve
-from planner.policy.frontier import mixture_hull
+from planner.policy.exchange import Rate, mixed, solve
 from planner.policy.noise import PairedNoise
 from planner.policy.prompt import PromptInput
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from planner.difficulty import Belief, DifficultyPredictor
 
 CHUNK = 2048
+MOST_CACHED = 256
 ANYTHING = Restriction()
 
 
@@ -193,6 +194,7 @@ class Policy:
         mask = self.mask(restriction)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
         if budget is not None and budget.mean is not None:
+            options = _replace_allowed(options, options.allowed & np.isfinite(options.price))
             options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
         declined = self._declined(belief)
         if declined.any():
@@ -200,7 +202,7 @@ class Policy:
         rate = Rate(0.0, 0.0, 1.0)
         if budget is not None and budget.mean is not None:
             rate = self.rate(budget, restriction)
-        arm, propensity = self._mixed(options, rate, declined, prompts, seed)
+        arm, propensity = mixed(options, rate, declined, partial(_draws, prompts, seed))
         reached = None
         if target_accuracy is not None:
             if rate.high > 0:  # nothing dearer than what the average over traffic allows
@@ -220,39 +222,29 @@ class Policy:
             unit, value = budget.mean
             forecasts, mask = self.sample_forecasts, self.mask(restriction)
             options = self._options(forecasts, self.sample.bins, fitting(forecasts, mask, budget.ceilings), unit)
-            if not (options.allowed & np.isfinite(options.price)).any():
-                if budget.ceilings:
-                    raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
+            if not np.isfinite(options.price[:, mask]).any():
                 raise unknown_cost(self.arms, mask, unit, self.models)
-            options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
-            if len(self._rates) > 256:
+            if not options.allowed.any():
+                raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
+            known = options.allowed & np.isfinite(options.price)
+            options = _replace_allowed(options, self._on_hull(known, budget, restriction))
+            if len(self._rates) > MOST_CACHED:
                 self._rates.clear()
             self._rates[key] = solve(options, unit, value)
         return self._rates[key]
 
     def _on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
-        """Of the allowed arms those on the hull of cost and logged accuracy, where a prompt has any of them.
-
-        On the hull of all logged prompts, or of those that the text says are of one bin. Among hundreds of arms the
-        best forecast of a prompt is too often luck, and a hull removes much of it (METHODS 6.7).
-        """
-        key = (budget.mean[0] if budget.mean else None, tuple(budget.ceilings.items()), restriction)
+        """Of the allowed arms those on a hull of cost and logged accuracy, where a prompt has any of them."""
+        assert budget.mean is not None
+        unit = budget.mean[0]
+        key = (unit, tuple(budget.ceilings.items()), restriction)
         if key not in self._near:
-            self._near[key] = self._candidates(budget, restriction)
+            if len(self._near) > MOST_CACHED:
+                self._near.clear()
+            sample, mask = self.sample_forecasts, self.mask(restriction)
+            self._near[key] = hull_arms(sample, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
         near = allowed & self._near[key]
         return np.where(near.any(axis=1, keepdims=True), near, allowed)
-
-    def _candidates(self, budget: Budget, restriction: Restriction) -> Mask:
-        assert budget.mean is not None
-        forecasts, mask = self.sample_forecasts, self.mask(restriction)
-        cost = forecasts.cost(budget.mean[0]).astype(np.float64)
-        usual = fitting(forecasts, mask, budget.ceilings).mean(axis=0) >= 0.5
-        shares = group_shares(self.sample.bins)
-        near = np.zeros(len(self.arms), dtype=bool)
-        for accuracy, group_cost in zip(self.logged_accuracy, shares @ cost, strict=True):
-            hull = mixture_hull(np.where(usual, group_cost, np.nan), np.where(usual, accuracy, np.nan))
-            near[list(hull.indices)] = True
-        return near if near.any() else mask
 
     def _why_none_fits(
         self, forecasts: Forecasts, ceilings: Mapping[Unit, float], restriction: Restriction, row: int
@@ -289,28 +281,6 @@ class Policy:
             options.noise,
         )
 
-    def _mixed(
-        self, options: Options, rate: Rate, declined: Mask, prompts: Sequence[PromptInput] | None, seed: int
-    ) -> tuple[Indices, Floats]:
-        """Arms, and the propensity of each: between two vertices they are mixed by a hash of prompt and seed."""
-        propensity = np.ones(len(options.accuracy), dtype=np.float32)
-        high = pick(options, rate.high)
-        if rate.high > 0 and declined.any():
-            high = np.where(declined, cheaper_within_noise(options, worth(options, 0.0).argmax(axis=1)), high)
-        if rate.share >= 1.0 or rate.low == rate.high:
-            return (high if rate.low == rate.high else np.where(declined, high, pick(options, rate.low))), propensity
-        low = np.where(declined, high, pick(options, rate.low))
-        differ = np.flatnonzero(low != high)
-        if prompts is None:
-            draws = np.random.default_rng(seed).random(len(differ))
-        else:
-            draws = np.array([prompts[row].draw(seed) for row in differ.tolist()])
-        to_low = draws < rate.share
-        arm = high.copy()
-        arm[differ] = np.where(to_low, low[differ], high[differ])
-        propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)
-        return arm, propensity
-
     def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
         if arm not in self.arms:
             raise InvalidInput(
@@ -330,8 +300,8 @@ def _replace_allowed(options: Options, allowed: Mask) -> Options:
     return Options(options.accuracy, options.stderr, options.price, allowed, options.bins, options.noise)
 
 
-def group_shares(bins: Floats) -> Floats:
-    """(1 + B, P) weights that average over all prompts, and over those believed to be of each bin."""
-    everyone = np.ones((len(bins), 1), dtype=np.float32)
-    shares = np.concatenate([everyone, bins], axis=1).T
-    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9), dtype=np.float32)
+def _draws(prompts: Sequence[PromptInput] | None, seed: int, rows: Indices) -> Floats:
+    """A number in 0..1 for each of the rows, by a hash of prompt and seed where the prompts are known."""
+    if prompts is None:
+        return np.random.default_rng(seed).random(len(rows), dtype=np.float32)
+    return np.array([prompts[row].draw(seed) for row in rows.tolist()], dtype=np.float32)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import simulated as world
+
+from planner.core import Budget
+from planner.curves.logs import Logs
+from planner.errors import NotEnoughData
+from planner.policy import EvaluationReport
+from planner.policy.evaluate import evaluate
+from planner.policy.promotion import challenge
+
+SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
+
+
+@pytest.fixture(scope="module")
+def evaluation(pooled_logs):
+    budgets = [Budget(mean_flops=n * SAMPLE) for n in (3, 20)]
+    return evaluate(pooled_logs, folds=2, budgets=budgets, probes=(2,), cascades=False)
+
+
+def test_every_prompt_is_held_out_once(evaluation):
+    assert sorted(evaluation.rows.tolist()) == list(range(100))
+
+
+def test_held_out_prompts_were_not_fitted_on(evaluation):
+    for fold in evaluation.folds:
+        assert not set(fold.table.prompts.ids) & set(fold.policy.sample_ids)
+
+
+def test_the_report_goes_through_json(evaluation):
+    text = evaluation.report.model_dump_json()
+    assert EvaluationReport.model_validate_json(text).model_dump_json() == text
+
+
+def test_all_contenders_and_baselines_are_there(evaluation):
+    assert {
+        "policy", "policy, 2 probes", "policy, oracle bins", "policy, no text", "single sample", "majority_vote",
+        "weighted_vote", "best_of_n", "larger generator", "best single arm", "mixture hull", "oracle",
+    } <= {line.contender for line in evaluation.report.lines}  # fmt: skip
+
+
+def test_the_oracle_beats_every_contender_of_its_cost(evaluation):
+    assert all(line.regret > -1e-6 for line in evaluation.report.lines if line.contender == "mixture hull")
+
+
+def test_the_hull_is_judged_at_the_realised_cost(evaluation):
+    cost = 5 * SAMPLE
+    played = evaluation.hull.at(cost, np.ones(100, dtype=bool))
+    assert played.cost.mean() == pytest.approx(cost, rel=0.01)
+
+
+def test_probes_are_charged(evaluation):
+    rows = evaluation.played["policy, 2 probes"]["mean_flops=4e+09"]
+    assert np.nanmin(rows.cost) >= 2 * 1.5 * SAMPLE + SAMPLE * 0.99
+
+
+def test_a_policy_is_not_worse_than_itself(evaluation, policy, pooled_logs):
+    verdict = challenge(evaluation, policy, set(pooled_logs.prompts.ids), pooled_logs)
+    assert verdict.difference == pytest.approx(0, abs=0.02)
+    assert verdict.n_prompts == 100
+
+
+def test_too_few_prompts_cannot_be_evaluated():
+    rng = np.random.default_rng(0)
+    logs: Logs = world.pooled_logs(world.draw_prompts(2, rng), rng, n_small=8, n_larger=2)
+    with pytest.raises(NotEnoughData, match="needs 20"):
+        evaluate(logs, folds=2, cascades=False)
