@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import BadLog
-from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
+from planner.formats.limits import MAX_INTEGER, MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
 from planner.formats.problems import shown
 from planner.formats.values import text_problem
 
@@ -106,7 +106,7 @@ def numbers(column: pa.Array, name: str, report: Report) -> Numbers:
         raise BadLog(f"{name}: the column holds {kind}, expected numbers")
     bad = _out_of_bounds(found, name)
     for row in np.flatnonzero(bad):
-        report(int(row), name, f"is {shown(_plain(float(found[row])))}")
+        report(int(row), name, f"is {shown(float(found[row]))}")
     found[bad] = np.nan
     return found
 
@@ -181,12 +181,3 @@ def _is_bytes(kind: pa.DataType) -> bool:
     import pyarrow as pa  # noqa: PLC0415
 
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _plain(value: float) -> float | int:
-    return int(value) if value.is_integer() and abs(value) < 10**15 else value
-
-
-def expected(name: str) -> str:
-    """What the column should hold, for an error."""
-    return EXPECTED[name]

@@ -93,7 +93,10 @@ def import_logs(
         with _rejects(skip_bad, rejected_path or Path(f"{files[0].name}.rejected.jsonl")) as problems:
             try:
                 with store.begin_import(
-                    source=source, sha256=digest, format=", ".join(dict.fromkeys(formats)), store_prompt_text=store_prompt_text
+                    source=source,
+                    sha256=digest,
+                    format=", ".join(dict.fromkeys(formats)),
+                    store_prompt_text=store_prompt_text,
                 ) as sink:
                     report = job.run(sink, problems, scales)
                 break

@@ -71,6 +71,8 @@ def shown(value: object) -> str:
     """
     if value is None or isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**15:
+        return str(int(value))
     if isinstance(value, float | int):
         return "a number of more than 30 digits" if abs(value) > 10**30 and isinstance(value, int) else repr(value)
     text = value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ GOOD = {
         {"chain": 1, "attempt": 0, "answer": "5", "correct": 0.0, "score": 0.2, "completion_tokens": 15},
     ],
 }  # fmt: skip
+TABLES = ("prompts", "models", "arms", "runs", "samples", "imports")
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def write_lines(tmp_path: Path) -> Callable[..., Path]:
-    """Writes records as JSON Lines and names the file."""
+    """Writes records (or raw bytes) as JSON Lines and names the file."""
 
     def write(*records: Any, name: str = "runs.jsonl") -> Path:
         path = tmp_path / name
@@ -46,16 +49,18 @@ def write_lines(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def tables(store: Store) -> Callable[[], dict[str, list[tuple[Any, ...]]]]:
-    """All rows of the tables that an import writes to."""
-    import sqlite3
+def rows(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Rows of a query, as people see them who open the file with sqlite3."""
 
-    def read() -> dict[str, list[tuple[Any, ...]]]:
-        path = store.url.database if hasattr(store.url, "database") else str(store.url).removeprefix("sqlite:///")
-        with sqlite3.connect(path) as connection:
-            names = ("prompts", "models", "arms", "runs", "samples", "imports")
-            found = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-        connection.close()
-        return found
+    def read(query: str) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(tmp_path / "planner.db")) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query)]
 
     return read
+
+
+@pytest.fixture
+def contents(rows: Callable[..., list[dict[str, Any]]]) -> Callable[[], dict[str, list[dict[str, Any]]]]:
+    """Everything in the tables that an import writes to."""
+    return lambda: {name: rows(f"SELECT * FROM {name}") for name in TABLES}

@@ -1,0 +1,178 @@
+"""What an import brings into the store, and that it can be repeated."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+
+import pytest
+import zstandard
+
+from planner.errors import BadLog, PlannerError
+from planner.formats import import_logs
+
+
+def test_a_run_comes_with_its_prompt_samples_generator_and_verifier(good, store, rows, write_lines):
+    report = import_logs(store, write_lines(good))
+    assert (report.n_runs, report.n_samples) == (1, 2)
+    (prompt,) = rows("SELECT * FROM prompts")
+    assert (prompt["prompt_id"], prompt["text"], prompt["dataset"], prompt["reference"]) == (
+        "p1", "How many primes are below 10?", "primes", "4",
+    )  # fmt: skip
+    assert {(row["name"], row["kind"] == "generator") for row in rows("SELECT * FROM models")} == {
+        ("small", True), ("prm", False),
+    }  # fmt: skip
+    samples = rows("SELECT * FROM samples ORDER BY chain")
+    assert [(row["answer"], row["correct"], row["score"]) for row in samples] == [("4", 1.0, 0.9), ("5", 0.0, 0.2)]
+    assert [row["prompt_tokens"] for row in samples] == [None, None]
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress, zstandard.ZstdCompressor().compress])
+def test_plain_gzip_and_zstandard_are_read_alike(good, store, tmp_path, pack):
+    path = tmp_path / "runs.jsonl"
+    path.write_bytes(pack(b"\xef\xbb\xbf" + json.dumps(good).encode() + b"\r\n\n"))
+    assert import_logs(store, path).n_samples == 2
+
+
+def test_the_same_file_twice_changes_nothing_and_says_so(good, store, contents, write_lines):
+    path = write_lines(good, {k: v for k, v in good.items() if k != "run_id"})
+    import_logs(store, path)
+    before = contents()
+    report = import_logs(store, path)
+    assert (report.import_id, report.n_runs, report.n_duplicates) == (None, 0, 2)
+    assert "nothing new" in report.summary
+    assert contents() == before
+
+
+def test_a_run_without_id_gets_its_content_hash_and_a_prompt_its_texts(good, store, rows, write_lines):
+    bare = {k: v for k, v in good.items() if k not in ("run_id", "prompt_id")}
+    import_logs(store, write_lines(bare, bare | {"answer": "4"}))
+    ids = [row["run_id"] for row in rows("SELECT run_id FROM runs")]
+    assert len(set(ids)) == 2
+    assert all(len(one) == 64 for one in ids)
+    (prompt,) = rows("SELECT prompt_id, text_sha256 FROM prompts")
+    assert prompt["prompt_id"] == prompt["text_sha256"]
+
+
+def test_records_without_id_that_are_equal_count_once_with_a_warning(good, store, write_lines):
+    bare = {k: v for k, v in good.items() if k != "run_id"}
+    report = import_logs(store, write_lines(bare, bare))
+    assert report.n_runs == 1
+    assert any("give each a run_id" in warning for warning in report.warnings)
+
+
+def test_a_later_record_fills_the_grades_that_were_missing(good, store, rows, write_lines):
+    ungraded = json.loads(json.dumps(good))
+    for sample in ungraded["samples"]:
+        sample["correct"] = None
+    import_logs(store, write_lines(ungraded))
+    report = import_logs(store, write_lines(good))
+    assert (report.n_runs, report.n_graded) == (0, 2)
+    assert [row["correct"] for row in rows("SELECT correct FROM samples ORDER BY chain")] == [1.0, 0.0]
+
+
+def test_a_record_without_id_that_is_graded_later_is_the_same_run(good, store, rows, write_lines):
+    bare = {"prompt": "2 + 2?", "generator": "small", "answer": "4"}
+    import_logs(store, write_lines(bare))
+    import_logs(store, write_lines(bare | {"correct": True}))
+    assert [row["correct"] for row in rows("SELECT correct FROM runs")] == [1.0]
+
+
+def test_a_prompts_text_may_stand_in_a_table_that_is_imported_with_the_runs(good, store, tmp_path, write_lines):
+    runs = write_lines({k: v for k, v in good.items() if k != "prompt"})
+    table = tmp_path / "samples.csv"
+    table.write_text("prompt_id,prompt,generator,answer,correct\np1,How many primes are below 10?,small,4,1\n")
+    assert import_logs(store, [runs, table]).n_runs == 2
+
+
+def test_files_are_imported_together_or_not_at_all(good, store, contents, write_lines):
+    before = contents()
+    paths = [write_lines(good, name="a.jsonl"), write_lines(good | {"correct": 9}, name="b.jsonl")]
+    with pytest.raises(BadLog, match="b.jsonl:1"):
+        import_logs(store, paths)
+    assert contents() == before
+
+
+def test_an_import_that_is_killed_halfway_leaves_the_store_as_it_was(good, store, contents, write_lines):
+    before = contents()
+    path = write_lines(*[good | {"run_id": str(i)} for i in range(12_000)])
+
+    def stop(done, _total=None, _stage=None):
+        if done > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_logs(store, path, progress=stop)
+    assert contents() == before
+
+
+def test_a_full_disk_is_told_in_words_and_leaves_the_store_as_it_was(good, store, contents, write_lines):
+    before = contents()
+    path = write_lines(*[good | {"run_id": str(i), "answer": "x" * 5000} for i in range(3000)])
+    connect = sqlite3.connect
+
+    with store.database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    from sqlalchemy import event
+
+    def bounded(raw, _record):
+        raw.execute(f"PRAGMA max_page_count = {pages + 200}")
+
+    store.database.close()
+    event.listen(store.database.engine, "connect", bounded)
+    with pytest.raises(PlannerError, match="the disk is full"):
+        import_logs(store, path)
+    event.remove(store.database.engine, "connect", bounded)
+    assert connect is sqlite3.connect
+    assert contents() == before
+
+
+def test_raw_answers_are_extracted_and_graded(store, rows, write_lines):
+    samples = [
+        {"chain": 0, "text": r"so it is \boxed{4}", "answer": None},
+        {"chain": 1, "answer": r"\boxed{5}"},
+        {"chain": 2, "answer": "I give up"},
+        {"chain": 3, "answer": r"\boxed{4}", "correct": 0.25},
+    ]
+    run = {"prompt": "2 + 2?", "reference": "4.0", "generator": "small", "samples": samples}
+    import_logs(store, write_lines(run), extract="boxed", grade="numeric")
+    found = [(row["answer"], row["correct"]) for row in rows("SELECT answer, correct FROM samples ORDER BY chain")]
+    assert found == [("4", 1.0), ("5", 0.0), (None, 0.0), ("4", 0.25)]
+
+
+def test_answers_without_a_reference_stay_ungraded_with_a_warning(store, rows, write_lines):
+    report = import_logs(store, write_lines({"prompt": "2 + 2?", "generator": "a", "answer": "4"}), grade="exact")
+    assert [row["correct"] for row in rows("SELECT correct FROM runs")] == [None]
+    assert any("no reference" in warning for warning in report.warnings)
+
+
+def test_a_reference_that_is_known_from_an_earlier_import_grades_a_later_one(good, store, rows, write_lines):
+    import_logs(store, write_lines(good))
+    later = {"run_id": "r2", "prompt_id": "p1", "generator": "small", "answer": "4"}
+    import_logs(store, write_lines(later, name="later.jsonl"), grade="exact")
+    assert rows("SELECT correct FROM runs WHERE run_id = 'r2'") == [{"correct": 1.0}]
+
+
+def test_texts_of_prompts_are_not_kept_where_they_should_not_be(good, store, rows, write_lines):
+    path = write_lines(good)
+    import_logs(store, path, store_prompt_text=False)
+    assert rows("SELECT text FROM prompts") == [{"text": None}]
+    other = write_lines(good | {"prompt": "another", "run_id": "r2"}, name="other.jsonl")
+    with pytest.raises(BadLog, match="stands for another text"):
+        import_logs(store, other, store_prompt_text=False)
+
+
+def test_an_import_is_undone_as_a_whole(good, store, contents, write_lines):
+    before = contents()
+    report = import_logs(store, write_lines(good))
+    store.undo(report.import_id)
+    assert contents() == before
+
+
+def test_progress_rises_to_the_number_of_files(good, store, write_lines):
+    seen = []
+    paths = [write_lines(good, name="a.jsonl"), write_lines(good | {"run_id": "r2"}, name="b.jsonl")]
+    import_logs(store, paths, progress=lambda done, total, _stage: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert seen[-1] == (2, 2)
