@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
-from planner.difficulty.latent import Doubles
+from planner.difficulty.bins import rate_posterior
+from planner.difficulty.evidence import Evidence
+from planner.difficulty.latent import Doubles, Latent
 from planner.difficulty.posterior import fit_multinomial
 from planner.difficulty.probe_features import draw_rows, probe_basis
 
@@ -54,3 +57,21 @@ def fit_probes(
         basis = probe_basis(samples.answer[drawn].astype(np.int64), samples.score[drawn].astype(np.float64))
         updates[k] = fit_multinomial(basis, target, offset[prompts], ridge=_RIDGE * draws)
     return updates
+
+
+def leave_out(
+    latent: Latent, evidence: Evidence, drawn_from: int, reference: int, edges: Doubles, log_prior: Doubles
+) -> Without:
+    """Membership without the samples that serve as probes: they must not be judged by themselves.
+
+    drawn_from: column of the evidence that the probes are taken from. reference: column whose rate is binned.
+    """
+
+    def membership(rows: NDArray[np.intp], n_drawn: Floats, n_correct: Floats) -> Doubles:
+        n, correct = evidence.n[rows].copy(), evidence.correct[rows].copy()
+        n[:, drawn_from] = np.maximum(n[:, drawn_from] - n_drawn, 0)
+        correct[:, drawn_from] = np.clip(correct[:, drawn_from] - n_correct, 0, n[:, drawn_from])
+        rest = replace(evidence, n=n, correct=correct)
+        return rate_posterior(latent, rest, reference, log_prior[rows]).membership(edges)
+
+    return membership

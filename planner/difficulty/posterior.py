@@ -1,41 +1,41 @@
-"""Calibrated posterior over bins from the predicted logit: multinomial logistic, shrunken towards the prior."""
+"""Calibrated posterior over bins from the predicted logit."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.difficulty.latent import Doubles
 
-_RIDGE = 2.0
+_RIDGE = 4.0
 _ROUNDS = 30
+_TINY = 1e-6
+_CELLS = 120
 
 
 @dataclass(frozen=True)
 class BinPosterior:
-    """p(bin | logit): log prior + basis(logit) @ coefficients. Zero coefficients give the prior.
+    """p(bin | logit), tabulated over z = (logit - centre) / scale between -bound and bound.
 
-    prior: (B,). coefficients: (3, B) of the basis 1, z, z^2 - 1 with z = (logit - centre) / scale, z in +-bound.
+    prior: (B,) without any text. table: (cells + 1, B), rows by rising z; between two rows it is linear.
     """
 
     prior: Doubles
-    coefficients: Doubles
+    table: Doubles
     centre: float
     scale: float
     bound: float
 
     def predict(self, logits: Doubles) -> Doubles:
         """Probabilities of the bins; (P, B)."""
-        return softmax(self.basis(logits) @ self.coefficients + np.log(self.prior))
-
-    def basis(self, logits: Doubles) -> Doubles:
-        """1, z and z^2 - 1 of each logit; (P, 3)."""
-        z = np.minimum(np.maximum((logits - self.centre) / self.scale, -self.bound), self.bound)
-        out = np.ones((len(z), 3))
-        out[:, 1] = z
-        out[:, 2] = z * z - 1.0
-        return out
+        cells = len(self.table) - 1
+        place = (logits - self.centre) * (cells / (2.0 * self.bound * self.scale)) + cells / 2.0
+        place = np.minimum(np.maximum(place, 0.0), cells - 1e-9)
+        row = place.astype(np.intp)
+        part = (place - row)[:, None]
+        return np.asarray(self.table[row] * (1.0 - part) + self.table[row + 1] * part)
 
 
 def softmax(scores: Doubles) -> Doubles:
@@ -44,17 +44,29 @@ def softmax(scores: Doubles) -> Doubles:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def fit_bin_posterior(logits: Doubles, membership: Doubles, *, informative: bool) -> BinPosterior:
-    """Fits p(bin | logit) to soft memberships (P, B); where the logit tells nothing, the prior alone."""
+def fit_bin_posterior(
+    logits: Doubles, membership: Doubles, expected: Callable[[Doubles], Doubles], *, informative: bool
+) -> BinPosterior:
+    """Tabulates p(bin | logit): what the latent model expects of a logit, corrected towards soft memberships (P, B).
+
+    expected: logits -> (P, B). The correction is a multinomial logistic one with a penalty, so that few prompts leave
+    the expectation as it is. Where the text tells nothing every row is the prior.
+    """
     prior = (membership.sum(axis=0) + 0.5) / (membership.sum() + 0.5 * membership.shape[1])
     centre, scale = float(logits.mean()), float(max(logits.std(), 1e-6))
-    bound = float(np.abs((logits - centre) / scale).max()) if len(logits) else 1.0
-    zero = np.zeros((3, len(prior)))
-    bare = BinPosterior(prior, zero, centre, scale, min(bound, 3.0))
+    bound = float(np.clip(np.abs(logits - centre).max() / scale, 1.0, 3.0))
+    z = np.linspace(-bound, bound, _CELLS + 1)
     if not informative or len(prior) < 2:
-        return bare
-    coefficients = fit_multinomial(bare.basis(logits), membership, np.log(prior)[None, :], ridge=_RIDGE)
-    return BinPosterior(prior, coefficients, centre, scale, bare.bound)
+        return BinPosterior(prior, np.tile(prior, (len(z), 1)), centre, scale, bound)
+    at = np.clip((logits - centre) / scale, -bound, bound)
+    offset = np.log(np.maximum(expected(logits), _TINY))
+    correction = fit_multinomial(_basis(at), membership, offset, ridge=_RIDGE)
+    scores = np.log(np.maximum(expected(centre + scale * z), _TINY)) + _basis(z) @ correction
+    return BinPosterior(prior, softmax(scores), centre, scale, bound)
+
+
+def _basis(z: Doubles) -> Doubles:
+    return np.stack([np.ones_like(z), z, z**2 - 1.0], axis=1)
 
 
 def fit_multinomial(basis: Doubles, target: Doubles, offset: Doubles, *, ridge: float) -> Doubles:

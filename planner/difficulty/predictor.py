@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from planner.curves.table import OutcomeTable
 from planner.difficulty.belief import Belief
 from planner.difficulty.bins import (
     RATES,
+    RatePosterior,
     absolute_edges,
     folds_of,
     quantile_edges,
@@ -25,7 +25,7 @@ from planner.difficulty.domain import Domain, fit_domain
 from planner.difficulty.evidence import Evidence, choose_reference, gather, pool_key, reference_column
 from planner.difficulty.features import QuickFeatures, RawFeatures
 from planner.difficulty.fit_features import fit_features
-from planner.difficulty.fit_probes import Without, fit_probes
+from planner.difficulty.fit_probes import fit_probes, leave_out
 from planner.difficulty.labels import Training, labels
 from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_prior
 from planner.difficulty.native import NativeBooster
@@ -251,14 +251,12 @@ class DifficultyPredictor:
             posterior = rate_posterior(self.latent_, evidence, column, log_prior)
             rates.setdefault(generator, rate_by_bin(posterior, self.membership_.astype(np.float64)))
             if logs is not None and (pool := pools.get(evidence.keys[column])) is not None:
-                without = self._without(evidence, column, log_prior)
-                updates[generator] = fit_probes(table, logs, pool, self.belief_.bins, without, seed=self.random_state)
+                without = leave_out(self.latent_, evidence, column, self.column_, self.edges_, log_prior)
+                learned = fit_probes(table, logs, pool, self.belief_.bins, without, seed=self.random_state)
+                updates |= {generator: learned} if learned else {}
         return ProbeUpdate(self.reference_, updates, rates)
 
-    def _without(self, evidence: Evidence, column: int, log_prior: Doubles) -> Without:
-        """Membership without the samples that serve as probes: they must not be judged by themselves."""
-
-        def membership(rows: NDArray[np.intp], n_drawn: Floats, n_correct: Floats) -> Doubles:
+    def membership(rows: NDArray[np.intp], n_drawn: Floats, n_correct: Floats) -> Doubles:
             n, correct = evidence.n[rows].copy(), evidence.correct[rows].copy()
             n[:, column] = np.maximum(n[:, column] - n_drawn, 0)
             correct[:, column] = np.clip(correct[:, column] - n_correct, 0, n[:, column])
@@ -274,7 +272,13 @@ class DifficultyPredictor:
         membership = posterior.membership(self.edges_)
         self.rates_by_bin_ = rate_by_bin(posterior, membership)
         self.mean_rates_ = self.rates_by_bin_ @ RATES
-        self.posterior_ = fit_bin_posterior(logits, membership, informative=self.text_prior_.informative)
+        spread = self.latent_.spread(self.column_)
+
+        def expected(at: Doubles) -> Doubles:
+            return RatePosterior(np.exp(self.text_prior_.log_prior(at)) @ spread).membership(self.edges_)
+
+        informative = self.text_prior_.informative
+        self.posterior_ = fit_bin_posterior(logits, membership, expected, informative=informative)
         self.prior_ = self.posterior_.prior
         self.membership_ = membership.astype(np.float32)
 

@@ -115,7 +115,7 @@ def posterior_state(posterior: BinPosterior) -> State:
     """The posterior over bins."""
     return {
         "prior": posterior.prior,
-        "coefficients": posterior.coefficients,
+        "table": posterior.table,
         "centre": posterior.centre,
         "scale": posterior.scale,
         "bound": posterior.bound,
@@ -124,8 +124,8 @@ def posterior_state(posterior: BinPosterior) -> State:
 
 def posterior_from(state: State) -> BinPosterior:
     """The posterior that `posterior_state` wrote."""
-    prior, coefficients = _doubles(state["prior"]), _doubles(state["coefficients"])
-    return BinPosterior(prior, coefficients, state["centre"], state["scale"], state["bound"])
+    prior, table = _doubles(state["prior"]), _doubles(state["table"])
+    return BinPosterior(prior, table, state["centre"], state["scale"], state["bound"])
 
 
 def probes_state(probes: ProbeUpdate) -> State:
