@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,7 @@ from planner.policy.prompt import PromptInput
 from planner.policy.restrict import Mask
 
 N_ALTERNATIVES = 3
+MANY = 200
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,19 @@ def recommendations(
             )
         )
     return out
+
+
+@contextmanager
+def no_collection(n_prompts: int) -> Iterator[None]:
+    """Pause the collector of cycles while many objects are made: it would look at all of them again and again."""
+    if n_prompts < MANY or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _shown(decisions: Decisions) -> list[list[int]]:

@@ -14,7 +14,7 @@ from planner.core import Arm, Budget, ModelCard, Recommendation, Unit
 from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
-from planner.policy.answer import Decisions, recommendations
+from planner.policy.answer import Decisions, no_collection, recommendations
 from planner.policy.batch import allocate
 from planner.policy.candidates import hull_arms
 from planner.policy.choose import Indices, Options, aim, worth
@@ -109,24 +109,25 @@ class Policy:
         if target_accuracy is not None and not 0 < target_accuracy <= 1:
             raise InvalidInput(f"target accuracy must be above 0 and at most 1, got {target_accuracy}")
         answers: list[Recommendation | InvalidInput] = []
-        for first in range(0, len(prompts), CHUNK):
-            chunk = prompts[first : first + CHUNK]
-            belief = self.believe(chunk)
-            forecasts = self.budget_model.forecast(belief)
-            if arm is not None:
-                decisions = self._forced(forecasts, arm)
-            else:
-                decisions = self.decide(forecasts, belief, budget, chunk, target_accuracy, restriction, seed)
-            answers += recommendations(
-                chunk,
-                belief,
-                forecasts,
-                decisions,
-                budget,
-                target_accuracy,
-                self.policy_id,
-                partial(self._why_none_fits, forecasts, budget.ceilings if budget else {}, restriction),
-            )
+        with no_collection(len(prompts)):
+            for first in range(0, len(prompts), CHUNK):
+                chunk = prompts[first : first + CHUNK]
+                belief = self.believe(chunk)
+                forecasts = self.budget_model.forecast(belief)
+                if arm is not None:
+                    decisions = self._forced(forecasts, arm)
+                else:
+                    decisions = self.decide(forecasts, belief, budget, chunk, target_accuracy, restriction, seed)
+                answers += recommendations(
+                    chunk,
+                    belief,
+                    forecasts,
+                    decisions,
+                    budget,
+                    target_accuracy,
+                    self.policy_id,
+                    partial(self._why_none_fits, forecasts, budget.ceilings if budget else {}, restriction),
+                )
         return answers
 
     def allocate(
@@ -173,10 +174,11 @@ class Policy:
             0.0,
             None,
         )
-        return recommendations(
-            prompts, belief, forecasts, decisions, total, None, self.policy_id,
-            partial(self._why_none_fits, forecasts, ceilings or total.ceilings, restriction),
-        )  # fmt: skip
+        with no_collection(len(prompts)):
+            return recommendations(
+                prompts, belief, forecasts, decisions, total, None, self.policy_id,
+                partial(self._why_none_fits, forecasts, ceilings or total.ceilings, restriction),
+            )  # fmt: skip
 
     def decide(
         self,
