@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.core import Probe
 from planner.curves.logs import Floats, Logs
@@ -255,15 +254,6 @@ class DifficultyPredictor:
                 learned = fit_probes(table, logs, pool, self.belief_.bins, without, seed=self.random_state)
                 updates |= {generator: learned} if learned else {}
         return ProbeUpdate(self.reference_, updates, rates)
-
-    def membership(rows: NDArray[np.intp], n_drawn: Floats, n_correct: Floats) -> Doubles:
-            n, correct = evidence.n[rows].copy(), evidence.correct[rows].copy()
-            n[:, column] = np.maximum(n[:, column] - n_drawn, 0)
-            correct[:, column] = np.clip(correct[:, column] - n_correct, 0, n[:, column])
-            rest = replace(evidence, n=n, correct=correct)
-            return rate_posterior(self.latent_, rest, self.column_, log_prior[rows]).membership(self.edges_)
-
-        return membership
 
     def _cut(self, posterior: RatePosterior, logits: Doubles) -> None:
         self.edges_ = (
