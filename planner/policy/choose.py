@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,21 @@ class Options:
         return Options(
             self.accuracy[rows], self.stderr[rows], self.price[rows], self.allowed[rows], self.bins[rows], self.noise
         )
+
+    def only(self, allowed: Mask) -> Options:
+        """The same options with other arms allowed, (P, A)."""
+        return replace(self, allowed=allowed)
+
+
+def defaulted(options: Options, declined: Mask, allowed: Mask, accuracy: Floats, bins: Floats) -> Options:
+    """Options in which `declined` prompts (P,) are taken for any: accuracy (A,) and bins (B,) of all prompts."""
+    rows = declined[:, None]
+    return replace(
+        options,
+        accuracy=np.where(rows, accuracy, options.accuracy),
+        bins=np.where(rows, bins, options.bins),
+        allowed=allowed,
+    )
 
 
 def worth(options: Options, price_of_cost: float) -> Floats:

@@ -17,7 +17,7 @@ from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, no_collection, recommendations
 from planner.policy.batch import allocate
 from planner.policy.candidates import hull_arms
-from planner.policy.choose import Indices, Options, aim, worth
+from planner.policy.choose import Indices, Options, aim, defaulted, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import Rate, mixed, solve
 from planner.policy.noise import PairedNoise
@@ -153,7 +153,7 @@ class Policy:
         belief = self.believe(prompts)
         forecasts = self.budget_model.forecast(belief)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
-        options = _replace_allowed(options, options.allowed & np.isfinite(options.price))
+        options = options.only(options.allowed & np.isfinite(options.price))
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, None, mask)
@@ -196,8 +196,8 @@ class Policy:
         mask = self.mask(restriction)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
         if budget is not None and budget.mean is not None:
-            options = _replace_allowed(options, options.allowed & np.isfinite(options.price))
-            options = _replace_allowed(options, self._on_hull(options.allowed, budget, restriction))
+            options = options.only(options.allowed & np.isfinite(options.price))
+            options = options.only(self._on_hull(options.allowed, budget, restriction))
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, budget, mask)
@@ -209,7 +209,7 @@ class Policy:
         if target_accuracy is not None:
             if rate.high > 0:  # nothing dearer than what the average over traffic allows
                 price = options.price[np.arange(len(arm)), arm]
-                options = _replace_allowed(options, options.allowed & (options.price <= price[:, None] * SLACK))
+                options = options.only(options.allowed & (options.price <= price[:, None] * SLACK))
             aimed = aim(options, target_accuracy, arm)
             arm, reached = aimed.arm, aimed.reached
         feasible = np.asarray(options.allowed.any(axis=1))
@@ -229,7 +229,7 @@ class Policy:
             if not options.allowed.any():
                 raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
             known = options.allowed & np.isfinite(options.price)
-            options = _replace_allowed(options, self._on_hull(known, budget, restriction))
+            options = options.only(self._on_hull(known, budget, restriction))
             if len(self._rates) > MOST_CACHED:
                 self._rates.clear()
             self._rates[key] = solve(options, unit, value)
@@ -274,14 +274,7 @@ class Policy:
             within = mask & (mean_cost <= value * SLACK)
             if within.any():
                 allowed = np.where(declined[:, None], allowed & within, allowed)
-        return Options(
-            np.where(declined[:, None], self.mean_accuracy, options.accuracy),
-            options.stderr,
-            options.price,
-            allowed,
-            np.where(declined[:, None], self.prior_bins, options.bins),
-            options.noise,
-        )
+        return defaulted(options, declined, allowed, self.mean_accuracy, self.prior_bins)
 
     def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
         if arm not in self.arms:
@@ -296,10 +289,6 @@ class Policy:
             index, np.ones(n, np.float32), ones, ~ones, None, forecasts.accuracy,
             price_unit(None, forecasts), 0.0, None, forced=True,
         )  # fmt: skip
-
-
-def _replace_allowed(options: Options, allowed: Mask) -> Options:
-    return Options(options.accuracy, options.stderr, options.price, allowed, options.bins, options.noise)
 
 
 def _draws(prompts: Sequence[PromptInput] | None, seed: int, rows: Indices) -> Floats:
