@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from planner.artifacts import ArtifactFolder, FitSettings, Manifest
+from planner.artifacts import ArtifactFolder, FitSettings, Manifest, load_policy
 from planner.config import Settings
 from planner.core import Arm, Budget, Probe, Recommendation
 from planner.errors import InvalidInput, NoActivePolicy
@@ -58,10 +58,11 @@ class Planner:
     ...     plan = planner.recommend("How many primes are below 1000?", Budget(max_tokens=8000))
     """
 
-    def __init__(self, store: Store, artifacts: ArtifactFolder) -> None:
+    def __init__(self, store: Store, artifacts: ArtifactFolder, *, store_prompt_text: bool = True) -> None:
         """Prefer `Planner.open`."""
         self.store = store
         self.artifacts = artifacts
+        self.store_prompt_text = store_prompt_text
         self._lock = threading.Lock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
@@ -81,7 +82,8 @@ class Planner:
         """
         settings = settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir)
         store = Store.open(settings.database_url, create=create)
-        return cls(store, ArtifactFolder(_artifact_root(settings, store)))
+        artifacts = ArtifactFolder(_artifact_root(settings, store))
+        return cls(store, artifacts, store_prompt_text=settings.store_prompt_text)
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the store."""
@@ -110,7 +112,14 @@ class Planner:
         from planner.formats import import_logs  # noqa: PLC0415 - pyarrow is no part of serving
 
         return import_logs(
-            self.store, paths, format=format, skip_bad=skip_bad, extract=extract, grade=grade, progress=progress
+            self.store,
+            paths,
+            format=format,
+            skip_bad=skip_bad,
+            extract=extract,
+            grade=grade,
+            store_prompt_text=self.store_prompt_text,
+            progress=progress,
         )
 
     def grade(self, run_id: str, *, correct: float, grader: str = "api") -> None:
@@ -153,9 +162,7 @@ class Planner:
         if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS and self._policy is not None:
             return self._policy
         with self._lock:
-            row = self.store.active_policy()
-            if row is None:
-                raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+            row = self._active()
             if self._policy is None or self._policy.policy_id != row.policy_id:
                 self._policy = self._load(row)
             self._looked_at = time.monotonic()
@@ -231,11 +238,13 @@ class Planner:
 
     def manifest(self, policy_id: str | None = None) -> Manifest:
         """What a policy (default: the promoted one) is made of and from, with its held-out report."""
-        return self.artifacts.manifest(self._known(policy_id))
+        row = self._known(policy_id)
+        return self.artifacts.holding(row.policy_id, row.artifact_path).manifest(row.policy_id)
 
     def verify(self, policy_id: str | None = None) -> Manifest:
         """Check every file of a policy against its hash. Raises ArtifactCorrupt or ArtifactIncompatible."""
-        manifest, _ = self.artifacts.read(self._known(policy_id))
+        row = self._known(policy_id)
+        manifest, _ = self.artifacts.holding(row.policy_id, row.artifact_path).read(row.policy_id)
         return manifest
 
     def promote(self, policy_id: str, *, reason: str = "promoted by hand") -> PolicyRow:
@@ -266,20 +275,22 @@ class Planner:
     def _logs(self) -> Logs:
         return self.store.read_logs()
 
-    def _known(self, policy_id: str | None) -> str:
+    def _known(self, policy_id: str | None) -> PolicyRow:
         if policy_id is None:
-            row = self.store.active_policy()
-            if row is None:
-                raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
-            return row.policy_id
-        if all(row.policy_id != policy_id for row in self.store.list_policies()):
-            raise InvalidInput(f"there is no policy {policy_id!r}: `planner policies list` names them")
-        return policy_id
+            return self._active()
+        for row in self.store.list_policies():
+            if row.policy_id == policy_id:
+                return row
+        raise InvalidInput(f"there is no policy {policy_id!r}: `planner policies list` names them")
+
+    def _active(self) -> PolicyRow:
+        row = self.store.active_policy()
+        if row is None:
+            raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+        return row
 
     def _load(self, row: PolicyRow) -> Policy:
-        from planner.artifacts.policy_files import load_policy  # noqa: PLC0415 - only where a policy is served
-
-        return load_policy(self.artifacts, row.policy_id)
+        return load_policy(self.artifacts.holding(row.policy_id, row.artifact_path), row.policy_id)
 
     def _next_step(self) -> str:
         n_runs = self.store.count().n_runs

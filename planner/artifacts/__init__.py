@@ -2,5 +2,6 @@
 
 from planner.artifacts.folder import ArtifactFolder
 from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
+from planner.artifacts.policy_files import load_policy
 
-__all__ = ["FORMAT_VERSION", "ArtifactFolder", "FitSettings", "Manifest"]
+__all__ = ["FORMAT_VERSION", "ArtifactFolder", "FitSettings", "Manifest", "load_policy"]

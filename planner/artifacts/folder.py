@@ -37,6 +37,10 @@ class ArtifactFolder:
         """Where the artifact of that id is, or would be."""
         return self.root / policy_id
 
+    def holding(self, policy_id: str, written_to: str) -> ArtifactFolder:
+        """This folder if the policy is in it, else the one that it was written to."""
+        return self if self.path(policy_id).is_dir() else ArtifactFolder(Path(written_to).parent)
+
     def write(self, manifest: Manifest, files: Mapping[str, bytes]) -> str:
         """Keep the files with their manifest, and return the policy_id: the hash of all of it.
 

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+from threadpoolctl import threadpool_limits
+
 from planner.artifacts.arrays import to_json
 from planner.artifacts.fingerprint import fingerprint
 from planner.artifacts.folder import ArtifactFolder
 from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
 from planner.artifacts.policy_files import load_policy, policy_files
 from planner.curves.logs import Logs
+from planner.curves.tabulation import tabulate
 from planner.errors import ArtifactError, NotEnoughData
 from planner.policy import Policy
 from planner.policy.evaluate import Evaluation, evaluate, with_cascades
@@ -25,7 +29,7 @@ from planner.store import Store
 
 PROMPTS = "prompts.json"
 SMALL_LOG_PROMPTS = 2_000
-FOLDS_SMALL, FOLDS_LARGE = 5, 2
+FOLDS_SMALL, FOLDS_LARGE = 3, 2
 _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
 Progress = Callable[[float, float | None, str | None], object]
 
@@ -54,7 +58,9 @@ def refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, pro
     fit_id = secrets.token_hex(8)
     store.start_fit(fit_id, settings.model_dump(mode="json"))
     try:
-        result = _refit(store, artifacts, settings, progress)
+        # Sums depend on how many threads share them, and on small tables threads cost more than they bring.
+        with threadpool_limits(1):
+            result = _refit(store, artifacts, settings, progress)
     except BaseException as error:
         store.finish_fit(fit_id, error=f"{type(error).__name__}: {error}")
         raise
@@ -80,7 +86,7 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     )
     report = evaluation.report if evaluation else None
     store.add_policy(
-        policy_id, artifact_path=str(artifacts.path(policy_id)), summary=_summary(policy, report), reason=reason
+        policy_id, artifact_path=str(artifacts.path(policy_id).resolve()), summary=_summary(policy, report), reason=reason
     )
     if promoted:
         store.promote_policy(policy_id, reason=reason)
@@ -113,10 +119,6 @@ def _evaluation(logs: Logs, settings: FitSettings, progress: Progress) -> Evalua
 
 
 def _fit(logs: Logs, evaluation: Evaluation | None, settings: FitSettings) -> Policy:
-    import numpy as np  # noqa: PLC0415
-
-    from planner.curves.tabulation import tabulate  # noqa: PLC0415
-
     table = evaluation.table if evaluation else tabulate(logs, seed=settings.seed, cascades=False)
     graded = np.flatnonzero(np.isfinite(table.outcome).any(axis=1))
     if len(graded):
@@ -136,9 +138,10 @@ def _verdict(
     row = store.active_policy()
     if row is None:
         return True, "promoted: it is the first policy"
+    folder = artifacts.holding(row.policy_id, row.artifact_path)
     try:
-        champion = load_policy(artifacts, row.policy_id)
-        _, files = artifacts.read(row.policy_id, (PROMPTS,))
+        champion = load_policy(folder, row.policy_id)
+        _, files = folder.read(row.policy_id, (PROMPTS,))
     except ArtifactError as error:
         return True, f"promoted: the policy before cannot be used any more ({error})"
     if evaluation is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from planner.api import Planner
     from planner.core import Budget
 
+LOGS = ("models.json", "lab.samples.parquet", "lab.runs.jsonl.gz")
 PROMPTS = (
     ("one step", "Anna has 23 shells. Add 8. How many now?"),
     (
@@ -36,7 +36,7 @@ def demo() -> None:
     from planner.cli.fit import fit_text
 
     with progress("fitting") as report:
-        result = planner.fit(datasets=None, progress=report)
+        result = planner.fit(progress=report)
     click.echo(fit_text(result) + "\n")
     click.echo(_recommendations(planner))
     click.echo(
@@ -48,14 +48,13 @@ def demo() -> None:
 def _import(planner: Planner) -> None:
     from importlib.resources import as_file, files
 
+    from planner.store.card_files import read_model_cards
+
     folder = files("planner.lab") / "logs"
     with ExitStack() as stack, progress("importing the logs of the lab") as report:
-        for name in ("models.json", "lab.samples.parquet", "lab.runs.jsonl.gz"):
-            path: Path = stack.enter_context(as_file(folder / name))
-            if name == "models.json":
-                planner.import_models(path)
-            else:
-                click.echo(f"{name}: {planner.import_logs(path, progress=report).summary}", err=True)
+        cards, *logs = (stack.enter_context(as_file(folder / name)) for name in LOGS)
+        planner.store.save_models(read_model_cards(cards))
+        click.echo(planner.import_logs(logs, progress=report).summary, err=True)
 
 
 def _budgets() -> dict[str, Budget]:

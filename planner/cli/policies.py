@@ -27,7 +27,7 @@ def list_(as_json: bool) -> None:
 
     rows = open_planner().policies()
     if as_json:
-        echo_json([row.model_dump(mode="json") for row in rows])
+        echo_json([row._asdict() for row in rows])
         return
     if not rows:
         click.echo("no policy is fitted yet: run `planner fit`", err=True)
@@ -87,6 +87,6 @@ def verify(policy_id: str | None, as_json: bool) -> None:
 
 def _changed(row: PolicyRow, *, as_json: bool) -> None:
     if as_json:
-        echo_json(row)
+        echo_json(row._asdict())
     else:
         click.echo(f"{row.policy_id} is promoted")
