@@ -16,15 +16,11 @@ import numpy as np
 
 from planner.curves.logs import Floats
 from planner.difficulty.latent import Doubles
-from planner.errors import PlannerError
+from planner.errors import NotReady, PlannerError
 
 _FLOAT32, _ROW_MAJOR, _NORMAL, _ALL_TREES = 0, 1, 0, -1
 _ONE_THREAD = b"num_threads=1"
 _NAMES = {"win32": ("lib_lightgbm.dll",), "darwin": ("lib_lightgbm.dylib", "lib_lightgbm.so")}
-
-
-class LightGBMUnavailable(PlannerError):
-    """LightGBM's shared library cannot be found or loaded."""
 
 
 class NativeBooster:
@@ -92,7 +88,7 @@ def _library() -> Any:  # noqa: ANN401 - ctypes types nothing of a library's fun
     try:
         library = ctypes.cdll.LoadLibrary(str(path))
     except OSError as error:
-        raise LightGBMUnavailable(
+        raise NotReady(
             f"{path} cannot be loaded ({error}): reinstall it with `pip install --force-reinstall lightgbm`"
         ) from error
     library.LGBM_GetLastError.restype = ctypes.c_char_p
@@ -107,4 +103,4 @@ def _library_path() -> Path:
         for path in (folder / place / name for place in ("lib", ".", "bin") for name in names):
             if path.is_file():
                 return path
-    raise LightGBMUnavailable("LightGBM's shared library is not installed: run `pip install lightgbm`")
+    raise NotReady("LightGBM's shared library is not installed: run `pip install lightgbm`")

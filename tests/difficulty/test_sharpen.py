@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner.core import Probe
+from planner.errors import InvalidInput
+
+TEXT = "apple river stone plain number 5"
+
+
+def agreeing(k):
+    return [Probe(answer="7", score=0.9) for _ in range(k)]
+
+
+def scattered(k):
+    return [Probe(answer=str(i), score=0.2) for i in range(k)]
+
+
+def test_agreement_makes_a_prompt_easier_and_scatter_harder(silent):
+    belief = silent.believe((TEXT, TEXT, TEXT))
+    sharper = silent.sharpen(belief, (agreeing(4), scattered(4), ()))
+    assert sharper.pass_rate[0] > belief.pass_rate[0] + 0.1
+    assert sharper.pass_rate[1] < belief.pass_rate[1] - 0.1
+    assert sharper.bins[2].tolist() == belief.bins[2].tolist()
+    assert [sharper.source_of(row) for row in range(3)] == ["probes", "probes", "prior"]
+
+
+def test_replayed_probes_bring_the_posterior_nearer_the_true_bins(silent, unseen):
+    rng = np.random.default_rng(0)
+    samples, n = unseen.logs.samples, len(unseen.bins)
+    drawn = [
+        [
+            Probe(answer=str(samples.answer[row]), score=float(samples.score[row]), generator="small")
+            for row in 32 * prompt + rng.choice(32, 4, replace=False)
+        ]
+        for prompt in range(n)
+    ]
+    belief = silent.believe((TEXT,) * n)
+    sharper = silent.sharpen(belief, drawn)
+    gain = np.log(sharper.bins[np.arange(n), unseen.bins] / belief.bins[np.arange(n), unseen.bins]).mean()
+    assert gain > 0.15
+
+
+def test_graded_probes_follow_bayes_rule(silent):
+    belief = silent.believe((TEXT, TEXT))
+    right, wrong = [Probe(correct=1.0)] * 4, [Probe(correct=0.0)] * 4
+    sharper = silent.sharpen(belief, (right, wrong))
+    likelihood = silent.rates_by_bin_ @ (1 / (1 + np.exp(-np.linspace(-7, 7, 57)))) ** 4
+    expected = belief.bins[0] * likelihood
+    assert sharper.bins[0] == pytest.approx(expected / expected.sum(), abs=1e-5)
+    assert sharper.pass_rate[1] < belief.pass_rate[1] < sharper.pass_rate[0]
+
+
+def test_graded_and_ungraded_probes_combine(silent):
+    belief = silent.believe((TEXT,))
+    graded = [Probe(correct=0.0)] * 2
+    both = silent.sharpen(belief, ([*graded, *scattered(4)],))
+    assert both.pass_rate[0] < silent.sharpen(belief, (graded,)).pass_rate[0]
+
+
+def test_ungraded_probes_of_a_generator_that_was_not_logged_change_nothing(silent):
+    belief = silent.believe((TEXT,))
+    strange = [Probe(answer="7", generator="unheard-of")] * 4
+    sharper = silent.sharpen(belief, (strange,))
+    assert sharper.bins.tolist() == belief.bins.tolist()
+    assert sharper.source_of(0) == "prior"
+
+
+def test_probes_are_wanted_for_every_prompt(silent):
+    with pytest.raises(InvalidInput, match="each of 1"):
+        silent.sharpen(silent.believe((TEXT,)), ((), ()))
