@@ -70,6 +70,6 @@ def _best_scale(data: DetailData, held_out: list[Doubles]) -> float:
             fit = data.outcome[rows] * moved - np.logaddexp(0, moved)
             gain[rows, column] = (data.weight[rows] * fit).sum(axis=1)
     gain -= gain[:, :1]
-    # Prompts are what was drawn: half a standard error over them keeps luck from switching the detail on.
-    lower = gain.mean(axis=0) - 0.5 * gain.std(axis=0) / np.sqrt(len(data))
+    # Prompts are what was drawn: a standard error over them keeps luck from switching the detail on.
+    lower = gain.mean(axis=0) - gain.std(axis=0) / np.sqrt(len(data))
     return SCALES[int(np.argmax(lower))]

@@ -30,7 +30,8 @@ class BudgetModel:
     """Expected accuracy and cost of every arm, by prompt.
 
     Learned: `arms_`, `accuracy_` and `variance_` (B, A) of the cells, `detail_` (F + 1, A) or None where the text
-    tells nothing beyond difficulty, `leverage_` (B, B) of a posterior, `costs_`, `support_`.
+    tells nothing beyond difficulty, `leverage_` (B, B) of a posterior, `spread_` (A,) of outcomes, `costs_`,
+    `support_`.
     """
 
     def __init__(self, *, random_state: int = 0) -> None:
@@ -41,6 +42,7 @@ class BudgetModel:
     variance_: Floats
     detail_: Floats | None
     leverage_: Floats
+    spread_: Floats
     costs_: CostModel
     support_: Support
 
@@ -58,6 +60,7 @@ class BudgetModel:
         self.accuracy_ = cells.accuracy.astype(np.float32)
         self.variance_ = cells.variance.astype(np.float32)
         self.leverage_ = _leverage(belief.bins.astype(np.float64))
+        self.spread_ = _spread(outcome, (belief.bins @ self.accuracy_).astype(np.float64))
         self.detail_ = self._learn_detail(belief, outcome, n_samples)
         self.costs_ = CostModel.fit(table, belief, membership)
         self.support_ = Support(
@@ -70,7 +73,8 @@ class BudgetModel:
         bins = belief.bins
         accuracy = bins @ self.accuracy_
         sureness = np.einsum("pb,bc,pc->p", bins, self.leverage_, bins)
-        stderr = np.sqrt(np.square(bins) @ self.variance_ + sureness[:, None] * (accuracy * (1 - accuracy)))
+        outcomes = sureness[:, None] * self.spread_ * (accuracy * (1 - accuracy))
+        stderr = np.sqrt(np.maximum(np.square(bins) @ self.variance_, outcomes))
         if self.detail_ is not None:
             features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
             accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
@@ -101,6 +105,7 @@ class BudgetModel:
             "accuracy": self.accuracy_,
             "variance": self.variance_,
             "leverage": self.leverage_,
+            "spread": self.spread_,
             "detail": self.detail_,
             "support": vars(self.support_),
             "slots": {
@@ -121,7 +126,7 @@ class BudgetModel:
         model = cls(random_state=state["random_state"])
         model.arms_ = tuple(Arm.model_validate(arm) for arm in state["arms"])
         model.accuracy_, model.variance_, model.leverage_ = state["accuracy"], state["variance"], state["leverage"]
-        model.detail_ = state["detail"]
+        model.detail_, model.spread_ = state["detail"], state["spread"]
         model.support_ = Support(**state["support"])
         slots = state["slots"]
         model.costs_ = CostModel(
@@ -173,3 +178,12 @@ def _leverage(bins: Doubles) -> Floats:
     """
     gram = bins.T @ bins + np.eye(bins.shape[1])
     return np.asarray(np.linalg.inv(gram), dtype=np.float32)
+
+
+def _spread(outcome: Doubles, forecast: Doubles) -> Floats:
+    """(A,) variance of outcomes about their forecast, as a share of that of a single run, p (1 - p)."""
+    known = np.isfinite(outcome)
+    residual = np.where(known, np.nan_to_num(outcome) - forecast, 0.0) ** 2
+    single = np.where(known, forecast * (1 - forecast), 0.0)
+    share = residual.sum(axis=0) / np.maximum(single.sum(axis=0), 1e-9)
+    return np.asarray(np.clip(share, 0.02, 1.0), dtype=np.float32)
