@@ -17,10 +17,11 @@ from planner.budget.strengths import Doubles
 from planner.budget.structure import Structure, Variances, family, structure
 from planner.core import Arm
 
-MOST_ARMS = 320  # in one block: time is cubic in its cells
+MOST_ARMS = 128  # in one block: time is cubic in its cells
 SEARCH_CELLS = 300  # strengths are estimated on arms evenly taken from all: a marginal likelihood is cubic in cells
 STEPS = (4.0, 0.25)
 N_SWEEPS = 3
+LEAST_GAIN, LEAST_SWEEP_GAIN = 0.05, 0.5  # in log marginal likelihood: less is not evidence
 LEAST_STRENGTH, MOST_STRENGTH = 1e-5, 30.0
 
 
@@ -94,9 +95,9 @@ def _strengths(arms: tuple[Arm, ...], generations: Doubles, counts: CellCounts) 
     kinds = structure(tuple(arms[i] for i in chosen), generations[chosen], n_bins)
     few = counts.take_arms(chosen)
     best = Variances()
-    value = _marginal(kinds, best, few)
+    found = _fit_mode(kinds, best, few)
     for sweep in range(N_SWEEPS):
-        before = value
+        before = found.evidence
         for index in range(len(kinds.parts)):
             for step in STEPS:
                 factor = step if sweep == 0 else step ** (0.5**sweep)
@@ -104,17 +105,19 @@ def _strengths(arms: tuple[Arm, ...], generations: Doubles, counts: CellCounts) 
                     tried = best.scaled(index, factor)
                     if not LEAST_STRENGTH <= list(vars(tried).values())[index] <= MOST_STRENGTH:
                         break
-                    other = _marginal(kinds, tried, few)
-                    if other <= value + 1e-3:
+                    other = _fit_mode(kinds, tried, few, start=found.logit)
+                    if other.evidence <= found.evidence + LEAST_GAIN:
                         break
-                    best, value = tried, other
-        if value - before < 0.1:
+                    best, found = tried, other
+        if found.evidence - before < LEAST_SWEEP_GAIN:
             break
     return best
 
 
-def _marginal(kinds: Structure, variances: Variances, counts: CellCounts) -> float:
-    return _Posterior.fit(kinds.covariance(variances), counts.n.ravel(), counts.right.ravel()).evidence
+def _fit_mode(
+    kinds: Structure, variances: Variances, counts: CellCounts, *, start: Doubles | None = None
+) -> _Posterior:
+    return _Posterior.fit(kinds.covariance(variances), counts.n.ravel(), counts.right.ravel(), start=start)
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,11 @@ class _Posterior:
     evidence: float
 
     @classmethod
-    def fit(cls, prior: Doubles, n: Doubles, right: Doubles) -> _Posterior:
+    def fit(cls, prior: Doubles, n: Doubles, right: Doubles, *, start: Doubles | None = None) -> _Posterior:
+        """Newton's method; `start` is the mode under strengths close by, from which few steps are left."""
         from scipy.linalg import cho_solve  # noqa: PLC0415 - not on the path of a recommendation
 
-        logit = np.zeros(len(n))
+        logit = np.zeros(len(n)) if start is None else start
         best, step = -np.inf, np.zeros(len(n))
         half_log_determinant = 0.0
         for _ in range(30):
