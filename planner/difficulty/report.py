@@ -110,7 +110,9 @@ def calibration_error(predicted: Floats, n_correct: Floats, n: Floats) -> float 
     graded = np.flatnonzero(n > 0)
     if not len(graded):
         return None
-    order = graded[np.argsort(predicted[graded], kind="stable")]
-    groups = [group for group in np.array_split(order, _N_GROUPS) if len(group)]
+    # Equal predictions share a group: the mean of all prompts is one group, whatever their order.
+    cuts = np.quantile(predicted[graded], np.arange(1, _N_GROUPS) / _N_GROUPS)
+    place = np.searchsorted(cuts, predicted[graded], side="right")
+    groups = [graded[place == group] for group in np.unique(place)]
     gaps = [abs(float(predicted[g].mean()) - float((n_correct[g] / n[g]).mean())) for g in groups]
     return float(np.average(gaps, weights=[len(group) for group in groups]))

@@ -37,3 +37,8 @@ def test_calibration_error_is_zero_for_true_rates_and_none_without_outcomes():
 def test_spearman_of_a_constant_is_zero():
     assert spearman(np.ones(3), np.arange(3.0)) == 0
     assert spearman(np.array([1.0, 2, 9]), np.arange(3.0)) == pytest.approx(1)
+
+
+def test_a_constant_prediction_is_one_group_of_calibration():
+    correct = np.array([0.0] * 20 + [1.0] * 20)
+    assert calibration_error(np.full(40, 0.5), correct, np.ones(40)) == 0
