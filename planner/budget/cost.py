@@ -66,7 +66,7 @@ class CostModel:
         arm = np.asarray(self.slots.arm)
         start = np.searchsorted(arm, np.arange(self.n_arms))
         assert (np.diff(arm) >= 0).all(), "slots are in the order of their arms"
-        assert len(np.unique(arm)) == self.n_arms, "every arm spends on some slot"
+        assert len(set(arm.tolist())) == self.n_arms, "every arm spends on some slot"
         derived = {
             "_generator": np.array([place[name] for name in self.slots.generator], dtype=np.intp),
             "_start": start,

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 class Frozen(BaseModel):
     """Base of every core type: immutable, and an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Schemas are built when first used: most commands use few of the types.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def trusted(cls, values: dict[str, Any]) -> Self:
