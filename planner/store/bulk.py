@@ -48,11 +48,11 @@ def select_in(
 ) -> list[tuple[Any, ...]]:
     """Rows of `table` whose `field` is among `values`; `columns` as SQL. All names are our own."""
     cursor = connection.connection.cursor()
-    query = f"SELECT {columns} FROM {table} WHERE {field} "  # noqa: S608
+    query = f"SELECT {columns} FROM {table} WHERE {field}"  # noqa: S608
     if connection.dialect.name == "sqlite":
-        cursor.execute(query + "IN (SELECT value FROM json_each(?))", (json.dumps(list(values)),))
+        cursor.execute(f"{query} IN (SELECT value FROM json_each(?))", (json.dumps(list(values)),))
     else:
-        cursor.execute(query + "= ANY(%s)", (list(values),))
+        cursor.execute(f"{query} = ANY(%s)", (list(values),))
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

@@ -87,8 +87,8 @@ def log_stats(connection: Connection) -> list[LogStats]:
     query = (
         "SELECT prompts.dataset, models.name, verifiers.name, arms.search, "
         "count(DISTINCT runs.prompt_key), count(*), sum(runs.n_samples), sum(runs.n_ungraded) "
-        f"FROM {JOINED_RUNS} LEFT JOIN models AS verifiers ON verifiers.model_key = arms.verifier_key "
-        "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        f"FROM {JOINED_RUNS} LEFT JOIN models AS verifiers ON verifiers.model_key = arms.verifier_key "  # noqa: S608
+        "GROUP BY 1, 2, 3, 4 ORDER BY coalesce(prompts.dataset, ''), 2, coalesce(verifiers.name, ''), 4"
     )
     rows = connection.execute(text(query))
     return [LogStats(*row[:6], int(row[6]), int(row[7])) for row in rows]

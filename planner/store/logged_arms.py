@@ -85,9 +85,8 @@ class LoggedArms:
 
 def read_arms(connection: Connection) -> LoggedArms:
     """All arms of the store."""
-    names: dict[int, str] = {
-        key: name for key, name in connection.execute(select(models.c.model_key, models.c.name)).tuples()
-    }
+    named = connection.execute(select(models.c.model_key, models.c.name))
+    names: dict[int, str] = {row.model_key: row.name for row in named}
     rows = connection.execute(select(arms).order_by(arms.c.arm_key)).all()
     row_of_key = np.zeros(1 + max((row.arm_key for row in rows), default=0), dtype=np.intp)
     row_of_key[[row.arm_key for row in rows]] = np.arange(len(rows))

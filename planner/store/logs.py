@@ -29,6 +29,7 @@ _SAMPLE_FIELDS = {
     "completion_tokens": np.float32, "verifier_tokens": np.float32, "latency_seconds": np.float32,
     "generator_key": np.float32, "verifier_key": np.float32, "status": str,
 }  # fmt: skip
+_CODES = ("pool", "prompt", "chain", "attempt", "answer")
 _NUMBERS = (
     "correct", "score", "score_min", "prompt_tokens", "completion_tokens", "verifier_tokens",
     "latency_seconds",
@@ -119,10 +120,10 @@ def _sample_table(rows: Rows, chosen: Booleans, run: Array) -> SampleTable:
     index = np.flatnonzero(chosen)
     keys = [values[index] for values in (rows["attempt"], rows["chain"], run, rows["prompt"], rows["pool"])]
     index = index[np.lexsort(keys)]
-    codes_ = (rows["pool"], rows["prompt"], run, rows["chain"], rows["attempt"], rows["answer"])
     return SampleTable(
-        *(values[index].astype(np.int32, copy=False) for values in codes_),
-        *(rows[name][index] for name in _NUMBERS),
+        run=run[index].astype(np.int32, copy=False),
+        **{name: rows[name][index].astype(np.int32, copy=False) for name in _CODES},
+        **{name: rows[name][index] for name in _NUMBERS},
     )
 
 

@@ -31,8 +31,8 @@ class Registry:
         self._store_prompt_text = store_prompt_text
         self._prompts: dict[str, _Stored] = {}
         self._arms: dict[ArmRow, int] = {}
-        known_models = connection.execute(select(models.c.name, models.c.model_key)).all()
-        self._models: dict[str, int] = {name: key for name, key in known_models}
+        named = connection.execute(select(models.c.name, models.c.model_key))
+        self._models: dict[str, int] = {row.name: row.model_key for row in named}
         self._next_prompt = next_key(connection, prompts.c.prompt_key)
         self._next_model = next_key(connection, models.c.model_key)
         self._next_arm = next_key(connection, arms.c.arm_key)
@@ -127,12 +127,11 @@ class Registry:
                 self._prompts[prompt_id] = _Stored(*values)
 
     def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
-        fields = ("dataset", "reference", "metadata")
-        given = dict(zip(fields, details, strict=True))
-        news = {f: v for f, v in given.items() if v is not None and getattr(stored, f) is None}
-        if news:
-            self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**news))
-            self._prompts[prompt_id] = stored._replace(**news)
+        filled = tuple(new if old is None else old for old, new in zip(stored[2:], details, strict=True))
+        if filled != stored[2:]:
+            values = dict(zip(("dataset", "reference", "metadata"), filled, strict=True))
+            self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
+            self._prompts[prompt_id] = _Stored(stored.key, stored.text_sha256, *filled)
 
 
 _PROMPT_FIELDS = (

@@ -35,6 +35,14 @@ def schema_status(database: Database) -> SchemaStatus:
     return SchemaStatus(version, HEAD, "behind" if version < HEAD else "ahead")
 
 
+def is_blank(database: Database) -> bool:
+    """Whether a SQLite file is not there, or holds nothing yet (its maker may have been killed)."""
+    if database.path is not None and not database.path.exists():
+        return True
+    with database.reading() as connection:
+        return connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar() == 0
+
+
 def check_schema(database: Database) -> None:
     """Raise SchemaOutdated, with the command that helps, unless the schema is ours."""
     status = schema_status(database)

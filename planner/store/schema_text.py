@@ -25,7 +25,7 @@ JOIN arms ON arms.arm_key = runs.arm_key
 JOIN models ON models.model_key = arms.generator_key
 GROUP BY 1, 2;
 ```
-"""
+"""  # noqa: S608 - an example to read
 
 
 def schema_markdown() -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from planner.core import ModelCard, Recommendation, Run
 from planner.core.batch import Written
-from planner.errors import StoreError
+from planner.errors import PlannerError, StoreError
 from planner.store import grades, housekeeping, models, policies, recommendations
 from planner.store.engine import Database
-from planner.store.schema import check_schema, create_schema
+from planner.store.schema import check_schema, create_schema, is_blank
 
 if TYPE_CHECKING:
     from planner.curves.logs import Logs
@@ -40,11 +40,15 @@ class Store:
         """
         database = Database(url)
         path = database.path
-        if path is not None and (not path.exists() or path.stat().st_size == 0):
-            if not create:
-                raise StoreError(f"there is no store at {path}: run `planner db init`, or import logs to make one")
-            create_schema(database)
-        check_schema(database)
+        if path is not None and not path.exists() and not create:
+            raise StoreError(f"there is no store at {path}: run `planner db init`, or import logs to make one")
+        try:
+            if path is not None and create and is_blank(database):
+                create_schema(database)
+            check_schema(database)
+        except PlannerError:
+            database.close()
+            raise
         return cls(database)
 
     def close(self) -> None:
@@ -76,9 +80,14 @@ class Store:
         """
         from planner.store.importing import begin_import  # noqa: PLC0415 - numpy is no part of a look-up
 
-        options = {"source": source, "sha256": sha256, "format_name": format}
-        moment = now or datetime.now(UTC)
-        with begin_import(self.database, **options, store_prompt_text=store_prompt_text, now=moment) as session:
+        with begin_import(
+            self.database,
+            source=source,
+            sha256=sha256,
+            format_name=format,
+            store_prompt_text=store_prompt_text,
+            now=now or datetime.now(UTC),
+        ) as session:
             yield session
 
     def append(self, runs: Sequence[Run], *, source: str = "api", store_prompt_text: bool = True) -> Written:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -47,8 +48,8 @@ def postgres_server() -> Iterator[str]:
             _wait_until_ready(f"{url}/postgres", server)
             yield url
         finally:
-            server.terminate()
-            server.wait(timeout=30)
+            server.send_signal(signal.SIGINT)  # at once, whoever is still connected
+            server.wait()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

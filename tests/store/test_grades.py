@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from worlds import run, sampled, tree
+
+from planner.core import Sample
+from planner.errors import InvalidInput
+
+
+def test_a_later_record_fills_a_null_grade(store):
+    store.append([run("a", breadth=4)])
+    assert store.append([run("a", breadth=4, correct=1)]).grades == 1
+    assert store.read_logs().runs.correct.tolist() == [1]
+    assert store.count().n_ungraded == 0
+
+
+def test_a_later_record_does_not_change_a_grade(store):
+    store.append([run("a", correct=0)])
+    assert store.append([run("a", correct=1)]).grades == 0
+    assert store.read_logs().samples.correct.tolist() == [0]
+
+
+def test_a_later_record_fills_null_grades_of_samples(store):
+    store.append([sampled("a", corrects=(1, None, None))])
+    assert store.count().n_ungraded == 2
+    assert store.append([sampled("a", corrects=(0, 1, None))]).grades == 1
+    assert np.array_equal(store.read_logs().samples.correct, [1, 1, np.nan], equal_nan=True)
+    assert store.count().n_ungraded == 1
+
+
+def test_a_run_is_graded_by_its_id(store):
+    store.append([tree("a", correct=None)])
+    store.grade("a", correct=0.5, grader="me")
+    assert store.read_logs().runs.correct.tolist() == [0.5]
+
+
+def test_a_grade_of_a_run_of_one_sample_is_its_samples(store):
+    store.append([run("a", samples=(Sample(answer="1"),))])
+    store.grade("a", correct=1)
+    assert store.read_logs().samples.correct.tolist() == [1]
+    assert store.count().n_ungraded == 0
+
+
+def test_an_unknown_run_cannot_be_graded(store):
+    with pytest.raises(InvalidInput, match="no run 'b'"):
+        store.grade("b", correct=1)
+
+
+def test_a_run_that_chose_none_of_its_samples_cannot_be_graded(store):
+    store.append([sampled("a", corrects=(None, None))])
+    with pytest.raises(InvalidInput, match="chose none"):
+        store.grade("a", correct=1)
+
+
+@pytest.mark.parametrize("correct", [-0.1, 1.1, float("nan")])
+def test_a_grade_lies_in_0_to_1(store, correct):
+    with pytest.raises(InvalidInput, match="correct"):
+        store.grade("a", correct=correct)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import event, text
+
+from planner.core import Arm, Budget, Cost, Difficulty, Forecast, Recommendation
+from planner.errors import StoreError
+from planner.store import Store
+
+
+def recommendation(name="r1", **values):
+    forecast = Forecast(
+        accuracy=0.5,
+        accuracy_low=0.4,
+        accuracy_high=0.6,
+        cost=Cost(usd=1),
+        cost_worst=Cost(usd=2),
+        n_prompts=9,
+        n_runs=99,
+    )
+    given = {
+        "recommendation_id": name,
+        "prompt_id": "p1",
+        "budget": Budget(max_usd=3),
+        "arm": Arm(generator="small"),
+        "forecast": forecast,
+        "difficulty": Difficulty(pass_rate=0.5, bin_probabilities=(0.5, 0.5), most_likely_bin=1, source="text"),
+        "reason": "it is cheap",
+        "policy_id": "a",
+        "propensity": 0.25,
+    }
+    return Recommendation(**given | values)
+
+
+def test_a_recommendation_is_kept_whole_with_its_propensity(store):
+    served = recommendation()
+    store.record([served])
+    store.flush()
+    assert store.recommendation("r1") == served
+    with store.database.reading() as connection:
+        row = connection.execute(text("SELECT propensity, policy_id, prompt_id FROM recommendations")).one()
+    assert tuple(row) == (0.25, "a", "p1")
+
+
+def test_an_unknown_recommendation_is_none(store):
+    assert store.recommendation("r2") is None
+
+
+def test_recommendations_are_stored_within_a_second(store):
+    store.record([recommendation()])
+    deadline = time.monotonic() + 1.0
+    while store.count().n_recommendations == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_closing_stores_all_that_was_served(store, empty_url):
+    store.record([recommendation(f"r{i}") for i in range(2500)])
+    store.close()
+    with Store.open(empty_url) as again:
+        assert again.count().n_recommendations == 2500
+
+
+def test_threads_may_serve_at_once(store):
+    threads = [
+        threading.Thread(target=lambda t=t: [store.record([recommendation(f"{t}-{i}")]) for i in range(50)])
+        for t in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.flush()
+    assert store.count().n_recommendations == 200
+
+
+def test_recording_may_go_on_after_a_flush(store):
+    for name in "ab":
+        store.record([recommendation(name)])
+        store.flush()
+    assert store.count().n_recommendations == 2
+
+
+def test_nothing_served_starts_no_thread(store):
+    store.record([])
+    assert not any(thread.name == "planner-recommendations" for thread in threading.enumerate())
+
+
+def test_what_could_not_be_stored_is_an_error_of_the_next_call(sqlite_url):
+    store = Store.open(sqlite_url)
+    store.database.close()
+    event.listen(store.database.engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
+    store.record([recommendation()])
+    with pytest.raises(StoreError, match="recommendations could not be stored"):
+        store.flush()
+    store.close()
