@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,7 +152,7 @@ def _confirm(datasets: tuple[str, ...], generators: tuple[str, ...], before: str
         f"before {before}" if before else "",
     ]
     what = " ".join(filter(None, conditions))
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise InvalidInput(f"deleting the runs {what} cannot be undone: add --yes to do it unasked")
     click.confirm(f"Delete the runs {what}? This cannot be undone.", abort=True, err=True)
 

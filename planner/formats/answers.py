@@ -125,7 +125,7 @@ def choice(raw: str) -> str | None:
         if alone:
             return alone[1].upper()
     for pattern in (_CHOICE_SAID, _CHOICE_BRACKETED, _CHOICE_LEADS_LINE):
-        found = [next(filter(None, match.groups())) for match in pattern.finditer(raw)]
+        found: list[str] = [next(filter(None, match.groups())) for match in pattern.finditer(raw)]
         if found:
             return found[-1].upper()
     lines = raw.strip().splitlines()
@@ -180,7 +180,7 @@ def _regex_extractor(pattern: str) -> Extractor:
             last = match
         if last is None:
             return None
-        found = last[1] if compiled.groups else last[0]
+        found: str | None = last[1] if compiled.groups else last[0]
         return None if found is None else text(found)
 
     return extract

@@ -73,7 +73,7 @@ class PoolWatch:
     def warnings(self) -> Iterator[str]:
         """What somebody who fits on these logs should know first."""
         for (generator, verifier, params), parts in sorted(self._pools.items(), key=lambda pool: str(pool[0])):
-            pool = PooledSamples(*(np.concatenate(columns) for columns in zip(*map(_columns, parts), strict=True)))
+            pool = _joined(parts)
             name = generator + (f" {params}" if params != "{}" else "")
             yield from order_warnings(name, pool)
             if verifier is not None:
@@ -108,7 +108,7 @@ def signal_warnings(verifier: str, name: str, pool: PooledSamples) -> Iterator[s
     if len(areas) < _MIN_PROMPTS:
         return
     mean, error = float(areas.mean()), float(areas.std(ddof=1) / math.sqrt(len(areas)))
-    if mean - 0.5 < _NO_SIGNAL_SIGMAS * error and mean + 2 * error < _USEFUL_AUC:
+    if mean - 0.5 <= _NO_SIGNAL_SIGMAS * error and mean + 2 * error < _USEFUL_AUC:
         yield (
             f"{verifier}: its scores do not tell correct from wrong samples of {name} within a prompt (AUC {mean:.2f} "
             f"± {error:.2f} over {len(areas)} prompts, .5 is chance): selections by score will not beat a vote"
@@ -168,8 +168,8 @@ def _beyond_chance(differences: Numbers, least: float) -> bool:
 
 
 def _rows(table: PooledSamples, mask: NDArray[np.bool_]) -> PooledSamples:
-    return PooledSamples(*(column[mask] for column in _columns(table)))
+    return PooledSamples(**{name: column[mask] for name, column in vars(table).items()})
 
 
-def _columns(table: PooledSamples) -> tuple[NDArray[np.int64], ...]:
-    return tuple(getattr(table, name) for name in PooledSamples.__dataclass_fields__)
+def _joined(parts: list[PooledSamples]) -> PooledSamples:
+    return PooledSamples(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})

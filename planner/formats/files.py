@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, get_args
+from typing import IO, Literal, cast, get_args
 
 from planner.errors import BadLog, InvalidInput
 
@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[Opened]:
         raw.seek(0)
         if magic[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw) as unzipped:
-                yield Opened(unzipped, raw, n_bytes)
+                yield Opened(cast("IO[bytes]", unzipped), raw, n_bytes)
         elif magic == b"\x28\xb5\x2f\xfd":
             import zstandard  # noqa: PLC0415 - only such files need it
 

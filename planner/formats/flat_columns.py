@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import BadLog
-from planner.formats.limits import MAX_INTEGER, MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
+from planner.formats.limits import MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, NAMES
 from planner.formats.problems import shown
+from planner.formats.tables import plain_values
 from planner.formats.values import text_problem
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def text_codes(column: pa.Array, name: str, words: Vocabulary, report: Report) -
             lookup[place] = -1
             for row in np.flatnonzero(codes == place):
                 report(int(row), name, str(wrong))
-    return lookup[codes]
+    found: Codes = lookup[codes]
+    return found
 
 
 def numbers(column: pa.Array, name: str, report: Report) -> Numbers:
@@ -112,15 +114,18 @@ def numbers(column: pa.Array, name: str, report: Report) -> Numbers:
 
 
 def _out_of_bounds(found: Numbers, name: str) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        match name:
-            case "correct":
-                return (found < 0) | (found > 1)
-            case "score" | "score_min":
-                return np.isinf(found)
-            case "latency_seconds":
-                return (found < 0) | np.isinf(found)
-        return (found < 0) | (found > MAX_INTEGER) | (found != np.floor(found)) & ~np.isnan(found)
+    known = ~np.isnan(found)
+    match name:
+        case "correct":
+            fits = (found >= 0) & (found <= 1)
+        case "score" | "score_min":
+            fits = np.abs(found) <= MAX_SCORE
+        case "latency_seconds":
+            fits = (found >= 0) & np.isfinite(found)
+        case _:
+            fits = (found >= 0) & (found <= MAX_INTEGER) & (found == np.floor(found))
+    bad: NDArray[np.bool_] = known & ~fits
+    return bad
 
 
 def _parsed(column: pa.Array, name: str, report: Report) -> Numbers:
@@ -152,23 +157,7 @@ def _number(text: str, name: str) -> float | None:
 
 
 def _decoded(values: pa.Array) -> list[str | None]:
-    import pyarrow as pa  # noqa: PLC0415
-
-    if not _is_bytes(values.type):
-        try:
-            texts: list[str | None] = values.to_pylist()
-        except UnicodeDecodeError:
-            values = values.cast(pa.large_binary())
-        else:
-            return texts
-    return [_utf8(value) for value in values.to_pylist()]
-
-
-def _utf8(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
+    return [None if isinstance(value, bytes) else value for value in plain_values("", values)]
 
 
 def _is_text(kind: pa.DataType) -> bool:

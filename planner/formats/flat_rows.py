@@ -16,7 +16,7 @@ from planner.formats.flat_columns import Codes, Numbers, Vocabulary, numbers, te
 from planner.formats.limits import EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import canonical, text_hash
-from planner.formats.tables import Block, Table, line_in
+from planner.formats.tables import Block, Table, line_in, row_values
 
 TEXTS = (
     "prompt_id", "prompt", "dataset", "reference", "metadata", "generator", "verifier", "run_id", "params",
@@ -90,7 +90,7 @@ def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: P
     def report(row: int, name: str, wrong: str, expected: str | None = None) -> None:
         if good[row]:  # one reason a line
             good[row] = False
-            line = block.rows.slice(row, 1).to_pylist()[0] if problems.rejected else None
+            line = row_values(block, row) if problems.rejected else None
             problems.add(f"{path}:{line_in(block, row)}", name, wrong, expected or EXPECTED[name], line=line)
 
     columns = dict(zip(block.rows.schema.names, block.rows.columns, strict=True))

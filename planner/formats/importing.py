@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from planner.core.batch import ImportSink, ScoreScale, Written
 from planner.errors import InvalidInput
@@ -27,7 +27,12 @@ class ImportingStore(Protocol):
     """A store that logs can be imported into."""
 
     def begin_import(
-        self, *, source: str, sha256: str | None, format: str | None, store_prompt_text: bool
+        self,
+        *,
+        source: str,
+        sha256: str | None,
+        format: str | None,  # noqa: A002
+        store_prompt_text: bool,
     ) -> AbstractContextManager[ImportSink]:
         """Open an import; an exception out of the `with` block leaves the store as it was."""
 
@@ -76,8 +81,9 @@ def import_logs(
     """Import logs, all files or none; what is known already changes nothing.
 
     `format`: auto, jsonl, parquet or csv. `extract` and `grade` name an extractor and a grader of
-    `planner.formats.answers`. Without `store_prompt_text` the store keeps only a prompt's hash and length. With `skip_bad`, bad lines are left out and written, with their reasons, to
-    `rejected_path` (default: beside the first file's name in the working folder, `NAME.rejected.jsonl`).
+    `planner.formats.answers`. Without `store_prompt_text` the store keeps only a prompt's hash and length.
+    With `skip_bad`, bad lines are left out and written, with their reasons, to `rejected_path` (default:
+    `NAME.rejected.jsonl` in the working folder, NAME that of the first file).
     Raises BadLog that names the first bad lines and counts the rest, InvalidInput, StoreError.
     """
     files = _files(paths)
@@ -85,19 +91,18 @@ def import_logs(
     rules = AnswerRules.named(extract, grade)
     # tables carry the texts of prompts that lines of runs only name, whichever is given first
     order = sorted(range(len(files)), key=lambda place: formats[place] == "jsonl")
-    source = ", ".join(path.name for path in files)
-    digest = file_hash(files)
+    about: dict[str, Any] = {
+        "source": ", ".join(path.name for path in files),
+        "sha256": file_hash(files),
+        "format": ", ".join(dict.fromkeys(formats)),
+        "store_prompt_text": store_prompt_text,
+    }
     scales: dict[str, ScoreScale] = {}
     job = _Job([files[place] for place in order], format, rules, progress or _silent)
     while True:
         with _rejects(skip_bad, rejected_path or Path(f"{files[0].name}.rejected.jsonl")) as problems:
             try:
-                with store.begin_import(
-                    source=source,
-                    sha256=digest,
-                    format=", ".join(dict.fromkeys(formats)),
-                    store_prompt_text=store_prompt_text,
-                ) as sink:
+                with store.begin_import(**about) as sink:
                     report = job.run(sink, problems, scales)
                 break
             except _ScaleNeeded as needed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 MAX_TEXT_BYTES = 1_000_000  # a prompt, answer or candidate text, in UTF-8: far past any context that is planned for
 MAX_NAME_BYTES = 500  # ids and names are indexed, and PostgreSQL's index rows end at 2,700 bytes
 MAX_LINE_BYTES = 64_000_000  # one line is held in memory
+MAX_SCORE = 1e9  # no verifier scores so far out, and squares of what is farther overflow
 MAX_INTEGER = 2**31 - 1  # integers are stored in four bytes
 
 STATUSES = ("ok", "truncated", "error")
@@ -13,7 +14,7 @@ NAMES = frozenset(
 )
 
 _SHARE = "a number in 0..1 (true and false are read too), or null"
-_NUMBER = "a finite number or null"
+_NUMBER = f"a finite number (of at most {MAX_SCORE:,.0f} in size), or null"
 _WHOLE = f"a whole number in 0..{MAX_INTEGER:,}, or null where it is unknown"
 _FROM_ONE = f"a whole number in 1..{MAX_INTEGER:,}"
 _TEXT = f"text of at most {MAX_TEXT_BYTES:,} bytes, or null"

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from planner.errors import BadLog
 from planner.formats.json_lines import parse
 from planner.formats.limits import EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import RECORD_FIELDS, Read, RecordReader
-from planner.formats.tables import Block, Table, line_in
+from planner.formats.tables import Block, Table, line_in, plain_values
 from planner.formats.values import Wrong
 
 _JSON = ("params", "metadata", "samples")
@@ -30,7 +31,11 @@ def read_run_table(path: Path, table: Table, problems: Problems) -> Iterator[Rea
 
 
 def _block(path: Path, block: Block, reader: RecordReader, problems: Problems) -> Iterator[Read]:
-    columns = {name: block.rows.column(name).to_pylist() for name in block.rows.schema.names if name in RECORD_FIELDS}
+    given = zip(block.rows.schema.names, block.rows.columns, strict=True)
+    try:
+        columns = {name: plain_values(name, column) for name, column in given if name in RECORD_FIELDS}
+    except BadLog as error:
+        raise BadLog(f"{path}: {error}") from error
     for row in range(block.rows.num_rows):
         raw = {name: column[row] for name, column in columns.items()}
         try:
@@ -44,10 +49,7 @@ def _block(path: Path, block: Block, reader: RecordReader, problems: Problems) -
 def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the table holds
     """A cell as JSON Lines would have it: NaN is null, JSON texts are read, texts of CSV become numbers."""
     if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            raise Wrong(name, "is no valid UTF-8") from None
+        raise Wrong(name, "is no valid UTF-8")
     if isinstance(value, float) and math.isnan(value):
         return None
     if name == "samples" and isinstance(value, list):

@@ -59,7 +59,7 @@ def _guarded(path: Path, format_name: str, blocks: Iterator[Block]) -> Iterator[
     try:
         with reading(path):
             yield from blocks
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError, OverflowError, MemoryError) as error:  # what damaged files lead to
         text = " ".join(str(error).split())
         raise BadLog(f"{path}: cannot be read as {format_name}: {text}; nothing was imported") from error
 
@@ -115,10 +115,12 @@ def _header(path: Path, line: bytes) -> tuple[str, ...]:
     if not line.strip():
         raise BadLog(f"{path}:1: row: the file is empty, expected a line with the names of the columns")
     try:
-        text = line.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError as error:
-        raise BadLog(f"{path}:1: row: the names of the columns are no valid UTF-8, expected text in UTF-8") from error
-    return tuple(name.strip() for name in next(csv.reader([text])))
+        names = next(csv.reader([line.removeprefix(b"\xef\xbb\xbf").decode().rstrip("\r\n")]))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadLog(
+            f"{path}:1: row: the names of the columns cannot be read ({error}), expected a line of CSV"
+        ) from error
+    return tuple(name.strip() for name in names)
 
 
 def _newlines(rows: pa.RecordBatch) -> int:
@@ -127,6 +129,42 @@ def _newlines(rows: pa.RecordBatch) -> int:
 
     columns = (column for column in rows.columns if pa.types.is_binary(column.type))
     return sum(pc.sum(pc.count_substring(column, "\n")).as_py() or 0 for column in columns)
+
+
+def plain_values(name: str, column: pa.Array) -> list[Any]:
+    """Values of a column as Python has them; a text that is no valid UTF-8 stays bytes.
+
+    Raises BadLog where such a text is part of something larger.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError as error:
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            raise BadLog(f"{name}: the column holds texts that are no valid UTF-8, expected text in UTF-8") from error
+        values = column.cast(pa.large_binary()).to_pylist()
+    return [_decoded(value) if isinstance(value, bytes) else value for value in values]
+
+
+def row_values(block: Block, row: int) -> dict[str, Any]:
+    """One row of the block by the names of its columns, to be shown to people."""
+    one = block.rows.slice(row, 1)
+    shown = {}
+    for name, column in zip(one.schema.names, one.columns, strict=True):
+        try:
+            value = plain_values(name, column)[0]
+        except BadLog:
+            value = None
+        shown[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return shown
+
+
+def _decoded(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def line_in(block: Block, row: int) -> int:

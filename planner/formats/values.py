@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from planner.core import SEARCHES, SELECTIONS
-from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_TEXT_BYTES, STATUSES
+from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, STATUSES
 from planner.formats.problems import shown
 
 
@@ -87,6 +87,11 @@ def number(field: str, value: Any) -> float | None:  # noqa: ANN401
     return found
 
 
+def score(field: str, value: Any) -> float | None:  # noqa: ANN401
+    """A verifier's score on any scale, or null."""
+    return _within(field, number(field, value), -MAX_SCORE, MAX_SCORE)
+
+
 def amount(field: str, value: Any) -> float | None:  # noqa: ANN401
     """A finite number of 0 or more, or null."""
     return _within(field, number(field, value), 0, math.inf)
@@ -150,10 +155,10 @@ def steps(field: str, value: Any) -> tuple[float, ...] | None:  # noqa: ANN401
         return None
     if not isinstance(value, list | tuple):
         raise Wrong(field, f"is {shown(value)}")
-    found = tuple(number(f"{field}[{place}]", score) for place, score in enumerate(value))
-    if any(score is None for score in found):
+    found = tuple(score(f"{field}[{place}]", one) for place, one in enumerate(value))
+    if any(one is None for one in found):
         raise Wrong(field, "holds a null")
-    return tuple(score for score in found if score is not None)
+    return tuple(one for one in found if one is not None)
 
 
 def mapping(field: str, value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401

@@ -46,7 +46,7 @@ CASES = [
     ({"metadata": "x"}, "metadata: is 'x', expected a JSON object"),
     ({"samples": {}}, "samples: is no array, expected an array of objects"),
     ({"samples": [7]}, "samples[0]: is no object"),
-    ({"samples": sample(score="high")}, "samples[0].score: is 'high', expected a finite number or null"),
+    ({"samples": sample(score="high")}, "samples[0].score: is 'high', expected a finite number"),
     ({"samples": sample(correct=2)}, "samples[0].correct: is 2, expected a number in 0..1"),
     ({"samples": sample(chain=-1)}, "samples[0].chain: is -1, expected a whole number in 0.."),
     ({"samples": sample(colour="red")}, "samples[0].colour: is no field of a sample, expected one of chain, attempt"),

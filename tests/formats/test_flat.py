@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,7 +42,7 @@ def parquet(path, **changes):
 def text_table(path, **changes):
     columns = {name: values for name, values in (TABLE | changes).items() if values is not ...}
     if "score" in columns:
-        columns["score"] = [None if one != one else one for one in columns["score"]]
+        columns["score"] = [None if one is None or math.isnan(one) else one for one in columns["score"]]
     data = pa.BufferOutputStream()
     csv.write_csv(pa.table(columns), data)
     raw = data.getvalue().to_pybytes()

@@ -89,7 +89,7 @@ def test_a_prompts_text_may_stand_in_a_table_that_is_imported_with_the_runs(good
 def test_files_are_imported_together_or_not_at_all(good, store, contents, write_lines):
     before = contents()
     paths = [write_lines(good, name="a.jsonl"), write_lines(good | {"correct": 9}, name="b.jsonl")]
-    with pytest.raises(BadLog, match="b.jsonl:1"):
+    with pytest.raises(BadLog, match=r"b\.jsonl:1"):
         import_logs(store, paths)
     assert contents() == before
 

@@ -14,8 +14,10 @@ from planner.formats.numbers import canonical_number, parse_number
     [
         ("7", 7), ("-7", -7), ("\u22127", -7), ("+7", 7), ("1,234,567", 1234567), ("1,234.50", Fraction(2469, 2)),
         ("1e3", 1000), ("2.5E-1", Fraction(1, 4)), ("3/4", Fraction(3, 4)), ("1 1/2", Fraction(3, 2)),
-        ("50%", Fraction(1, 2)), ("$1,250.00", 1250), (r"\frac{3}{4}", Fraction(3, 4)), (r"-\dfrac{1}{2}", Fraction(-1, 2)),
-        (r"\$18", 18), ("18.", 18), ("3 \\times 10^{4}", 30000), ("**42**", 42), (r"12\text{ cm}", 12), (".5", Fraction(1, 2)),
+        ("50%", Fraction(1, 2)), ("$1,250.00", 1250), (r"\frac{3}{4}", Fraction(3, 4)),
+        (r"-\dfrac{1}{2}", Fraction(-1, 2)),
+        (r"\$18", 18), ("18.", 18), ("3 \\times 10^{4}", 30000), ("**42**", 42), (r"12\text{ cm}", 12),
+        (".5", Fraction(1, 2)),
     ],
 )  # fmt: skip
 def test_a_number_is_read_however_it_is_written(raw, value):
