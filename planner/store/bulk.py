@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress, repeat
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Double, Integer, Table
 
@@ -36,7 +36,8 @@ def insert_columns(
     cursor = connection.connection.cursor()
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(given))
-        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", kept)  # noqa: S608 - own names
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - own names
+        cursor.executemany(statement, cast("Sequence[Any]", kept))  # the driver takes rows as they come
     else:
         with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
             for row in kept:
@@ -48,13 +49,12 @@ def select_in(
 ) -> list[tuple[Any, ...]]:
     """Rows of `table` whose `field` is among `values`; `columns` as SQL. All names are our own."""
     cursor = connection.connection.cursor()
-    query = f"SELECT {columns} FROM {table} WHERE {field}"  # noqa: S608
     if connection.dialect.name == "sqlite":
-        cursor.execute(f"{query} IN (SELECT value FROM json_each(?))", (json.dumps(list(values)),))
+        among, given = "IN (SELECT value FROM json_each(?))", cast("Any", json.dumps(list(values)))
     else:
-        cursor.execute(f"{query} = ANY(%s)", (list(values),))
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+        among, given = "= ANY(%s)", list(values)
+    cursor.execute(f"SELECT {columns} FROM {table} WHERE {field} {among}", (given,))  # noqa: S608 - own names
+    return list(cursor.fetchall())
 
 
 def _values(connection: Connection, table: Table, name: str, column: Iterable[Any]) -> Iterable[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, select, text
 
 from planner.errors import InvalidInput
 from planner.store.reading import JOINED_RUNS, LogFilter
@@ -84,14 +84,13 @@ def count(connection: Connection) -> Counts:
 
 def log_stats(connection: Connection) -> list[LogStats]:
     """Runs by data set, generator, verifier and search."""
-    query = (
-        "SELECT prompts.dataset, models.name, verifiers.name, arms.search, "
-        "count(DISTINCT runs.prompt_key), count(*), sum(runs.n_samples), sum(runs.n_ungraded) "
-        f"FROM {JOINED_RUNS} LEFT JOIN models AS verifiers ON verifiers.model_key = arms.verifier_key "  # noqa: S608
-        "GROUP BY 1, 2, 3, 4 ORDER BY coalesce(prompts.dataset, ''), 2, coalesce(verifiers.name, ''), 4"
-    )
+    columns = "prompts.dataset, models.name, verifiers.name, arms.search"
+    counts = "count(DISTINCT runs.prompt_key), count(*), sum(runs.n_samples), sum(runs.n_ungraded)"
+    joined = f"{JOINED_RUNS} LEFT JOIN models AS verifiers ON verifiers.model_key = arms.verifier_key"
+    order = "coalesce(prompts.dataset, ''), models.name, coalesce(verifiers.name, ''), arms.search"
+    query = f"SELECT {columns}, {counts} FROM {joined} GROUP BY {columns} ORDER BY {order}"  # noqa: S608
     rows = connection.execute(text(query))
-    return [LogStats(*row[:6], int(row[6]), int(row[7])) for row in rows]
+    return [LogStats(*row[:4], *map(int, row[4:])) for row in rows]
 
 
 def undo_import(connection: Connection, import_id: str) -> Removed:
@@ -134,7 +133,9 @@ def delete_runs(
 
 def _remove(connection: Connection, chosen: str, values: dict[str, Any]) -> Removed:
     """Delete the runs whose keys the query gives, with samples, and prompts and arms that no run has left."""
-    expanding = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)]
+    expanding: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)
+    ]
     temporary = text(f"CREATE TEMPORARY TABLE gone AS {chosen}").bindparams(*expanding)
     if connection.dialect.name == "postgresql":
         temporary = text(f"CREATE TEMPORARY TABLE gone ON COMMIT DROP AS {chosen}").bindparams(*expanding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -29,11 +30,11 @@ _SAMPLE_FIELDS = {
     "completion_tokens": np.float32, "verifier_tokens": np.float32, "latency_seconds": np.float32,
     "generator_key": np.float32, "verifier_key": np.float32, "status": str,
 }  # fmt: skip
-_CODES = ("pool", "prompt", "chain", "attempt", "answer")
-_NUMBERS = (
-    "correct", "score", "score_min", "prompt_tokens", "completion_tokens", "verifier_tokens",
-    "latency_seconds",
-)  # fmt: skip
+_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(("pool", "prompt", "chain", "attempt", "answer"), np.int32),
+    **dict.fromkeys(("correct", "score", "score_min", "prompt_tokens", "completion_tokens"), np.float32),
+    **dict.fromkeys(("verifier_tokens", "latency_seconds"), np.float32),
+}
 _OK = hash("ok") or 1
 
 
@@ -122,8 +123,7 @@ def _sample_table(rows: Rows, chosen: Booleans, run: Array) -> SampleTable:
     index = index[np.lexsort(keys)]
     return SampleTable(
         run=run[index].astype(np.int32, copy=False),
-        **{name: rows[name][index].astype(np.int32, copy=False) for name in _CODES},
-        **{name: rows[name][index] for name in _NUMBERS},
+        **{name: values[index].astype(_TYPES[name], copy=False) for name, values in rows.items() if name in _TYPES},
     )
 
 

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from planner.store import Store
 from planner.store.engine import Database
-from planner.store.schema import create_schema
+from planner.store.schema import HEAD, create_schema
+from planner.store.tables import metadata
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -57,22 +59,35 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a database without tables, of either kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'planner.db'}"
-    import psycopg
+    return _new_database(request.getfixturevalue("postgres_server"))
 
-    server = request.getfixturevalue("postgres_server")
-    name = f"planner_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}/{name}"
+
+@pytest.fixture(scope="session")
+def postgres_store_url(postgres_server: str) -> str:
+    """URL of a store on the server, shared by tests, since making a database takes its time."""
+    url = _new_database(postgres_server)
+    database = Database(url)
+    create_schema(database)
+    database.close()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty store of either kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'planner.db'}"
+        Store.open(url).close()
+        return url
+    shared: str = request.getfixturevalue("postgres_store_url")
+    _clear(shared)
+    return shared
 
 
 @pytest.fixture
-def store(empty_url: str) -> Iterator[Store]:
+def store(store_url: str) -> Iterator[Store]:
     """An empty store of either kind."""
-    database = Database(empty_url)
-    create_schema(database)
-    database.close()
-    with Store.open(empty_url) as opened:
+    with Store.open(store_url) as opened:
         yield opened
 
 
@@ -86,8 +101,6 @@ def all_rows() -> Callable[[Store], dict[str, list[tuple[object, ...]]]]:
     """Reads every row of a store, to see whether anything changed."""
 
     def read(store: Store) -> dict[str, list[tuple[object, ...]]]:
-        from planner.store.tables import metadata
-
         with store.database.reading() as connection:
             return {
                 table.name: sorted(map(tuple, connection.execute(table.select())), key=repr)
@@ -95,6 +108,24 @@ def all_rows() -> Callable[[Store], dict[str, list[tuple[object, ...]]]]:
             }
 
     return read
+
+
+def _new_database(server: str) -> str:
+    import psycopg
+
+    name = f"planner_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}/{name}"
+
+
+def _clear(url: str) -> None:
+    database = Database(url)
+    with database.writing() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+    database.close()
 
 
 def _postgres_programs() -> Path | None:

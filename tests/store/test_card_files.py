@@ -41,5 +41,5 @@ def test_a_bad_card_is_named_by_place_and_field(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InvalidInput, match="none.json cannot be read"):
+    with pytest.raises(InvalidInput, match=r"none\.json cannot be read"):
         read_model_cards(tmp_path / "none.json")

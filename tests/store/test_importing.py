@@ -68,9 +68,14 @@ def test_samples_out_of_order_find_their_runs(store):
 def test_a_prompt_with_two_texts_is_refused_and_nothing_kept(store, all_rows):
     store.append([run("a")])
     before = all_rows(store)
-    with pytest.raises(BadLog, match="another text"), store.begin_import(source="x") as session:
-        session.write(as_batch([run("b", "new prompt")]))
-        session.write(as_batch([run("c", "changed", prompt_id="id of How many?")]))
+
+    def import_both():
+        with store.begin_import(source="x") as session:
+            session.write(as_batch([run("b", "new prompt")]))
+            session.write(as_batch([run("c", "changed", prompt_id="id of How many?")]))
+
+    with pytest.raises(BadLog, match="another text"):
+        import_both()
     assert all_rows(store) == before
 
 
@@ -152,9 +157,13 @@ def test_a_full_disk_leaves_the_store_as_it_was(sqlite_url, all_rows):
 
 def test_a_store_that_another_process_writes_to_says_so(sqlite_url, monkeypatch):
     monkeypatch.setattr("planner.store.engine.BUSY_TIMEOUT_SECONDS", 0.05)
-    with Store.open(sqlite_url) as store, Store.open(sqlite_url) as other, other.database.writing():
-        with pytest.raises(StoreError, match="another process is writing"):
-            store.append([run("a")])
+    with (
+        Store.open(sqlite_url) as store,
+        Store.open(sqlite_url) as other,
+        other.database.writing(),
+        pytest.raises(StoreError, match="another process is writing"),
+    ):
+        store.append([run("a")])
 
 
 _KILLED = """
@@ -165,20 +174,20 @@ from planner.store import Store
 from planner.store.rows import as_batch
 store = Store.open(sys.argv[1])
 with store.begin_import(source="killed") as session:
-    for place in range(200):
+    for place in range(20):
         session.write(as_batch([sampled(f"k{place}-{i}", f"prompt {i}") for i in range(100)]))
     print("written", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_killed_import_leaves_the_store_as_it_was(store, empty_url, all_rows):
+def test_a_killed_import_leaves_the_store_as_it_was(store, store_url, all_rows):
     store.append([sampled("a")])
     before = all_rows(store)
     folder = str(Path(__file__).parent)
     environment = {**os.environ, "PYTHONPATH": str(Path(folder).parents[1])}
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, empty_url, folder], capture_output=True, check=False, env=environment
+        [sys.executable, "-c", _KILLED, store_url, folder], capture_output=True, check=False, env=environment
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert killed.stdout == b"written\n"

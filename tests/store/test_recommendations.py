@@ -57,10 +57,10 @@ def test_recommendations_are_stored_within_a_second(store):
         time.sleep(0.02)
 
 
-def test_closing_stores_all_that_was_served(store, empty_url):
+def test_closing_stores_all_that_was_served(store, store_url):
     store.record([recommendation(f"r{i}") for i in range(2500)])
     store.close()
-    with Store.open(empty_url) as again:
+    with Store.open(store_url) as again:
         assert again.count().n_recommendations == 2500
 
 

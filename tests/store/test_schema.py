@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
@@ -119,18 +118,18 @@ def test_a_store_that_is_not_there_is_not_made_unasked(sqlite_url, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_schema_that_is_behind_names_the_command(store, empty_url):
+def test_a_schema_that_is_behind_names_the_command(store, store_url):
     with store.database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     with pytest.raises(SchemaOutdated, match="planner db upgrade"):
-        Store.open(empty_url)
+        Store.open(store_url)
 
 
-def test_a_schema_that_is_ahead_asks_for_a_newer_planner(store, empty_url):
+def test_a_schema_that_is_ahead_asks_for_a_newer_planner(store, store_url):
     with store.database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaOutdated, match="pip install --upgrade"):
-        Store.open(empty_url)
+        Store.open(store_url)
 
 
 def test_a_server_without_tables_names_the_command(postgres_server):
