@@ -14,9 +14,11 @@ from planner.config import Settings
 from planner.core import Arm, Budget, Probe, Recommendation
 from planner.errors import InvalidInput, NoActivePolicy
 from planner.policy import Policy, PromptInput, Restriction
-from planner.store import PolicyRow, Store
+from planner.store import QuickStore
 
 if TYPE_CHECKING:
+    from planner.store import PolicyRow, Store
+    from planner.store.quick import ServedPolicy
     from planner.curves.logs import Logs
     from planner.curves.table import OutcomeTable
     from planner.formats import ImportReport
@@ -58,12 +60,14 @@ class Planner:
     ...     plan = planner.recommend("How many primes are below 1000?", Budget(max_tokens=8000))
     """
 
-    def __init__(self, store: Store, artifacts: ArtifactFolder, *, store_prompt_text: bool = True) -> None:
+    def __init__(self, settings: Settings, *, create: bool = True) -> None:
         """Prefer `Planner.open`."""
-        self.store = store
-        self.artifacts = artifacts
-        self.store_prompt_text = store_prompt_text
-        self._lock = threading.Lock()
+        self.settings = settings
+        self._quick = QuickStore.open(settings.database_url)
+        self._store: Store | None = None
+        if self._quick is None:
+            self._store = _open_store(settings, create=create)
+        self._lock = threading.RLock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
 
@@ -80,14 +84,37 @@ class Planner:
 
         Raises SchemaOutdated where the store's schema is behind (and, without `create`, where it has none).
         """
-        settings = settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir)
-        store = Store.open(settings.database_url, create=create)
-        artifacts = ArtifactFolder(_artifact_root(settings, store))
-        return cls(store, artifacts, store_prompt_text=settings.store_prompt_text)
+        return cls(settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir), create=create)
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the store."""
-        self.store.close()
+        for store in (self._quick, self._store):
+            if store is not None:
+                store.close()
+
+    @property
+    def store(self) -> Store:
+        """The store, with all that it can do."""
+        with self._lock:
+            if self._store is None:
+                self._store = _open_store(self.settings, create=False)
+            return self._store
+
+    @property
+    def artifacts(self) -> ArtifactFolder:
+        """The configured folder of artifacts, else one beside the SQLite file, else one in the user's data folder."""
+        if self.settings.artifact_dir is not None:
+            return ArtifactFolder(self.settings.artifact_dir)
+        path = self._quick.path if self._quick is not None else self.store.database.path
+        if path is not None:
+            return ArtifactFolder(path.parent / "planner-artifacts")
+        from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
+
+        return ArtifactFolder(user_data_path("planner") / "artifacts")
+
+    @property
+    def _serving(self) -> Store | QuickStore:
+        return self._quick if self._quick is not None else self.store
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +145,7 @@ class Planner:
             skip_bad=skip_bad,
             extract=extract,
             grade=grade,
-            store_prompt_text=self.store_prompt_text,
+            store_prompt_text=self.settings.store_prompt_text,
             progress=progress,
         )
 
@@ -198,7 +225,7 @@ class Planner:
         )[0]
         if not isinstance(answer, Recommendation):
             raise answer
-        self.store.record([answer])
+        self._serving.record([answer])
         return answer
 
     def recommend_batch(
@@ -229,7 +256,7 @@ class Planner:
             raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
         else:
             answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction)
-        self.store.record([answer for answer in answers if isinstance(answer, Recommendation)])
+        self._serving.record([answer for answer in answers if isinstance(answer, Recommendation)])
         return answers
 
     def policies(self) -> list[PolicyRow]:
@@ -275,7 +302,7 @@ class Planner:
     def _logs(self) -> Logs:
         return self.store.read_logs()
 
-    def _known(self, policy_id: str | None) -> PolicyRow:
+    def _known(self, policy_id: str | None) -> PolicyRow | ServedPolicy:
         if policy_id is None:
             return self._active()
         for row in self.store.list_policies():
@@ -283,13 +310,13 @@ class Planner:
                 return row
         raise InvalidInput(f"there is no policy {policy_id!r}: `planner policies list` names them")
 
-    def _active(self) -> PolicyRow:
-        row = self.store.active_policy()
+    def _active(self) -> PolicyRow | ServedPolicy:
+        row = self._serving.active_policy()
         if row is None:
             raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
         return row
 
-    def _load(self, row: PolicyRow) -> Policy:
+    def _load(self, row: PolicyRow | ServedPolicy) -> Policy:
         return load_policy(self.artifacts.holding(row.policy_id, row.artifact_path), row.policy_id)
 
     def _next_step(self) -> str:
@@ -318,12 +345,7 @@ def _prompt_input(prompt: Prompt | Mapping[str, Any]) -> PromptInput:
     )
 
 
-def _artifact_root(settings: Settings, store: Store) -> Path:
-    """The configured folder, else one beside the SQLite file, else one in the user's data folder."""
-    if settings.artifact_dir is not None:
-        return settings.artifact_dir
-    if store.database.path is not None:
-        return store.database.path.parent / "planner-artifacts"
-    from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
+def _open_store(settings: Settings, *, create: bool) -> Store:
+    from planner.store import Store  # noqa: PLC0415 - SQLAlchemy, which serving from SQLite does without
 
-    return user_data_path("planner") / "artifacts"
+    return Store.open(settings.database_url, create=create)

@@ -86,7 +86,10 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     )
     report = evaluation.report if evaluation else None
     store.add_policy(
-        policy_id, artifact_path=str(artifacts.path(policy_id).resolve()), summary=_summary(policy, report), reason=reason
+        policy_id,
+        artifact_path=str(artifacts.path(policy_id).resolve()),
+        summary=_summary(policy, report),
+        reason=reason,
     )
     if promoted:
         store.promote_policy(policy_id, reason=reason)
@@ -132,9 +135,7 @@ def _fit(logs: Logs, evaluation: Evaluation | None, settings: FitSettings) -> Po
     )
 
 
-def _verdict(
-    store: Store, artifacts: ArtifactFolder, evaluation: Evaluation | None, logs: Logs
-) -> tuple[bool, str]:
+def _verdict(store: Store, artifacts: ArtifactFolder, evaluation: Evaluation | None, logs: Logs) -> tuple[bool, str]:
     row = store.active_policy()
     if row is None:
         return True, "promoted: it is the first policy"

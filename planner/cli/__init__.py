@@ -28,15 +28,9 @@ _NOUNS = {
     "logs": _Noun("planner.cli.logs", "logs", "Import, list, undo and delete logged runs."),
     "grade": _Noun("planner.cli.grade", "grade", "Say of a logged run whether its answer is correct."),
     "fit": _Noun("planner.cli.fit", "fit", "Fit a policy from the logs, and promote it if it is not worse."),
-    "policies": _Noun(
-        "planner.cli.policies", "policies", "List, show, promote, roll back and verify fitted policies."
-    ),
-    "recommend": _Noun(
-        "planner.cli.recommend", "recommend", "Say which arm a prompt's budget is best spent on."
-    ),
-    "curves": _Noun(
-        "planner.cli.curves", "curves", "Accuracy against budget of every arm, by bin of difficulty."
-    ),
+    "policies": _Noun("planner.cli.policies", "policies", "List, show, promote, roll back and verify fitted policies."),
+    "recommend": _Noun("planner.cli.recommend", "recommend", "Say which arm a prompt's budget is best spent on."),
+    "curves": _Noun("planner.cli.curves", "curves", "Accuracy against budget of every arm, by bin of difficulty."),
     "evaluate": _Noun(
         "planner.cli.evaluate", "evaluate", "Measure the policy against its baselines, on folds by prompt."
     ),
@@ -88,9 +82,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--database-url", metavar="URL", help="The store. [env PLANNER_DATABASE_URL; sqlite:///planner.db]"
-)
+@click.option("--database-url", metavar="URL", help="The store. [env PLANNER_DATABASE_URL; sqlite:///planner.db]")
 @click.option(
     "--artifact-dir",
     metavar="DIR",

@@ -151,7 +151,5 @@ def _start_bar(description: str, stack: contextlib.ExitStack) -> Callable[..., N
 def _with_logging(loaded: Settings) -> Settings:
     import logging
 
-    logging.basicConfig(
-        stream=sys.stderr, level=loaded.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=loaded.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     return loaded

@@ -20,7 +20,9 @@ UNIT_LABELS = {"usd": "USD", "flops": "FLOPs", "tokens": "tokens", "generations"
 
 @click.command()
 @click.option("--bin", "by_bin", is_flag=True, help="Also by bin of difficulty of the promoted policy.")
-@click.option("--generator", "generators", multiple=True, metavar="NAME", help="Only arms of this generator; repeatable.")
+@click.option(
+    "--generator", "generators", multiple=True, metavar="NAME", help="Only arms of this generator; repeatable."
+)
 @click.option("--cascades", is_flag=True, help="Also arms that stop and escalate, replayed from the same samples.")
 @click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path), help="Draw them into this file.")
 @json_option

@@ -18,14 +18,39 @@ UNITS = ("generations", "tokens", "flops", "usd")
 
 @click.command()
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--baseline", "baselines", multiple=True, metavar="NAME", help="Show only this baseline beside the policy; repeatable.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="NAME",
+    help="Show only this baseline beside the policy; repeatable.",
+)
 @click.option("--unit", type=click.Choice(UNITS), help="Unit of cost. [USD, FLOPs or tokens, the first that is known]")
-@click.option("--mean", "means", type=float, multiple=True, metavar="X", help="Average budget in --unit; repeatable. [eight, from the logs]")
-@click.option("--probes", type=click.IntRange(1), multiple=True, default=(4,), show_default=True, help="Also with so many probes; repeatable.")
+@click.option(
+    "--mean",
+    "means",
+    type=float,
+    multiple=True,
+    metavar="X",
+    help="Average budget in --unit; repeatable. [eight, from the logs]",
+)
+@click.option(
+    "--probes",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(4,),
+    show_default=True,
+    help="Also with so many probes; repeatable.",
+)
 @click.option("--reference", metavar="NAME", help="Generator whose pass rate is difficulty. [most sampled]")
 @click.option("--no-cascades", is_flag=True, help="Fixed arms only.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path), help="Draw accuracy against cost into this file.")
+@click.option(
+    "--plot",
+    "plot_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw accuracy against cost into this file.",
+)
 @json_option
 def evaluate(
     folds: int,

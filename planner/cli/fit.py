@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--since", type=click.DateTime(), help="Only runs of that day (UTC) or later.")
 @click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this data set; repeatable.")
-@click.option("--exclude-dataset", "excluded", multiple=True, metavar="NAME", help="Leave this data set out; repeatable.")
+@click.option(
+    "--exclude-dataset", "excluded", multiple=True, metavar="NAME", help="Leave this data set out; repeatable."
+)
 @click.option("--reference", metavar="NAME", help="Generator whose pass rate is difficulty. [most sampled]")
-@click.option("--metadata", "metadata", multiple=True, metavar="NAME", help="Member of prompts' metadata to learn from; repeatable.")
+@click.option(
+    "--metadata",
+    "metadata",
+    multiple=True,
+    metavar="NAME",
+    help="Member of prompts' metadata to learn from; repeatable.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @json_option
 def fit(

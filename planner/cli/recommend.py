@@ -36,20 +36,38 @@ def _limits(prefix: str, what: str, *units: str) -> Callable[[_Command], _Comman
 
 @click.command()
 @click.argument("prompt", required=False)
-@click.option("--input", "input_file", metavar="FILE", help="JSON lines {prompt, prompt_id?, dataset?, metadata?}; - is stdin.")
+@click.option(
+    "--input", "input_file", metavar="FILE", help="JSON lines {prompt, prompt_id?, dataset?, metadata?}; - is stdin."
+)
 @_limits("max", "Ceiling of one prompt, in {}.", "generations", "tokens", "flops", "usd", "latency")
 @_limits("mean", "Average over traffic, in {}.", "generations", "tokens", "flops", "usd")
 @_limits("total", "With --input: all prompts together, in {}.", "generations", "tokens", "flops", "usd")
-@click.option("--target-accuracy", type=float, metavar="A", help="The cheapest arm that reaches it; a budget is optional.")
-@click.option("--probes", "probes_file", metavar="FILE", help="JSON lines of samples already drawn {answer, score, correct, prompt_id?}.")
+@click.option(
+    "--target-accuracy", type=float, metavar="A", help="The cheapest arm that reaches it; a budget is optional."
+)
+@click.option(
+    "--probes",
+    "probes_file",
+    metavar="FILE",
+    help="JSON lines of samples already drawn {answer, score, correct, prompt_id?}.",
+)
 @click.option("--arm", "arm_json", metavar="JSON", help="Force this arm, and forecast it.")
-@click.option("--generator", "generators", multiple=True, metavar="NAME", help="Only arms of this generator; repeatable.")
+@click.option(
+    "--generator", "generators", multiple=True, metavar="NAME", help="Only arms of this generator; repeatable."
+)
 @click.option("--search", "searches", multiple=True, metavar="NAME", help="Only arms of this search; repeatable.")
-@click.option("--selection", "selections", multiple=True, metavar="NAME", help="Only arms of this selection; repeatable.")
+@click.option(
+    "--selection", "selections", multiple=True, metavar="NAME", help="Only arms of this selection; repeatable."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw between two mixed arms.")
 @click.option("--explain", is_flag=True, help="Also what it rests on, and the runners-up.")
 @json_option
-@click.option("--output", "output_file", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout.")
+@click.option(
+    "--output",
+    "output_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of stdout.",
+)
 def recommend(
     prompt: str | None,
     input_file: str | None,
@@ -161,7 +179,9 @@ def _total(options: dict[str, Any]) -> Budget | None:
     from planner.cli.common import parsed
     from planner.core import Budget
 
-    limits = {f"max_{k.removeprefix('total_')}": v for k, v in options.items() if k.startswith("total_") and v is not None}
+    limits = {
+        f"max_{k.removeprefix('total_')}": v for k, v in options.items() if k.startswith("total_") and v is not None
+    }
     return parsed(Budget, limits, "the total") if limits else None
 
 
@@ -176,5 +196,5 @@ def _arm(text: str | None) -> Any:  # noqa: ANN401 - an Arm or None; its module 
     try:
         raw = json.loads(text)
     except ValueError as error:
-        raise InvalidInput(f"--arm is not JSON ({error}): write --arm '{{\"generator\": \"...\"}}'") from error
+        raise InvalidInput(f'--arm is not JSON ({error}): write --arm \'{{"generator": "..."}}\'') from error
     return parsed(Arm, raw, "--arm")

@@ -70,7 +70,9 @@ def _gains(report: EvaluationReport) -> str:
     if not rows:
         return ""
     header = ["budget", "spent", "accuracy", "hull", "gain (90%)", "over fixed arms' hull", "regret"]
-    return "the policy against the mixture hull of single arms, in points, at equal realised cost\n" + columns(header, rows)
+    return "the policy against the mixture hull of single arms, in points, at equal realised cost\n" + columns(
+        header, rows
+    )
 
 
 def _choices(report: EvaluationReport) -> str:
@@ -80,15 +82,29 @@ def _choices(report: EvaluationReport) -> str:
         for choice in report.choices
         if choice.budget in shown
     ]
-    return "what is chosen, by bin (1 the easiest)\n" + columns(["budget", "bin", "share", "arm", "accuracy"], rows) if rows else ""
+    return (
+        "what is chosen, by bin (1 the easiest)\n" + columns(["budget", "bin", "share", "arm", "accuracy"], rows)
+        if rows
+        else ""
+    )
 
 
 def _multiples(report: EvaluationReport) -> str:
     rows = [
-        [m.baseline, f"{m.accuracy:.3f}", figure(m.cost), figure(m.policy_cost), f"1/{m.times:.1f}" if m.times else UNKNOWN]
+        [
+            m.baseline,
+            f"{m.accuracy:.3f}",
+            figure(m.cost),
+            figure(m.policy_cost),
+            f"1/{m.times:.1f}" if m.times else UNKNOWN,
+        ]
         for m in report.multiples
     ]
-    return "cost at equal accuracy\n" + columns(["baseline", "accuracy", "its cost", "policy", "ratio"], rows) if rows else ""
+    return (
+        "cost at equal accuracy\n" + columns(["baseline", "accuracy", "its cost", "policy", "ratio"], rows)
+        if rows
+        else ""
+    )
 
 
 def _trust(report: EvaluationReport) -> str:

@@ -71,7 +71,7 @@ def pick(options: Options, price_of_cost: float = 0.0) -> Indices:
 def cheaper_within_noise(options: Options, arm: Indices) -> Indices:
     """(P,) the cheapest allowed arm that `arm` does not beat by more than noise."""
     chosen = arm.copy()
-    for best in np.unique(arm):
+    for best in sorted(set(arm.tolist())):
         rows = np.flatnonzero(arm == best)
         accuracy, stderr = options.accuracy[rows], options.stderr[rows]
         gap = accuracy[:, best : best + 1] - accuracy

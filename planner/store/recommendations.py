@@ -1,28 +1,22 @@
-"""Recommendations that were served, written in the background."""
+"""Recommendations that were served."""
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from planner.core import Recommendation
-from planner.errors import PlannerError, StoreError
 from planner.store.bulk import insert_columns
 from planner.store.engine import Database
 from planner.store.tables import recommendations
 
-MAX_DELAY_SECONDS = 0.5
-"""How long a recommendation may wait for others to be written with."""
-BATCH_ROWS = 1_000
-QUEUE_BATCHES = 64
-"""A writer that falls this far behind makes those who serve wait, rather than memory grow."""
 
-_Item = tuple[datetime, Sequence[Recommendation]]
+def insert_recommendations(database: Database, columns: Mapping[str, Sequence[Any]], n_rows: int) -> None:
+    """Insert rows given as columns, in one transaction."""
+    with database.writing(alone=False) as connection:
+        insert_columns(connection, recommendations, columns, n_rows)
 
 
 def find_recommendation(connection: Connection, recommendation_id: str) -> Recommendation | None:
@@ -31,101 +25,3 @@ def find_recommendation(connection: Connection, recommendation_id: str) -> Recom
     query = select(recommendations.c.body).where(column == recommendation_id)
     body = connection.execute(query).scalar_one_or_none()
     return None if body is None else Recommendation.model_validate_json(body)
-
-
-class RecommendationWriter:
-    """One thread that writes recommendations in batches, at most a second late.
-
-    `put` only queues. What could not be written raises StoreError at the next `put`, `flush` or `close`.
-    """
-
-    def __init__(self, database: Database) -> None:
-        """Nothing is started before the first `put`."""
-        self._database = database
-        self._queue: queue.Queue[_Item | None] = queue.Queue(QUEUE_BATCHES)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._error: PlannerError | None = None
-        self._hurry = threading.Event()
-
-    def put(self, served: Sequence[Recommendation]) -> None:
-        """Queue recommendations; raises StoreError if earlier ones could not be written."""
-        self._raise_error()
-        if not served:
-            return
-        if self._thread is None:
-            self._start()
-        now = datetime.now(UTC)
-        for start in range(0, len(served), BATCH_ROWS):
-            self._queue.put((now, served[start : start + BATCH_ROWS]))
-
-    def flush(self) -> None:
-        """Wait until all that was put is written."""
-        self._hurry.set()
-        self._queue.join()
-        self._hurry.clear()
-        self._raise_error()
-
-    def close(self) -> None:
-        """Write what is queued and end the thread; it may be called twice."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._hurry.set()
-            self._queue.put(None)
-            thread.join()
-            self._hurry.clear()
-        self._raise_error()
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="planner-recommendations", daemon=True)
-                self._thread.start()
-
-    def _raise_error(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise StoreError(f"recommendations could not be stored: {error}") from error
-
-    def _work(self) -> None:
-        ended = False
-        while not ended:
-            first = self._queue.get()
-            items = [first, *self._more()] if first is not None else [None]
-            ended = None in items
-            try:
-                self._write([item for item in items if item is not None])
-            except PlannerError as error:
-                self._error = error
-            finally:
-                for _ in items:
-                    self._queue.task_done()
-
-    def _more(self) -> list[_Item | None]:
-        """What else comes within the delay, up to the end or a full transaction."""
-        items: list[_Item | None] = []
-        until = time.monotonic() + MAX_DELAY_SECONDS
-        while len(items) < QUEUE_BATCHES and None not in items:
-            wait = 0.0 if self._hurry.is_set() else until - time.monotonic()
-            try:
-                items.append(self._queue.get(timeout=min(wait, 0.05)) if wait > 0 else self._queue.get_nowait())
-            except queue.Empty:
-                if wait <= 0:
-                    break
-        return items
-
-    def _write(self, items: Sequence[_Item]) -> None:
-        served = [(moment, one) for moment, several in items for one in several]
-        if not served:
-            return
-        columns = {
-            "recommendation_id": [one.recommendation_id for _, one in served],
-            "prompt_id": [one.prompt_id for _, one in served],
-            "policy_id": [one.policy_id for _, one in served],
-            "propensity": [one.propensity for _, one in served],
-            "created_at": [moment for moment, _ in served],
-            "body": [one.model_dump_json() for _, one in served],
-        }
-        with self._database.writing(alone=False) as connection:
-            insert_columns(connection, recommendations, columns, len(served))

@@ -9,9 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from planner.errors import SchemaOutdated
 from planner.store.engine import Database
 from planner.store.tables import metadata
-
-HEAD = "0001"
-"""Newest migration in migrations/versions; a test holds it to the files."""
+from planner.store.version import HEAD
 
 
 class SchemaStatus(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import sqlite
 
-from planner.store.schema import HEAD
+from planner.store.version import HEAD
 from planner.store.tables import metadata
 
 _HEAD = f"""# The store's schema (version {HEAD})
@@ -40,7 +40,7 @@ def _table(table: Table) -> str:
 
 
 def _type(column: Column[object]) -> str:
-    name = column.type.compile(sqlite.dialect()).lower()  # type: ignore[no-untyped-call]
+    name = column.type.compile(sqlite.dialect()).lower()
     words = {"bigint": "integer", "double": "number", "datetime": "time"}.get(name, name)
     key = next(iter(column.foreign_keys), None)
     return f"{words}, of {key.column.table.name}" if key else words + (", may be null" if column.nullable else "")

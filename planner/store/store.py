@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from planner.core import ModelCard, Recommendation, Run
@@ -13,6 +14,7 @@ from planner.errors import PlannerError, StoreError
 from planner.store import grades, housekeeping, models, policies, recommendations
 from planner.store.engine import Database
 from planner.store.schema import check_schema, create_schema, is_blank
+from planner.store.writer import RecommendationWriter
 
 if TYPE_CHECKING:
     from planner.curves.logs import Logs
@@ -29,7 +31,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         """Prefer `Store.open`."""
         self.database = database
-        self._writer = recommendations.RecommendationWriter(database)
+        self._writer = RecommendationWriter(partial(recommendations.insert_recommendations, database))
 
     @classmethod
     def open(cls, url: str, *, create: bool = True) -> Self:

@@ -1,0 +1,108 @@
+"""Serving from a SQLite file without SQLAlchemy, whose import takes longer than all else in a cold start."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from planner.core import Recommendation
+from planner.store.version import HEAD
+from planner.store.writer import Columns, RecommendationWriter
+
+BUSY_TIMEOUT_SECONDS = 30
+
+
+class ServedPolicy(NamedTuple):
+    """The promoted policy, and where its artifact was written."""
+
+    policy_id: str
+    artifact_path: str
+
+
+class QuickStore:
+    """What serving needs of a store: the promoted policy, and a place for recommendations.
+
+    Does what `Store` does by the methods of the same names; a test holds it to that. Safe to share between threads.
+    """
+
+    def __init__(self, path: Path, url: str) -> None:
+        """Prefer `QuickStore.open`."""
+        self.path = path
+        self._url = url
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._writer = RecommendationWriter(self._insert)
+
+    @classmethod
+    def open(cls, url: str) -> Self | None:
+        """The SQLite file at `url` if it is whole and of our version, else None: `Store` has words for all else."""
+        text = url.removeprefix("sqlite:///")
+        path = Path(text)
+        if text == url or not text or "?" in text or "%" in text or not path.is_file():
+            return None
+        try:
+            store = cls(path, url)
+            with closing(store._connection.execute("SELECT version_num FROM alembic_version")) as cursor:
+                current = cursor.fetchone() == (HEAD,)
+        except sqlite3.Error:
+            return None
+        if not current:
+            store.close()
+            return None
+        return store
+
+    def close(self) -> None:
+        """Write what waits to be written, and let go of the file."""
+        try:
+            self._writer.close()
+        finally:
+            self._connection.close()
+
+    def active_policy(self) -> ServedPolicy | None:
+        """The promoted policy, if there is one."""
+        with self._words(), self._lock:
+            query = "SELECT policy_id, artifact_path FROM policies WHERE status = 'promoted'"
+            row = self._connection.execute(query).fetchone()
+        return None if row is None else ServedPolicy(*row)
+
+    def record(self, served: Sequence[Recommendation]) -> None:
+        """Store recommendations in the background: at most a second late, all of them by `close`."""
+        self._writer.put(served)
+
+    def flush(self) -> None:
+        """Wait until every recommendation is stored."""
+        self._writer.flush()
+
+    def _insert(self, columns: Columns, n_rows: int) -> None:
+        # As SQLAlchemy writes it: UTC, without a zone.
+        moments = [f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in columns["created_at"]]
+        values = columns | {"created_at": moments}
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        with self._words(), self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(
+                    f"INSERT INTO recommendations ({names}) VALUES ({marks})",  # noqa: S608 - own names
+                    zip(*values.values(), strict=True),
+                )
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        assert n_rows == len(moments)
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error:
+            from planner.store.engine import Database  # noqa: PLC0415 - it has the words, and imports SQLAlchemy
+
+            with Database(self._url).errors_in_words():
+                raise

@@ -1,0 +1,4 @@
+"""The version of the schema."""
+
+HEAD = "0001"
+"""Newest migration in migrations/versions; a test holds it to the files."""
