@@ -48,6 +48,8 @@ def select_in(
     connection: Connection, columns: str, table: str, field: str, values: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
     """Rows of `table` whose `field` is among `values`; `columns` as SQL. All names are our own."""
+    if not values:
+        return []
     cursor = connection.connection.cursor()
     if connection.dialect.name == "sqlite":
         among, given = "IN (SELECT value FROM json_each(?))", cast("Any", json.dumps(list(values)))

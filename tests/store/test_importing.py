@@ -140,6 +140,14 @@ def test_imports_at_one_moment_have_names_of_their_own(store):
     assert store.imports()[0].imported_at == NOW
 
 
+def test_keys_of_an_import_are_sound_and_checked_again_after_it(sqlite_url):
+    with Store.open(sqlite_url) as store:
+        store.append([sampled("a"), tree("b", verifier="judge"), run("c", "other", generator="large")])
+        with store.database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
 def test_a_full_disk_leaves_the_store_as_it_was(sqlite_url, all_rows):
     with Store.open(sqlite_url) as store:
         store.append([sampled("a")])
