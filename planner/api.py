@@ -9,46 +9,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from planner import store as stores  # its classes load when first used: serving from SQLite needs one of them
 from planner.artifacts import ArtifactFolder, FitSettings, Manifest, load_policy
 from planner.config import Settings
 from planner.core import Arm, Budget, Probe, Recommendation
 from planner.errors import InvalidInput, NoActivePolicy
 from planner.policy import Policy, PromptInput, Restriction
-from planner.store import QuickStore
+from planner.policy.chat import Prompt, prompt_input, prompt_text
 
 if TYPE_CHECKING:
-    from planner.store import PolicyRow, Store
-    from planner.store.quick import ServedPolicy
-    from planner.curves.logs import Logs
+    from planner.artifacts.refit import FitResult
     from planner.curves.table import OutcomeTable
     from planner.formats import ImportReport
     from planner.policy.evaluate import Evaluation
-    from planner.artifacts.refit import FitResult
+    from planner.store import PolicyRow, QuickStore, Store
+    from planner.store.quick import ServedPolicy
 
-Prompt = str | Sequence[Mapping[str, Any]]
-Progress = Callable[[float, float | None, str | None], object]
+Progress = Callable[[float, float | None, str | None], None]
 LOOK_AGAIN_SECONDS = 1.0
 """How soon a policy that another process promoted is noticed."""
-
-
-def prompt_text(prompt: object) -> str:
-    """Text of a prompt given as text or as chat messages `{role, content}`; raises InvalidInput for anything else."""
-    if isinstance(prompt, str):
-        if not prompt.strip():
-            raise InvalidInput("the prompt is empty")
-        return prompt
-    if not isinstance(prompt, Sequence) or isinstance(prompt, bytes) or not prompt:
-        raise InvalidInput("expected text or chat messages [{role, content}, ...]")
-    return prompt_text("\n\n".join(_content(message) for message in prompt))
-
-
-def _content(message: object) -> str:
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence) and all(isinstance(part, Mapping) for part in content):
-        return "\n".join(str(part["text"]) for part in content if isinstance(part.get("text"), str))
-    raise InvalidInput("a chat message needs `content`: text, or parts with `text`")
 
 
 class Planner:
@@ -63,10 +42,10 @@ class Planner:
     def __init__(self, settings: Settings, *, create: bool = True) -> None:
         """Prefer `Planner.open`."""
         self.settings = settings
-        self._quick = QuickStore.open(settings.database_url)
+        self._quick = stores.QuickStore.open(settings.database_url)
         self._store: Store | None = None
         if self._quick is None:
-            self._store = _open_store(settings, create=create)
+            self._store = stores.Store.open(settings.database_url, create=create)
         self._lock = threading.RLock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
@@ -88,16 +67,16 @@ class Planner:
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the store."""
-        for store in (self._quick, self._store):
-            if store is not None:
-                store.close()
+        for opened in (self._quick, self._store):
+            if opened is not None:
+                opened.close()
 
     @property
     def store(self) -> Store:
         """The store, with all that it can do."""
         with self._lock:
             if self._store is None:
-                self._store = _open_store(self.settings, create=False)
+                self._store = stores.Store.open(self.settings.database_url, create=False)
             return self._store
 
     @property
@@ -179,7 +158,7 @@ class Planner:
             reference=reference,
             metadata_features=tuple(metadata_features),
         )
-        result = refit(self.store, self.artifacts, settings, progress=progress or (lambda *_: None))
+        result = refit(self.store, self.artifacts, settings, progress=progress)
         self._forget()
         return result
 
@@ -215,13 +194,10 @@ class Planner:
 
         Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names.
         """
+        asked = PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))
+        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
         answer = self.policy.recommend(
-            [PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))],
-            budget,
-            target_accuracy=target_accuracy,
-            arm=arm,
-            restriction=Restriction(tuple(generators), tuple(searches), tuple(selections)),
-            seed=seed,
+            [asked], budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
         )[0]
         if not isinstance(answer, Recommendation):
             raise answer
@@ -246,7 +222,7 @@ class Planner:
         `total` (one ceiling) is spent over all prompts together where it pays; `budget` limits each of them.
         A prompt is text, chat messages, or a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}.
         """
-        inputs = [_prompt_input(prompt) for prompt in prompts]
+        inputs = [prompt_input(prompt) for prompt in prompts]
         restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
         if total is None:
             answers = self.policy.recommend(
@@ -291,16 +267,13 @@ class Planner:
         """Expected outcome and use of every arm on every logged prompt, exactly, from the logs."""
         from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 
-        return tabulate(self._logs(), seed=seed, cascades=cascades)
+        return tabulate(self.store.read_logs(), seed=seed, cascades=cascades)
 
     def evaluate(self, **options: Any) -> Evaluation:  # noqa: ANN401 - of `policy.evaluate.evaluate`
         """Measure a policy on folds by prompt against its baselines; see `planner.policy.evaluate.evaluate`."""
         from planner.policy.evaluate import evaluate  # noqa: PLC0415 - lightgbm is no part of serving
 
-        return evaluate(self._logs(), **options)
-
-    def _logs(self) -> Logs:
-        return self.store.read_logs()
+        return evaluate(self.store.read_logs(), **options)
 
     def _known(self, policy_id: str | None) -> PolicyRow | ServedPolicy:
         if policy_id is None:
@@ -328,24 +301,3 @@ class Planner:
     def _forget(self) -> None:
         with self._lock:
             self._policy, self._looked_at = None, float("-inf")
-
-
-def _prompt_input(prompt: Prompt | Mapping[str, Any]) -> PromptInput:
-    if not isinstance(prompt, Mapping):
-        return PromptInput(prompt_text(prompt))
-    unknown = prompt.keys() - {"prompt", "prompt_id", "dataset", "metadata", "probes"}
-    if unknown:
-        raise InvalidInput(f"a prompt has no member {min(unknown)!r}")
-    return PromptInput(
-        prompt_text(prompt.get("prompt")),
-        prompt.get("prompt_id"),
-        prompt.get("dataset"),
-        prompt.get("metadata") or {},
-        tuple(prompt.get("probes") or ()),
-    )
-
-
-def _open_store(settings: Settings, *, create: bool) -> Store:
-    from planner.store import Store  # noqa: PLC0415 - SQLAlchemy, which serving from SQLite does without
-
-    return Store.open(settings.database_url, create=create)

@@ -31,7 +31,7 @@ PROMPTS = "prompts.json"
 SMALL_LOG_PROMPTS = 2_000
 FOLDS_SMALL, FOLDS_LARGE = 3, 2
 _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
-Progress = Callable[[float, float | None, str | None], object]
+Progress = Callable[[float, float | None, str | None], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class FitResult:
     n_arms: int
 
 
-def refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, progress: Progress) -> FitResult:
+def refit(
+    store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, progress: Progress | None = None
+) -> FitResult:
     """Fit, keep, compare with the promoted policy, and promote if it is not worse.
 
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
@@ -60,7 +62,7 @@ def refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, pro
     try:
         # Sums depend on how many threads share them, and on small tables threads cost more than they bring.
         with threadpool_limits(1):
-            result = _refit(store, artifacts, settings, progress)
+            result = _refit(store, artifacts, settings, progress or _silent)
     except BaseException as error:
         store.finish_fit(fit_id, error=f"{type(error).__name__}: {error}")
         raise
@@ -173,3 +175,7 @@ def _summary(policy: Policy, report: EvaluationReport | None) -> dict[str, objec
     if report is not None:
         summary |= {"n_prompts": report.n_prompts, "unit": report.unit, "mean_gain_points": report.mean_gain()}
     return summary
+
+
+def _silent(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:
+    return

@@ -97,7 +97,8 @@ def writing(path: Path | None) -> Iterator[Callable[[str], None]]:
 class Report(Protocol):
     """Receives progress: how much is done, of how much (None: unknown), and what is being done."""
 
-    def __call__(self, done: float, total: float | None = None, stage: str | None = None, /) -> None: ...
+    def __call__(self, done: float, total: float | None = None, stage: str | None = None, /) -> None:
+        """Show it, or not."""
 
 
 @contextlib.contextmanager

@@ -13,9 +13,10 @@ from planner.errors import NotEnoughData, UnknownModel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from planner.core import Unit
     from planner.curves.arm_means import ArmMeans
 
-UNIT_LABELS = {"usd": "USD", "flops": "FLOPs", "tokens": "tokens", "generations": "generations"}
+UNIT_LABELS: dict[Unit, str] = {"usd": "USD", "flops": "FLOPs", "tokens": "tokens", "generations": "generations"}
 
 
 @click.command()

@@ -18,9 +18,12 @@ PROMPTS = (
     ("one step", "Anna has 23 shells. Add 8. How many now?"),
     (
         "nine steps",
-        "Start with 57. Pack in bags of 9 and keep only what is left over. Triple it. Dan likes red shells. Add 46. "
-        "Then 17 are lost. If it is even add 15 otherwise add 6. Make it 5 times as many. Halve it rounding down. "
-        "It was day 3 of the trip. Decrease it by 4. Pack in bags of 7 and keep only what is left over. How many now?",
+        (
+            "Start with 57. Pack in bags of 9 and keep only what is left over. Triple it. Dan likes red shells. "
+            "Add 46. Then 17 are lost. If it is even add 15 otherwise add 6. Make it 5 times as many. Halve it "
+            "rounding down. It was day 3 of the trip. Decrease it by 4. Pack in bags of 7 and keep only what is left "
+            "over. How many now?"
+        ),
     ),
 )
 

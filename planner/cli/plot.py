@@ -32,8 +32,15 @@ def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) 
     axes = figure.subplots()
     for curve in curves:
         points = sorted(zip(curve.costs, curve.accuracies, strict=True))
-        style = {"linewidth": 2.5, "zorder": 3} if curve.emphasised else {"linewidth": 1.0, "alpha": 0.8}
-        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=3, label=curve.name, **style)
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            marker="o",
+            markersize=3,
+            label=curve.name,
+            linewidth=2.5 if curve.emphasised else 1.0,
+            zorder=3 if curve.emphasised else 2,
+        )
     axes.set(xscale="log", xlabel=f"{unit} a prompt", ylabel="accuracy", title=title)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small", loc="lower right")

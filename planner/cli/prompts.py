@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planner.cli.common import parsed
 from planner.core import Probe
 from planner.errors import InvalidInput
 
@@ -42,8 +44,6 @@ def read_probes(path: str | None) -> Probes:
     Raises InvalidInput naming line and field.
     """
     found: dict[str | None, list[Probe]] = defaultdict(list)
-    from planner.cli.common import parsed  # noqa: PLC0415 - it would import this module's caller
-
     for number, raw in _raw_lines(path) if path else ():
         where = f"{path}:{number}"
         value = _object(where, raw)
@@ -65,24 +65,30 @@ def _line(path: str, number: int, raw: bytes, probes: Probes) -> InputLine:
     prompt_id: str | None = None
     try:
         value = _object(where, raw)
-        given = value.get("prompt_id")
-        if given is not None and not isinstance(given, str):
-            raise InvalidInput(f"{where}: prompt_id: expected text")
-        prompt_id = given
+        prompt_id = _member(where, value, "prompt_id", str, "text")
         unknown = sorted(value.keys() - _MEMBERS)
-        if unknown:
-            raise InvalidInput(f"{where}: {unknown[0]}: unknown member; there are {', '.join(sorted(_MEMBERS))}")
+        _require(not unknown, f"{where}: {', '.join(unknown)}: unknown; there are {', '.join(sorted(_MEMBERS))}")
+        _member(where, value, "dataset", str, "text")
+        _member(where, value, "metadata", dict, "an object")
         value["prompt"] = _prompt(where, value.get("prompt"))
-        for name, kind, words in (("dataset", str, "text"), ("metadata", dict, "an object")):
-            if value.get(name) is not None and not isinstance(value[name], kind):
-                raise InvalidInput(f"{where}: {name}: expected {words}")
     except InvalidInput as error:
         return InputLine(prompt_id, error=error)
     return InputLine(prompt_id, prompt={**value, "probes": probes.get(prompt_id, ())})
 
 
+def _member(where: str, value: dict[str, Any], name: str, kind: type, words: str) -> Any:  # noqa: ANN401 - of `kind`
+    given = value.get(name)
+    _require(given is None or isinstance(given, kind), f"{where}: {name}: expected {words}")
+    return given
+
+
+def _require(fine: bool, otherwise: str) -> None:
+    if not fine:
+        raise InvalidInput(otherwise)
+
+
 def _prompt(where: str, value: object) -> str:
-    from planner.api import prompt_text  # noqa: PLC0415 - the facade is loaded when a prompt is at hand
+    from planner.policy.chat import prompt_text
 
     try:
         return prompt_text(value)
@@ -91,8 +97,6 @@ def _prompt(where: str, value: object) -> str:
 
 
 def _object(where: str, raw: bytes) -> dict[str, Any]:
-    import json  # noqa: PLC0415
-
     try:
         value = json.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -100,6 +104,3 @@ def _object(where: str, raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"{where}: expected a JSON object")
     return value
-
-
-__all__: Sequence[str] = ("InputLine", "read_input", "read_probes")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from planner.policy.report import EvaluationReport, Interval, Line
 
+WORTH_SHOWING = 0.2
+"""Least share of a bin's prompts that an arm must have to be shown."""
 UNIT_NAMES = {"flops": "FLOPs", "usd": "USD"}
 
 
@@ -80,7 +82,7 @@ def _choices(report: EvaluationReport) -> str:
     rows = [
         [_short(choice.budget), str(choice.bin), f"{choice.share:.0%}", choice.arm, f"{choice.accuracy:.3f}"]
         for choice in report.choices
-        if choice.budget in shown
+        if choice.budget in shown and choice.share >= WORTH_SHOWING
     ]
     return (
         "what is chosen, by bin (1 the easiest)\n" + columns(["budget", "bin", "share", "arm", "accuracy"], rows)
@@ -112,9 +114,8 @@ def _trust(report: EvaluationReport) -> str:
     if report.kept_of_oracle_gain is not None:
         lines.append(f"share of the oracle bins' gain that text keeps: {report.kept_of_oracle_gain:.0%}")
     if report.coverage is not None and report.coverage.share is not None:
-        lines.append(
-            f"90% intervals that hold their group's mean: {report.coverage.share:.0%} of {report.coverage.n_groups} groups"
-        )
+        covered, n_groups = report.coverage.share, report.coverage.n_groups
+        lines.append(f"90% intervals that hold their group's mean: {covered:.0%} of {n_groups} groups")
     return "difficulty and intervals\n" + "\n".join(lines) if lines else ""
 
 

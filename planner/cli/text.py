@@ -66,8 +66,10 @@ def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
         ("at most", cost_text(plan.forecast.cost_worst)),
         (
             "difficulty",
-            f"bin {difficulty.most_likely_bin} of {len(difficulty.bin_probabilities)} ({shares}), "
-            f"pass rate {difficulty.pass_rate:.2f}, from {difficulty.source}",
+            (
+                f"bin {difficulty.most_likely_bin} of {len(difficulty.bin_probabilities)} ({shares}), "
+                f"pass rate {difficulty.pass_rate:.2f}, from {difficulty.source}"
+            ),
         ),
         ("reason", plan.reason),
     ]
@@ -111,4 +113,4 @@ def _short(value: float) -> str:
 
 
 def _is_figure(text: str) -> bool:
-    return text == UNKNOWN or (text[:1].isdigit() or text[:1] in "+-.") and any(c.isdigit() for c in text)
+    return text == UNKNOWN or (text[:1] in "0123456789+-." and any(c.isdigit() for c in text))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.core import Arm, Unit
 from planner.curves.costs import logged_cost
@@ -56,8 +57,9 @@ def arm_means(table: OutcomeTable, membership: Floats | None = None) -> list[Arm
     return sorted(means, key=lambda m: (m.arm.generator, m.arm.search, m.arm.selection, m.arm.depth, m.arm.breadth))
 
 
-def _mean(cost: Floats, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+def _mean(cost: Floats, known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Mean over the prompts with an outcome; NaN as soon as one of their costs is."""
     n = known.sum(axis=0)
     total = np.where(known, cost, 0).sum(axis=0, dtype=np.float64)
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0).astype(np.float32)
+    mean: NDArray[np.float64] = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return mean
