@@ -7,14 +7,10 @@ hull chosen on the training prompts, at the policy's realised mean cost; a missi
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from planner.api import Planner
 from planner.core import Budget
 from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
@@ -22,9 +18,9 @@ from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play
 from planner.policy.yardstick import MixtureYardstick
-from planner.store.card_files import read_model_cards
+from tests.bench.logs import public_logs
+from tests.bench.readme import markdown_table, write_figures
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 LEAST_LOGGED = 0.98
 N_FOLDS, N_BUDGETS = 5, 8
 TARGETS = {"zeroeval": 0.9, "mmlu_pro": 0.9}
@@ -37,17 +33,6 @@ class Gains:
     gain: np.ndarray
     stderr: np.ndarray
     spent: np.ndarray
-
-
-def read(name: str, folder: Path = DATA) -> Logs:
-    """Public logs, by way of a store."""
-    with tempfile.TemporaryDirectory() as where:
-        planner = Planner.open(f"sqlite:///{where}/bench.db", artifact_dir=where)
-        planner.store.save_models(read_model_cards(folder / "models.json"))
-        planner.import_logs(folder / f"{name}.samples.parquet")
-        logs = planner.store.read_logs()
-        planner.close()
-    return logs
 
 
 def measure(logs: Logs, *, n_prompts: int | None = None, seed: int = 0) -> Gains:
@@ -84,19 +69,18 @@ def _against(played: Played, hull: MixtureYardstick) -> tuple[np.ndarray, float]
     return played.outcome[both] - mixture.outcome[both], cost
 
 
-def show(name: str, gains: Gains) -> None:
-    """Print one line a budget and the mean."""
-    print(f"{name}: mean gain over the mixture hull {gains.gain.mean():+.2f} points (target {TARGETS[name]:+.1f})")  # noqa: T201
-    for i, (gain, stderr, spent) in enumerate(zip(gains.gain, gains.stderr, gains.spent, strict=True)):
-        print(f"  budget {i + 1} of {N_BUDGETS}: {gain:+.2f} +- {stderr:.2f}, spent {spent:.3f} of it")  # noqa: T201
-
-
 def main() -> None:
-    """Measure both data sets."""
-    if not DATA.is_dir():
-        sys.exit("the public logs (shared/data beside the checkout) are not here")
-    for name in TARGETS:
-        show(name, measure(read(name)))
+    """Measure both data sets, print, write."""
+    rows = []
+    for name, target in TARGETS.items():
+        gains = measure(public_logs(name))
+        each = ", ".join(f"{gain:+.1f}" for gain in gains.gain)
+        in_errors = (gains.gain / gains.stderr).min()
+        rows.append([name, f"{gains.gain.mean():+.2f}", f"{target:+.1f}", each, f"{in_errors:+.1f}"])
+    header = ["logs", "mean gain, points", "wanted", "by budget, cheapest to dearest", "least gain in standard errors"]
+    text = markdown_table(header, rows)
+    print(text)
+    write_figures("generators", text)
 
 
 if __name__ == "__main__":

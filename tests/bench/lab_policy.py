@@ -1,49 +1,35 @@
-"""Five folds of the lab's logs against the mixture hull of fixed arms: `python -m tests.bench.lab_policy`."""
+"""Five folds of the bundled logs against the mixture hull of fixed arms: `python -m tests.bench.lab_policy`."""
 
-# ruff: noqa: T201 - a bench prints
 from __future__ import annotations
-
-import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
-import planner.lab
 from planner.core import Budget
-from planner.curves.logs import Floats, Logs
+from planner.curves.logs import Floats
 from planner.policy.evaluate import Evaluation, evaluate
 from planner.policy.held_out import HeldOut
 from planner.policy.restrict import fitting
+from tests.bench.logs import lab_logs
+from tests.bench.readme import markdown_table, write_figures
 
 MEANS = (1.5e8, 2.5e8, 4e8, 7e8, 1.5e9)
 CEILINGS = (1e8, 2e8, 4e8, 8e8, 1.6e9, 3.2e9, 6.4e9)
 
 
-def lab_logs() -> Logs:
-    """The bundled logs, through a store as a user's own would go."""
-    from planner.api import Planner
-    from planner.formats import read_cards
-
-    folder = Path(planner.lab.__file__).parent / "logs"
-    with tempfile.TemporaryDirectory() as scratch, Planner.open(f"sqlite:///{scratch}/lab.db") as opened:
-        opened.store.save_models(read_cards(folder / "models.json"))
-        opened.import_logs([folder / "lab.samples.parquet", folder / "lab.runs.jsonl.gz"])
-        return opened.store.read_logs()
-
-
-def print_means(name: str, result: Evaluation) -> None:
-    """Accuracy, cost and gain at every average over traffic, then what a baseline's accuracy costs."""
-    for line in result.report.lines:
-        if line.contender.startswith("policy") and line.gain and line.gain_fixed:
-            print(
-                f"{name} | {line.contender:21s} {line.budget:20s} accuracy {line.accuracy:.4f} cost {line.cost:.3g}"
-                f" | own hull {line.gain.value:+.2f} [{line.gain.low:+.2f}, {line.gain.high:+.2f}]"
-                f" | fixed hull {line.gain_fixed.value:+.2f} [{line.gain_fixed.low:+.2f}, {line.gain_fixed.high:+.2f}]"
-            )
-    own = [x for x in result.report.lines if x.contender == "policy" and x.gain_fixed is not None]
-    mean = np.mean([x.gain_fixed.value for x in own if x.gain_fixed])
-    print(f"{name} | mean gain over the hull of fixed arms {mean:+.2f}; coverage {result.report.coverage}")
+def gains(name: str, result: Evaluation) -> list[list[str]]:
+    """A row for each average over traffic: accuracy, cost, and points over both hulls with 90% intervals."""
+    lines = [line for line in result.report.lines if line.contender == "policy" and line.gain and line.gain_fixed]
+    rows = [
+        [
+            f"{name}, mean of {mean:.1e} FLOPs",
+            f"{line.accuracy:.3f}",
+            f"{line.cost:.2e}",
+            *(f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for gain in (line.gain_fixed, line.gain)),
+        ]
+        for mean, line in zip(MEANS, lines, strict=True)
+    ]
+    fixed, own = (np.mean([getattr(line, side).value for line in lines]) for side in ("gain_fixed", "gain"))
+    return [*rows, [f"**{name}, on average**", "", "", f"**{fixed:+.2f}**", f"**{own:+.2f}**"]]
 
 
 def ceiling_gaps(folds: tuple[HeldOut, ...]) -> dict[float, float]:
@@ -67,19 +53,28 @@ def _gap(fold: HeldOut, budget: Budget) -> Floats:
 
 
 def main() -> None:
-    """Print all of it."""
+    """Measure, print, write."""
     logs = lab_logs()
     budgets = [Budget(mean_flops=value) for value in MEANS]
     fixed = evaluate(logs, budgets=budgets, cascades=False, probes=())
-    print_means("fixed arms", fixed)
+    cascades = evaluate(logs, budgets=budgets, probes=())
+    header = ["", "accuracy", "FLOPs a prompt", "points over the hull of fixed arms", "over the hull of its own arms"]
+    tables = [markdown_table(header, [*gains("fixed arms", fixed), *gains("with cascades", cascades)])]
+
     gaps = ceiling_gaps(fixed.folds)
-    print("ceilings, fixed arms: " + ", ".join(f"{ceiling:.2g} {gap:+.2f}" for ceiling, gap in gaps.items()))
-    cascades = evaluate(logs, budgets=budgets, probes=(4,))
-    print_means("cascades", cascades)
-    wide = evaluate(logs, probes=())
-    for multiple in wide.report.multiples:
-        print(f"{multiple.baseline}: {multiple.accuracy:.4f} at 1/{multiple.times or float('nan'):.1f} of its FLOPs")
+    header = ["ceiling, FLOPs", *(f"{ceiling:.1e}" for ceiling in gaps)]
+    row = ["fixed arms, points over the best arm that fits", *(f"{gap:+.2f}" for gap in gaps.values())]
+    tables.append(markdown_table(header, [row]))
+
+    multiples = [
+        [m.baseline, f"{m.accuracy:.3f}", f"{m.cost:.2e}", "-" if m.times is None else f"1/{m.times:.1f}"]
+        for m in evaluate(logs, probes=()).report.multiples
+    ]
+    tables.append(markdown_table(["accuracy of", "", "its FLOPs a prompt", "the planner's share of them"], multiples))
+    text = "\n\n".join(tables)
+    print(text)
+    write_figures("lab", text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
