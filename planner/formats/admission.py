@@ -65,7 +65,9 @@ class Admission:
     def _refused_runs(self, path: Path, read: Read, refused: set[str]) -> set[int]:
         runs = read.batch.runs
         known = {run_id: (run.prompt_id, run.generator) for run_id, run in self.sink.known_runs(runs.run_id).items()}
-        bad = set()
+        bad: set[int] = set()
+        if not (known or refused) and len(set(runs.run_id)) == len(runs):
+            return bad  # the common case, without a look at each run
         rows = zip(runs.run_id, runs.prompt_id, runs.generator, read.run_lines, strict=True)
         for row, (run_id, prompt_id, generator, line) in enumerate(rows):
             if prompt_id in refused:

@@ -66,10 +66,10 @@ def opened(path: Path) -> Iterator[Opened]:
             with gzip.GzipFile(fileobj=raw) as unzipped:
                 yield Opened(cast("IO[bytes]", unzipped), raw, n_bytes)
         elif magic == b"\x28\xb5\x2f\xfd":
-            import zstandard  # noqa: PLC0415 - only such files need it
+            from planner.formats.zstd import ZstdStream  # noqa: PLC0415 - only such files need it
 
-            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as unzipped:
-                yield Opened(io.BufferedReader(unzipped, 1 << 20), raw, n_bytes)
+            with io.BufferedReader(ZstdStream(raw), 1 << 20) as unzipped_zstd:
+                yield Opened(unzipped_zstd, raw, n_bytes)
         else:
             yield Opened(raw, raw, n_bytes)
 

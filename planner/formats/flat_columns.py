@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,16 @@ class Vocabulary:
     texts: list[str] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict)
 
-    def code(self, text: str) -> int:
-        """Place of the text, which is added where it is new."""
-        place = self._places.get(text)
-        if place is None:
-            place = self._places[text] = len(self.texts)
-            self.texts.append(text)
-        return place
+    def codes(self, given: Iterable[str]) -> list[int]:
+        """Places of the texts, which are added where they are new."""
+        places, texts, found = self._places, self.texts, []
+        for text in given:
+            place = places.get(text)
+            if place is None:
+                place = places[text] = len(texts)
+                texts.append(text)
+            found.append(place)
+        return found
 
     def pick(self, codes: NDArray[Any]) -> list[str | None]:
         """Texts at the codes."""
@@ -64,20 +67,32 @@ def text_codes(column: pa.Array, name: str, words: Vocabulary, report: Report) -
         raise BadLog(f"{name}: the column holds {kind}, expected text")
     encoded = column.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    lookup = np.empty(len(encoded.dictionary) + 1, dtype=np.int32)
-    lookup[-1] = -1
-    limit = MAX_NAME_BYTES if name in NAMES else MAX_TEXT_BYTES
-    for place, text in enumerate(_decoded(encoded.dictionary)):
-        wrong = "is no valid UTF-8" if text is None else text_problem(text, limit)
-        if text == "" and name in NAMES:
-            lookup[place] = -1
-        elif wrong is None and text is not None:
-            lookup[place] = words.code(text)
-        else:
-            lookup[place] = -1
-            for row in np.flatnonzero(codes == place):
-                report(int(row), name, str(wrong))
+    texts = _decoded(encoded.dictionary)
+    problems = _problems(texts, MAX_NAME_BYTES if name in NAMES else MAX_TEXT_BYTES)
+    for place, wrong in problems.items():
+        for row in np.flatnonzero(codes == place):
+            report(int(row), name, wrong)
+    absent = {place for place, text in enumerate(texts) if text == ""} if name in NAMES and "" in texts else set()
+    absent |= problems.keys()
+    lookup = np.full(len(texts) + 1, -1, dtype=np.int32)
+    usable = [place for place in range(len(texts)) if place not in absent] if absent else range(len(texts))
+    lookup[np.asarray(usable, dtype=np.intp)] = words.codes(
+        text for place in usable if (text := texts[place]) is not None
+    )
     found: Codes = lookup[codes]
+    return found
+
+
+def _problems(texts: list[str | None], limit: int) -> dict[int, str]:
+    """What is wrong with the texts, by place; mostly nothing is, and then they are looked at all at once."""
+    known = [text for text in texts if text is not None]
+    if len(known) == len(texts) and max(map(len, known), default=0) * 4 <= limit and "\0" not in "".join(known):
+        return {}
+    found = {}
+    for place, text in enumerate(texts):
+        wrong = "is no valid UTF-8" if text is None else text_problem(text, limit)
+        if wrong is not None:
+            found[place] = wrong
     return found
 
 

@@ -157,7 +157,7 @@ def _fill_prompt_id(codes: dict[str, Codes], words: Mapping[str, Vocabulary], n:
         return
     bare = (ids < 0) & (codes["prompt"] >= 0)
     places, back = np.unique(codes["prompt"][bare], return_inverse=True)
-    made = [words["prompt_id"].code(text_hash(words["prompt"].texts[place])) for place in places]
+    made = words["prompt_id"].codes(text_hash(words["prompt"].texts[place]) for place in places)
     ids[bare] = np.array(made, dtype=np.int32)[back]
 
 

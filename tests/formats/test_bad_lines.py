@@ -6,6 +6,7 @@ import gzip
 import json
 
 import pytest
+import zstandard
 
 from planner.errors import BadLog, InvalidInput
 from planner.formats import import_logs
@@ -138,12 +139,16 @@ def test_an_empty_file_is_refused(store, tmp_path):
             import_logs(store, tmp_path / name)
 
 
-def test_a_gzip_file_that_is_cut_off_is_refused(good, store, contents, tmp_path):
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress])
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[: len(data) // 2], lambda data: data[:-3], lambda data: data + b"x"]
+)
+def test_a_packed_file_that_is_cut_off_or_spoilt_is_refused(good, store, contents, tmp_path, pack, spoil):
     before = contents()
-    whole = gzip.compress(b"\n".join(json.dumps(good | {"run_id": str(i)}).encode() for i in range(2000)))
-    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    lines = b"\n".join(json.dumps(good | {"run_id": str(i)}).encode() for i in range(2000))
+    (tmp_path / "cut.jsonl").write_bytes(spoil(pack(lines)))
     with pytest.raises(BadLog, match="cut off or damaged"):
-        import_logs(store, tmp_path / "cut.jsonl.gz", skip_bad=True, rejected_path=tmp_path / "rejected.jsonl")
+        import_logs(store, tmp_path / "cut.jsonl", skip_bad=True, rejected_path=tmp_path / "rejected.jsonl")
     assert contents() == before
     assert not (tmp_path / "rejected.jsonl").exists()
 

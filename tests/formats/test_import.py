@@ -28,7 +28,12 @@ def test_a_run_comes_with_its_prompt_samples_generator_and_verifier(good, store,
     assert [row["prompt_tokens"] for row in samples] == [None, None]
 
 
-@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress, zstandard.ZstdCompressor().compress])
+def two_frames(data):
+    packer = zstandard.ZstdCompressor()
+    return packer.compress(data[:20]) + packer.compress(data[20:])
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress, zstandard.ZstdCompressor().compress, two_frames])
 def test_plain_gzip_and_zstandard_are_read_alike(good, store, tmp_path, pack):
     path = tmp_path / "runs.jsonl"
     path.write_bytes(pack(b"\xef\xbb\xbf" + json.dumps(good).encode() + b"\r\n\n"))
