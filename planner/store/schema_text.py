@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import sqlite
 
-from planner.store.version import HEAD
 from planner.store.tables import metadata
+from planner.store.version import HEAD
 
 _HEAD = f"""# The store's schema (version {HEAD})
 

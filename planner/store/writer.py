@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from planner.core import Recommendation
-from planner.errors import PlannerError, StoreError
+from planner.errors import StoreError
 
 MAX_DELAY_SECONDS = 0.5
 """How long a recommendation may wait for others to be written with."""
@@ -34,7 +34,7 @@ class RecommendationWriter:
         self._queue: queue.Queue[_Item | None] = queue.Queue(QUEUE_BATCHES)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._error: PlannerError | None = None
+        self._error: Exception | None = None
         self._hurry = threading.Event()
 
     def put(self, served: Sequence[Recommendation]) -> None:
@@ -85,7 +85,7 @@ class RecommendationWriter:
             ended = None in items
             try:
                 self._write([item for item in items if item is not None])
-            except PlannerError as error:
+            except Exception as error:  # noqa: BLE001 - a thread that dies would leave `flush` waiting for ever
                 self._error = error
             finally:
                 for _ in items:

@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,6 @@ from planner.store import Store
 from planner.store.engine import Database
 from planner.store.schema import HEAD, create_schema
 from planner.store.tables import metadata
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")

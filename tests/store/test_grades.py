@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from worlds import run, sampled, tree
+from store_worlds import run, sampled, tree
 
 from planner.core import Sample
 from planner.errors import InvalidInput

@@ -3,8 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import NOW
-from worlds import run, sampled, tree
+from store_worlds import NOW, run, sampled, tree
 
 from planner.core import ModelCard
 from planner.errors import InvalidInput

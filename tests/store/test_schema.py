@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from sqlalchemy import event, text
-from worlds import sampled
+from store_worlds import sampled
 
 from planner.errors import InvalidInput, SchemaOutdated, StoreError
 from planner.store import Store

@@ -84,6 +84,15 @@ def test_recording_may_go_on_after_a_flush(store):
     assert store.count().n_recommendations == 2
 
 
+def test_one_that_cannot_be_written_as_json_stops_no_others(store):
+    store.record([recommendation("half", prompt_id="half \ud800 a pair")])
+    with pytest.raises(StoreError, match="could not be stored"):
+        store.flush()
+    store.record([recommendation("whole")])
+    store.flush()
+    assert store.recommendation("whole") is not None
+
+
 def test_nothing_served_starts_no_thread(store):
     store.record([])
     assert not any(thread.name == "planner-recommendations" for thread in threading.enumerate())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
-from worlds import run, sampled, tree
+from store_worlds import NOW, run, sampled, tree
 
 from planner.core.batch import ScoreScale
 from planner.errors import BadLog, StoreError
@@ -130,7 +130,6 @@ def test_score_scales_and_warnings_are_remembered(store):
 
 
 def test_imports_at_one_moment_have_names_of_their_own(store):
-    from conftest import NOW
 
     for name in "abc":
         with store.begin_import(source="x", now=NOW) as session:
@@ -177,7 +176,7 @@ def test_a_store_that_another_process_writes_to_says_so(sqlite_url, monkeypatch)
 _KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
-from worlds import sampled
+from store_worlds import sampled
 from planner.store import Store
 from planner.store.rows import as_batch
 store = Store.open(sys.argv[1])

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from conftest import NOW
-from worlds import run, sampled, tree
+from store_worlds import NOW, run, sampled, tree
 
 from planner.core import Sample
 from planner.curves.logs import Pool

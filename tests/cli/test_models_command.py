@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from planner.cli import main
+
+
+@pytest.fixture
+def planner(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+def test_cards_are_imported_and_listed(planner, tmp_path):
+    (tmp_path / "models.toml").write_text('[[models]]\nname = "small"\nactive_params = 7e9\n')
+    result = planner("models", "import", "models.toml")
+    assert (result.exit_code, result.stdout) == (0, "imported 1 model card from models.toml\n")
+    listed = planner("models", "list").stdout.splitlines()
+    assert listed[0].split()[0] == "name"
+    assert listed[1].split() == ["small", "generator", "7e+09", "yes"]
+    [card] = json.loads(planner("models", "list", "--json").stdout)
+    assert (card["name"], card["active_params"], card["has_card"]) == ("small", 7e9, True)
+
+
+def test_a_bad_card_is_bad_input_and_changes_nothing(planner, tmp_path):
+    (tmp_path / "models.json").write_text('[{"name": "good"}, {"name": "bad", "active_params": 0}]')
+    result = planner("models", "import", "models.json")
+    assert result.exit_code == 2
+    assert "model 2 (bad): active_params" in result.stderr
+    assert not (tmp_path / "planner.db").exists()
+
+
+def test_an_empty_store_says_how_models_come(planner):
+    planner("db", "init")
+    result = planner("models", "list")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "planner models import" in result.stderr
