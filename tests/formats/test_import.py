@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import sqlite3
+import signal
+import subprocess
+import sys
 
 import pytest
 import zstandard
+from sqlalchemy import event
 
-from planner.errors import BadLog, PlannerError
+from planner.errors import BadLog, StoreError
 from planner.formats import import_logs
 
 
@@ -99,7 +102,7 @@ def test_files_are_imported_together_or_not_at_all(good, store, contents, write_
     assert contents() == before
 
 
-def test_an_import_that_is_killed_halfway_leaves_the_store_as_it_was(good, store, contents, write_lines):
+def test_an_import_that_is_interrupted_leaves_the_store_as_it_was(good, store, contents, write_lines):
     before = contents()
     path = write_lines(*[good | {"run_id": str(i)} for i in range(12_000)])
 
@@ -112,24 +115,44 @@ def test_an_import_that_is_killed_halfway_leaves_the_store_as_it_was(good, store
     assert contents() == before
 
 
+KILLED = """
+import os, signal, sys
+from planner.formats import import_logs
+from planner.store import Store
+
+def die(done, total=None, stage=None):
+    if done > 0.5:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+import_logs(Store.open(sys.argv[1]), sys.argv[2], progress=die)
+"""
+
+
+def test_an_import_that_is_killed_leaves_the_store_as_it_was(good, store, contents, write_lines, tmp_path):
+    before = contents()
+    path = write_lines(*[good | {"run_id": str(i)} for i in range(12_000)])
+    url = f"sqlite:///{tmp_path / 'planner.db'}"
+    process = subprocess.run([sys.executable, "-c", KILLED, url, str(path)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert contents() == before
+    assert import_logs(store, path).n_runs == 12_000
+
+
 def test_a_full_disk_is_told_in_words_and_leaves_the_store_as_it_was(good, store, contents, write_lines):
     before = contents()
     path = write_lines(*[good | {"run_id": str(i), "answer": "x" * 5000} for i in range(3000)])
-    connect = sqlite3.connect
+    engine = store.database.engine
+    with engine.connect() as connection:
+        n_pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
 
-    with store.database.engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-    from sqlalchemy import event
-
-    def bounded(raw, _record):
-        raw.execute(f"PRAGMA max_page_count = {pages + 200}")
+    def bound(raw, _record):
+        raw.execute(f"PRAGMA max_page_count = {n_pages + 200}")
 
     store.database.close()
-    event.listen(store.database.engine, "connect", bounded)
-    with pytest.raises(PlannerError, match="the disk is full"):
+    event.listen(engine, "connect", bound)
+    with pytest.raises(StoreError, match="the disk is full"):
         import_logs(store, path)
-    event.remove(store.database.engine, "connect", bounded)
-    assert connect is sqlite3.connect
+    event.remove(engine, "connect", bound)
     assert contents() == before
 
 
