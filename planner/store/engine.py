@@ -44,6 +44,10 @@ class Database:
         self.url = _parse(url)
         self.engine = _engine(self.url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # a snapshot would be taken before the lock is waited for, and not show what the other writer did
+        self._write_options: dict[str, Any] = (
+            {"planner_writes": True} if self.is_sqlite else {"isolation_level": "READ COMMITTED"}
+        )
 
     @property
     def path(self) -> Path | None:
@@ -68,7 +72,7 @@ class Database:
         which takes a seventh of an import.
         """
         with self.errors_in_words(), self.engine.connect() as connection:
-            connection = connection.execution_options(planner_writes=True)  # noqa: PLW2901 - the same connection
+            connection.execution_options(**self._write_options)
             with self._unchecked(connection, trusted=trusted), connection.begin():
                 if alone and not self.is_sqlite:
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,19 @@ def test_a_store_that_another_process_writes_to_says_so(sqlite_url, monkeypatch)
         pytest.raises(StoreError, match="another process is writing"),
     ):
         store.append([run("a")])
+
+
+def test_an_import_waits_for_another_to_end(store):
+    def second():
+        store.append([sampled("b", "other"), sampled("a")])
+
+    waiting = threading.Thread(target=second)
+    with store.begin_import(source="first") as session:
+        waiting.start()
+        time.sleep(0.2)
+        session.write(as_batch([sampled("a")]))
+    waiting.join()
+    assert [(row.n_runs, row.n_duplicates) for row in store.imports()] == [(1, 1), (1, 0)]
 
 
 _KILLED = """
