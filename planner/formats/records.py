@@ -96,7 +96,12 @@ class RecordReader:
             raise Wrong("generator", "is missing")
         samples = _samples(record.get("samples"))
         prompt["prompt_id"] = prompt["prompt_id"] or _text_id(prompt["prompt"])
-        run = _RUN_DEFAULTS | run | {"prompt_id": prompt["prompt_id"], "params": canonical(run.get("params") or {})}
+        run = (
+            _RUN_DEFAULTS
+            | _shape(run, samples)
+            | run
+            | {"prompt_id": prompt["prompt_id"], "params": canonical(run.get("params") or {})}
+        )
         if "run_id" not in run:
             run["run_id"] = self._content_hash(run, samples)
         self._add_prompt(prompt, line)
@@ -162,6 +167,13 @@ def _text_id(text: str | None) -> str:
     if text is None:
         raise Wrong("prompt", "neither prompt nor prompt_id stands here", "the prompt's text, or an id that is known")
     return text_hash(text)
+
+
+def _shape(run: Mapping[str, Any], samples: list[dict[str, Any]]) -> dict[str, int]:
+    """Breadth and depth of a sampling run that names neither: what its samples span."""
+    if not samples or run.get("search", "sampling") != "sampling":
+        return {}
+    return {"breadth": len({one["chain"] for one in samples}), "depth": 1 + max(one["attempt"] for one in samples)}
 
 
 def _samples(given: object) -> list[dict[str, Any]]:

@@ -63,6 +63,14 @@ def test_a_run_without_id_gets_its_content_hash_and_a_prompt_its_texts(good, sto
     assert prompt["prompt_id"] == prompt["text_sha256"]
 
 
+def test_a_sampling_run_that_names_no_shape_has_that_of_its_samples(good, store, rows, write_lines):
+    samples = [{"chain": c, "attempt": a, "answer": "4"} for c in range(3) for a in range(2)]
+    import_logs(
+        store, write_lines({k: v for k, v in good.items() if k not in ("breadth", "depth")} | {"samples": samples})
+    )
+    assert rows("SELECT breadth, depth FROM arms") == [{"breadth": 3, "depth": 2}]
+
+
 def test_records_without_id_that_are_equal_count_once_with_a_warning(good, store, write_lines):
     bare = {k: v for k, v in good.items() if k != "run_id"}
     report = import_logs(store, write_lines(bare, bare))
