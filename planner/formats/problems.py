@@ -66,8 +66,8 @@ class Problems:
 def shown(value: object) -> str:
     """A value as an error text shows it: quoted, and cut where it is long.
 
-    >>> shown("x" * 500)[-25:]
-    "xx'... (500 characters)"
+    >>> shown("x" * 500)[-23:]
+    "x'... (500 characters)"
     """
     if value is None or isinstance(value, bool):
         return json.dumps(value)
