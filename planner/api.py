@@ -43,9 +43,7 @@ class Planner:
         """Prefer `Planner.open`."""
         self.settings = settings
         self._quick = stores.QuickStore.open(settings.database_url)
-        self._store: Store | None = None
-        if self._quick is None:
-            self._store = stores.Store.open(settings.database_url, create=create)
+        self._store: Store | None = None if self._quick else stores.Store.open(settings.database_url, create=create)
         self._lock = threading.RLock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
@@ -75,8 +73,7 @@ class Planner:
     def store(self) -> Store:
         """The store, with all that it can do."""
         with self._lock:
-            if self._store is None:
-                self._store = stores.Store.open(self.settings.database_url, create=False)
+            self._store = self._store or stores.Store.open(self.settings.database_url, create=False)
             return self._store
 
     @property
@@ -93,7 +90,7 @@ class Planner:
 
     @property
     def _serving(self) -> Store | QuickStore:
-        return self._quick if self._quick is not None else self.store
+        return self._quick or self.store
 
     def __enter__(self) -> Self:
         return self
@@ -224,12 +221,12 @@ class Planner:
         """
         inputs = [prompt_input(prompt) for prompt in prompts]
         restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
+        if total is not None and (target_accuracy is not None or arm is not None):
+            raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
         if total is None:
             answers = self.policy.recommend(
                 inputs, budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
             )
-        elif target_accuracy is not None or arm is not None:
-            raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
         else:
             answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction)
         self._serving.record([answer for answer in answers if isinstance(answer, Recommendation)])
@@ -271,9 +268,12 @@ class Planner:
 
     def evaluate(self, **options: Any) -> Evaluation:  # noqa: ANN401 - of `policy.evaluate.evaluate`
         """Measure a policy on folds by prompt against its baselines; see `planner.policy.evaluate.evaluate`."""
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
         from planner.policy.evaluate import evaluate  # noqa: PLC0415 - lightgbm is no part of serving
 
-        return evaluate(self.store.read_logs(), **options)
+        with threadpool_limits(1):  # as in a fit: the same figures on every machine
+            return evaluate(self.store.read_logs(), **options)
 
     def _known(self, policy_id: str | None) -> PolicyRow | ServedPolicy:
         if policy_id is None:

@@ -1,0 +1,96 @@
+"""`planner fit` and `planner policies`: challengers, promotion, the way back, and damage."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from planner.cli import main
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def active() -> dict:
+    return next(row for row in json.loads(run("policies", "list", "--json").stdout) if row["status"] == "promoted")
+
+
+def test_the_list_names_the_promoted_policy(home):
+    result = run("policies", "list")
+    assert "promoted" in result.stdout
+    assert active()["policy_id"] in result.stdout
+
+
+def test_show_prints_the_held_out_report(home):
+    result = run("policies", "show")
+    assert result.exit_code == 0, result.stderr
+    assert "mixture hull" in result.stdout
+    assert "what is chosen, by bin" in result.stdout
+
+
+def test_show_as_json_is_the_manifest(home):
+    manifest = json.loads(run("policies", "show", "--json").stdout)
+    assert {"settings", "data_fingerprint", "report", "files", "versions"} <= manifest.keys()
+
+
+def test_whole_files_are_verified(home):
+    assert run("policies", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["difficulty.lightgbm.txt", "difficulty.json", "budget.json", "policy.json", "manifest.json"]
+)
+def test_a_damaged_file_is_refused(home, name):
+    path = home / "planner-artifacts" / active()["policy_id"] / name
+    path.write_bytes(path.read_bytes()[:-100])
+    for command in (("policies", "verify"), ("recommend", "Add 2 to 3.", "--max-tokens", "900")):
+        result = run(*command)
+        assert result.exit_code == 4
+        assert name in result.stderr
+
+
+def test_an_unknown_policy_is_bad_input(home):
+    for verb in ("show", "promote", "verify"):
+        assert run("policies", verb, "nonsense").exit_code == 2
+
+
+def test_a_second_fit_of_the_same_data_is_the_same_policy(home):
+    before = active()["policy_id"]
+    result = run("fit", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["policy_id"] == before
+
+
+def test_a_challenger_is_compared_and_the_way_back_is_open(home):
+    before = active()["policy_id"]
+    result = run("fit", "--seed", "1", "--json")
+    made = json.loads(result.stdout)
+    assert made["policy_id"] != before
+    assert "held-out prompts" in made["reason"]
+    assert run("policies", "promote", made["policy_id"]).exit_code == 0
+    assert active()["policy_id"] == made["policy_id"]
+    assert run("policies", "rollback").exit_code == 0
+    assert active()["policy_id"] == before
+
+
+def test_a_fit_that_fails_leaves_everything_as_it_was(home, monkeypatch):
+    before = run("policies", "list", "--json").stdout, sorted(p.name for p in (home / "planner-artifacts").iterdir())
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", "x")
+
+    monkeypatch.setattr("planner.artifacts.folder._write_durably", fail)
+    result = run("fit", "--seed", "2")
+    assert result.exit_code == 4
+    assert "free some space" in result.stderr
+    after = run("policies", "list", "--json").stdout, sorted(p.name for p in (home / "planner-artifacts").iterdir())
+    assert after == before
+
+
+def test_fitting_on_no_runs_says_what_to_do(home):
+    result = run("fit", "--dataset", "nothing")
+    assert result.exit_code == 3
+    assert "planner logs import" in result.stderr

@@ -1,0 +1,81 @@
+"""`planner curves` and `planner evaluate`."""
+
+from __future__ import annotations
+
+import builtins
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from planner.cli import main
+from planner.cli.text import columns, figure
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_curves_show_every_arm_of_a_generator(home):
+    result = run("curves", "--generator", "lab-small", "--json")
+    arms = json.loads(result.stdout)
+    assert {arm["arm"]["generator"] for arm in arms} == {"lab-small"}
+    assert {"majority_vote", "best_of_n"} <= {arm["arm"]["selection"] for arm in arms}
+
+
+def test_curves_by_bin_fall_with_difficulty(home):
+    arms = json.loads(run("curves", "--bin", "--json").stdout)
+    single = next(arm for arm in arms if arm["label"] == "lab-small, one sample")
+    assert single["accuracy_by_bin"][0] > single["accuracy_by_bin"][-1]
+
+
+def test_an_unknown_generator_of_curves_is_bad_input(home):
+    assert run("curves", "--generator", "nobody").exit_code == 2
+
+
+def test_curves_are_drawn(home):
+    result = run("curves", "--plot", "picture.png")
+    assert result.exit_code == 0, result.stderr
+    assert (home / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+EVALUATE = ("evaluate", "--folds", "2", "--no-cascades", "--probes", "1")
+
+
+def test_an_evaluation_shows_the_policy_beside_a_baseline_and_draws_it(home):
+    result = run(*EVALUATE, "--baseline", "best_of_n", "--plot", "picture.png")
+    assert result.exit_code == 0, result.stderr
+    assert "best_of_n" in result.stdout
+    assert "majority_vote  " not in result.stdout.split("the policy against")[0]
+    assert (home / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_the_extra_is_named(home, monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *rest, **more):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    result = run("curves", "--plot", "picture.png")
+    assert result.exit_code == 2
+    assert "planner[plot]" in result.stderr
+
+
+def test_an_unknown_baseline_names_those_there_are(home):
+    result = run(*EVALUATE, "--baseline", "nonsense")
+    assert result.exit_code == 2
+    assert "best_of_n" in result.stderr
+
+
+def test_columns_align_figures_to_the_right():
+    assert columns(["name", "n"], [["a", "5"], ["bb", "10"]]) == "name   n\na      5\nbb    10"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (float("nan"), "-"), (0.1234, "0.123"), (1234.0, "1,234"), (1.5e9, "1.50e+09")]
+)
+def test_figures_have_few_digits(value, text):
+    assert figure(value) == text
