@@ -11,45 +11,50 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planner.api import Planner as Planner
+    from planner.api import Planner
     from planner.core import (
-        Alternative as Alternative,
-        Arm as Arm,
-        Budget as Budget,
-        Cost as Cost,
-        Difficulty as Difficulty,
-        Forecast as Forecast,
-        ModelCard as ModelCard,
-        Probe as Probe,
-        Recommendation as Recommendation,
-        Run as Run,
-        Sample as Sample,
+        Alternative,
+        Arm,
+        Budget,
+        Cost,
+        Difficulty,
+        Forecast,
+        ModelCard,
+        Probe,
+        Recommendation,
+        Run,
+        Sample,
     )
-    from planner.errors import PlannerError as PlannerError
+    from planner.errors import PlannerError
 
 __version__ = "0.1.0"
 
-# Names are imported when they are first asked for: `import planner` alone, and so `planner --help`, stays cheap.
-_HOMES = {
-    "Planner": "planner.api",
-    "PlannerError": "planner.errors",
-    **dict.fromkeys(
-        (
-            "Alternative", "Arm", "Budget", "Cost", "Difficulty", "Forecast", "ModelCard", "Probe", "Recommendation",
-            "Run", "Sample",
-        ),
-        "planner.core",
-    ),
-}  # fmt: skip
+__all__ = [
+    "Alternative",
+    "Arm",
+    "Budget",
+    "Cost",
+    "Difficulty",
+    "Forecast",
+    "ModelCard",
+    "Planner",
+    "PlannerError",
+    "Probe",
+    "Recommendation",
+    "Run",
+    "Sample",
+    "__version__",
+]
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604 - the keys are names
+# Names are imported when they are first asked for: `import planner` alone, and so `planner --help`, stays cheap.
+_HOMES = {"Planner": "planner.api", "PlannerError": "planner.errors"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'planner' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_HOMES.get(name, "planner.core")), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

@@ -29,7 +29,12 @@ class PromptTable:
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> PromptTable:
         """The prompts at `rows`, in that order."""
-        return PromptTable(*(tuple(column[i] for i in rows) for column in (self.ids, self.texts, self.datasets, self.metadata)))
+        return PromptTable(
+            tuple(self.ids[i] for i in rows),
+            tuple(self.texts[i] for i in rows),
+            tuple(self.datasets[i] for i in rows),
+            tuple(self.metadata[i] for i in rows),
+        )
 
 
 @dataclass(frozen=True)
