@@ -30,7 +30,9 @@ class Budget(Frozen):
 
     @model_validator(mode="after")
     def _at_most_one_mean(self) -> Self:
-        means = [name for name in type(self).model_fields if name.startswith("mean_") and getattr(self, name) is not None]
+        means = [
+            name for name in type(self).model_fields if name.startswith("mean_") and getattr(self, name) is not None
+        ]
         if len(means) > 1:
             raise ValueError(f"at most one average over traffic can be kept, got {', '.join(means)}")
         return self
@@ -81,6 +83,5 @@ class Cost(Frozen):
     def fits(self, budget: Budget) -> bool:
         """Whether every ceiling holds; a cost that is unknown in a unit with a ceiling does not fit."""
         return all(
-            (spent := self.in_unit(unit)) is not None and spent <= ceiling
-            for unit, ceiling in budget.ceilings.items()
+            (spent := self.in_unit(unit)) is not None and spent <= ceiling for unit, ceiling in budget.ceilings.items()
         )

@@ -25,7 +25,13 @@ import pyarrow.parquet as pq
 from tests.bench.readme import machine, markdown_table, write_figures
 
 PLANNER = (sys.executable, "-m", "planner")
-GENERATORS = (("tiny", 1e9, -0.8), ("small", 3e9, 0.0), ("middle", 1e10, 0.6), ("large", 3e10, 1.2), ("huge", 1e11, 1.8))
+GENERATORS = (
+    ("tiny", 1e9, -0.8),
+    ("small", 3e9, 0.0),
+    ("middle", 1e10, 0.6),
+    ("large", 3e10, 1.2),
+    ("huge", 1e11, 1.8),
+)
 WORDS = tuple(f"word{i}" for i in range(2000))
 PROMPT = (
     "A farmer plants {} rows of apple trees with {} trees in each row and then removes {} of them because of a storm. "
@@ -109,14 +115,17 @@ def peak_mb() -> float:
 
 def in_process(folder: Path) -> list[list[object]]:
     """Latency of `Planner.recommend` for unseen prompts and throughput of a batch, storing switched on."""
-    from planner import Budget, Planner  # noqa: PLC0415 - the processes timed above must not share its memory
+    from planner import Budget, Planner
 
     rng = np.random.default_rng(1)
     with Planner.open(f"sqlite:///{folder / 'planner.db'}") as planner:
         n_arms = len(planner.policy.arms)
         prompts = [PROMPT.format(*rng.integers(2, 999, 5)) for _ in range(12_000)]
         rows: list[list[object]] = []
-        for name, budget in (("a ceiling", Budget(max_tokens=4000)), ("an average", Budget(mean_usd=2e-4, max_usd=0.01))):
+        for name, budget in (
+            ("a ceiling", Budget(max_tokens=4000)),
+            ("an average", Budget(mean_usd=2e-4, max_usd=0.01)),
+        ):
             for prompt in prompts[:100]:
                 planner.recommend(prompt, budget)
             seconds = []
@@ -125,7 +134,9 @@ def in_process(folder: Path) -> list[list[object]]:
                 planner.recommend(prompt, budget)
                 seconds.append(time.perf_counter() - start)
             p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
-            rows.append([f"recommend in process, {name}, {n_arms} arms, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "0.3 / 2 ms"])
+            rows.append(
+                [f"recommend in process, {name}, {n_arms} arms, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "0.3 / 2 ms"]
+            )
         start = time.process_time()
         planner.recommend_batch(prompts[2000:], Budget(max_tokens=4000))
         rate = 10_000 / (time.process_time() - start)
@@ -142,21 +153,27 @@ def main() -> None:
         bare = timed([sys.executable, "-c", "pass"], folder)
         rows: list[list[object]] = [["bare Python", f"{bare * 1e3:.0f} ms", ""]]
         help_seconds = timed([*PLANNER, "--help"], folder)
-        rows.append(["`planner --help`", f"{help_seconds * 1e3:.0f} ms, {help_seconds / bare:.1f} x bare Python", "150 ms"])
+        rows.append(
+            ["`planner --help`", f"{help_seconds * 1e3:.0f} ms, {help_seconds / bare:.1f} x bare Python", "150 ms"]
+        )
 
         # A fitted policy of five generators and about 200 arms serves the figures of recommend.
         run([*PLANNER, "logs", "import", str(samples_file(small, n_prompts=1000, n_samples=16))], small)
         run([*PLANNER, "models", "import", str(model_cards(small))], small)
         run([*PLANNER, "fit"], small)
         cold = timed([*PLANNER, "recommend", PROMPT.format(12, 30, 45, 20, 7), "--max-tokens", "4000", "--json"], small)
-        rows.append(["`planner recommend`, cold start", f"{cold * 1e3:.0f} ms, {cold / bare:.1f} x bare Python", "500 ms"])
+        rows.append(
+            ["`planner recommend`, cold start", f"{cold * 1e3:.0f} ms, {cold / bare:.1f} x bare Python", "500 ms"]
+        )
         rows += in_process(small)
 
         large = folder / "large"
         large.mkdir()
         log = samples_file(large, n_prompts=20_000, n_samples=10)
         seconds = run([*PLANNER, "logs", "import", str(log)], large)
-        rows.append(["import of 1,000,000 sample rows, Parquet to SQLite", f"{1e6 / seconds:,.0f} rows a second", "60,000"])
+        rows.append(
+            ["import of 1,000,000 sample rows, Parquet to SQLite", f"{1e6 / seconds:,.0f} rows a second", "60,000"]
+        )
         run([*PLANNER, "models", "import", str(model_cards(large))], large)
         seconds = run([*PLANNER, "fit"], large)
         rows.append(["`planner fit` on them (20,000 prompts)", f"{seconds:.0f} s", "60 s"])

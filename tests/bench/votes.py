@@ -1,4 +1,4 @@
-"""Stopping a vote by agreement or the Beta rule on public logs: `python -m tests.bench.votes` writes the README's table.
+"""Stopping a vote early on public logs: `python -m tests.bench.votes` writes the table of the README.
 
 Five folds by prompt, four splits. On the training folds the cheapest stop rule is taken that loses at most .2 points
 against the full vote there; it is judged on the other fold. No verifier; cost in completion tokens.

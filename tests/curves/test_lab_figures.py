@@ -79,7 +79,7 @@ SEARCHES = [
 
 
 @pytest.mark.parametrize(("search", "breadth", "params", "weighted", "best"), SEARCHES)
-def test_searches_and_replays_are_those_reported(table, search, breadth, params, weighted, best):  # noqa: PLR0917
+def test_searches_and_replays_are_those_reported(table, search, breadth, params, weighted, best):
     for selection, reported in (("weighted_vote", weighted), ("best_of_n", best)):
         found = accuracy(table, "lab-small", selection, breadth, search=search, params=params)
         assert found == pytest.approx(reported, abs=0.0006)
