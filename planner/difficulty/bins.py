@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.difficulty.evidence import Evidence
-from planner.difficulty.latent import LOGITS, Doubles, Latent, binomial_by_logit, normalise
+from planner.difficulty.latent import LOGITS, Doubles, Latent, binomial_by_logit, normal_log_prior, normalise
 from planner.errors import InvalidInput
 
 _STEP = float(LOGITS[1] - LOGITS[0])
@@ -59,6 +59,13 @@ def rate_posterior(latent: Latent, evidence: Evidence, column: int, log_prior: D
     own = binomial_by_logit(evidence.n[:, column], evidence.correct[:, column])
     mass = (others @ latent.spread(column)) * own + 1e-300
     return RatePosterior(mass / mass.sum(axis=1, keepdims=True))
+
+
+def bin_likelihood(latent: Latent, evidence: Evidence, column: int, edges: Doubles) -> Doubles:
+    """Likelihood of each prompt's outcomes by bin, up to a factor a prompt: no text has a part in it; (P, B)."""
+    flat = normal_log_prior(np.zeros(1), 1.0)
+    before = RatePosterior(np.exp(flat) @ latent.spread(column)).membership(edges)
+    return rate_posterior(latent, evidence, column, flat).membership(edges) / np.maximum(before, 1e-6)
 
 
 def quantile_edges(posterior: RatePosterior, n_bins: int) -> Doubles:

@@ -10,16 +10,11 @@ import numpy as np
 from planner.core import Probe
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
+from planner.difficulty import bins as binning
+from planner.difficulty import state as states
 from planner.difficulty.belief import Belief
-from planner.difficulty.bins import (
-    RATES,
-    RatePosterior,
-    absolute_edges,
-    folds_of,
-    quantile_edges,
-    rate_by_bin,
-    rate_posterior,
-)
+from planner.difficulty.bins import RATES, RatePosterior, folds_of, quantile_edges, rate_by_bin, rate_posterior
+from planner.difficulty.discriminant import Discriminant, fit_discriminant
 from planner.difficulty.domain import Domain, fit_domain
 from planner.difficulty.evidence import Evidence, choose_reference, gather, pool_key, reference_column
 from planner.difficulty.features import QuickFeatures, RawFeatures
@@ -31,27 +26,11 @@ from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
 from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
 from planner.difficulty.sharpen import ProbeUpdate
-from planner.difficulty.state import (
-    State,
-    blend_from,
-    blend_state,
-    domain_from,
-    domain_state,
-    latent_from,
-    latent_state,
-    posterior_from,
-    posterior_state,
-    probes_from,
-    probes_state,
-    quick_from,
-    quick_state,
-    require,
-    text_prior_state,
-)
+from planner.difficulty.state import State, require
 from planner.difficulty.text_prior import TextPrior, fit_text_prior
 from planner.errors import InvalidInput, NotEnoughData
 
-_VERSION = 1
+_VERSION = 2
 _LEAST_PROMPTS = 10
 
 
@@ -89,6 +68,7 @@ class DifficultyPredictor:
     text_prior_: TextPrior
     probes_: ProbeUpdate
     posterior_: BinPosterior
+    discriminant_: Discriminant
     edges_: Doubles
     prior_: Doubles
     rates_by_bin_: Doubles
@@ -120,7 +100,8 @@ class DifficultyPredictor:
         logits = self._learn_text(evidence, features, prompts.texts)
         log_prior = self.text_prior_.log_prior(logits)
         self._cut(rate_posterior(self.latent_, evidence, self.column_, log_prior), logits)
-        self.belief_ = self._assemble(raw, features, logits)
+        held_out = self._learn_bins(evidence, features, logits, prompts.texts)
+        self.belief_ = self._assemble(raw, features, held_out)
         self.training_ = Training(features, self.outcome_rates(table), prompts.datasets)
         self.probes_ = self._learn_probes(table, evidence, log_prior, logs)
         return self
@@ -134,7 +115,8 @@ class DifficultyPredictor:
         """Belief of prompts from their text, and data set and metadata where they are known."""
         raw = self.quick_.transform(texts, datasets, metadata)
         features = self.domain_.standardise(raw)
-        return self._assemble(raw, features, self._logits(features))
+        bins = self.discriminant_.apply(self.posterior_.predict(self._logits(features)), features)
+        return self._assemble(raw, features, bins)
 
     def membership(self, table: OutcomeTable) -> Floats:
         """Bin membership (P, B) of any prompts from their logged outcomes, and their text."""
@@ -166,13 +148,14 @@ class DifficultyPredictor:
             "edges": self.edges_,
             "rates_by_bin": self.rates_by_bin_,
             "n_features": len(self.domain_.centre),
-            "quick": quick_state(self.quick_),
-            "domain": domain_state(self.domain_),
-            "blend": blend_state(self.blend_),
-            "latent": latent_state(self.latent_),
-            "text_prior": text_prior_state(self.text_prior_),
-            "posterior": posterior_state(self.posterior_),
-            "probes": probes_state(self.probes_),
+            "quick": states.quick_state(self.quick_),
+            "domain": states.domain_state(self.domain_),
+            "blend": states.blend_state(self.blend_),
+            "latent": states.latent_state(self.latent_),
+            "text_prior": states.text_prior_state(self.text_prior_),
+            "posterior": states.posterior_state(self.posterior_),
+            "discriminant": states.discriminant_state(self.discriminant_),
+            "probes": states.probes_state(self.probes_),
         }
         return state, self.blend_.model_text
 
@@ -189,14 +172,15 @@ class DifficultyPredictor:
         self.edges_ = np.asarray(state["edges"], dtype=np.float64)
         self.rates_by_bin_ = np.asarray(state["rates_by_bin"], dtype=np.float64)
         self.mean_rates_ = self.rates_by_bin_ @ RATES
-        self.quick_ = quick_from(state["quick"])
-        self.domain_ = domain_from(state["domain"])
-        self.blend_ = blend_from(state["blend"], model_text)
-        self.latent_ = latent_from(state["latent"])
+        self.quick_ = states.quick_from(state["quick"])
+        self.domain_ = states.domain_from(state["domain"])
+        self.blend_ = states.blend_from(state["blend"], model_text)
+        self.latent_ = states.latent_from(state["latent"])
         self.text_prior_ = TextPrior(**state["text_prior"])
-        self.posterior_ = posterior_from(state["posterior"])
+        self.posterior_ = states.posterior_from(state["posterior"])
         self.prior_ = self.posterior_.prior
-        self.probes_ = probes_from(state["probes"])
+        self.discriminant_ = states.discriminant_from(state["discriminant"])
+        self.probes_ = states.probes_from(state["probes"])
         self._booster = NativeBooster(model_text, state["n_features"])
         return self
 
@@ -205,6 +189,10 @@ class DifficultyPredictor:
         evidence = gather(table).align(self.latent_.keys)
         flat = normal_log_prior(np.zeros(1), 1.0)
         return rate_posterior(self.latent_, evidence, self.column_, flat).mean.astype(np.float32)
+
+    def bin_likelihood(self, table: OutcomeTable) -> Doubles:
+        """Likelihood (P, B) by bin of any prompts' logged outcomes, without their text, up to a factor a prompt."""
+        return binning.bin_likelihood(self.latent_, gather(table).align(self.latent_.keys), self.column_, self.edges_)
 
     def reference_counts(self, table: OutcomeTable) -> tuple[Floats, Floats]:
         """Graded samples of the reference on any prompts, and how many are correct; (P,) each."""
@@ -238,6 +226,25 @@ class DifficultyPredictor:
         self._booster = NativeBooster(self.blend_.model_text, features.shape[1])
         return logits
 
+    def _learn_bins(
+        self, evidence: Evidence, features: Floats, logits: Doubles, texts: Sequence[str | None]
+    ) -> Doubles:
+        """Learn what the features tell of the bins; gives the posterior of the training prompts, out of fold."""
+        bins = self.posterior_.predict(logits)
+        if not self.text_prior_.informative:
+            self.discriminant_ = Discriminant.none(self.prior_, features.shape[1])
+            return bins
+        fitted = fit_discriminant(
+            features,
+            bins,
+            membership=self.membership_.astype(np.float64),
+            likelihood=binning.bin_likelihood(self.latent_, evidence, self.column_, self.edges_),
+            prior=self.prior_,
+            folds=folds_of(texts, N_FOLDS, self.random_state),
+        )
+        self.discriminant_ = fitted.discriminant
+        return fitted.held_out
+
     def _learn_probes(
         self, table: OutcomeTable, evidence: Evidence, log_prior: Doubles, logs: Logs | None
     ) -> ProbeUpdate:
@@ -257,7 +264,9 @@ class DifficultyPredictor:
 
     def _cut(self, posterior: RatePosterior, logits: Doubles) -> None:
         self.edges_ = (
-            quantile_edges(posterior, self.n_bins) if self.edges is None else absolute_edges(posterior, self.edges)
+            quantile_edges(posterior, self.n_bins)
+            if self.edges is None
+            else binning.absolute_edges(posterior, self.edges)
         )
         membership = posterior.membership(self.edges_)
         self.rates_by_bin_ = rate_by_bin(posterior, membership)
@@ -275,12 +284,11 @@ class DifficultyPredictor:
     def _logits(self, features: Floats) -> Doubles:
         return mix(self._booster.predict(features), self.blend_.ridge.predict(features), self.blend_.ridge_share)
 
-    def _assemble(self, raw: RawFeatures, features: Floats, logits: Doubles) -> Belief:
+    def _assemble(self, raw: RawFeatures, features: Floats, bins: Doubles) -> Belief:
         known = self.domain_.holds(raw, features)
         told = known if self.text_prior_.informative else np.zeros_like(known)
-        bins = self.posterior_.predict(logits)
         if not told.all():
-            bins[~told] = self.prior_
+            bins = np.where(told[:, None], bins, self.prior_)
         return Belief(
             features=features,
             pass_rate=(bins @ self.mean_rates_).astype(np.float32),

@@ -25,7 +25,9 @@ def difficulty_report(predictor: DifficultyPredictor, held_out: OutcomeTable) ->
     spearman: rank correlation with the shrunken pass rate that all logged outcomes tell. auc: chance that a correct
     sample of the reference has a higher prediction than a wrong one. calibration_error: mean distance, over tenths
     of the prompts, of the mean prediction from the share that is correct. auc and calibration_error are None where
-    the reference has no outcome on these prompts. Raises NotReady for a predictor that was read from an artifact.
+    the reference has no outcome on these prompts. log_score_over_prior: gain in the log likelihood of a prompt's
+    outcomes when its bin is believed rather than drawn from the prior.
+    Raises NotReady for a predictor that was read from an artifact.
     """
     training = getattr(predictor, "training_", None)
     if training is None:
@@ -40,8 +42,8 @@ def difficulty_report(predictor: DifficultyPredictor, held_out: OutcomeTable) ->
     }
     rates = predictor.outcome_rates(held_out)
     n, correct = predictor.reference_counts(held_out)
-    membership = predictor.membership(held_out)
-    log_score = (membership * np.log(np.maximum(belief.bins, 1e-9) / predictor.prior_)).sum(axis=1).mean()
+    likelihood = predictor.bin_likelihood(held_out)
+    log_score = np.log((belief.bins * likelihood).sum(axis=1) / (likelihood @ predictor.prior_)).mean()
     return {
         "reference": predictor.reference_,
         "n_prompts": len(prompts),

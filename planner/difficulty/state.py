@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from planner.difficulty.discriminant import Discriminant
 from planner.difficulty.domain import Domain
 from planner.difficulty.features import QuickFeatures
 from planner.difficulty.latent import Doubles, Latent
@@ -126,6 +127,22 @@ def posterior_from(state: State) -> BinPosterior:
     """The posterior that `posterior_state` wrote."""
     prior, table = _doubles(state["prior"]), _doubles(state["table"])
     return BinPosterior(prior, table, state["centre"], state["scale"], state["bound"])
+
+
+def discriminant_state(discriminant: Discriminant) -> State:
+    """What the features tell of the bins beside the logit."""
+    return {
+        "prior": discriminant.prior,
+        "logit_share": discriminant.logit_share,
+        "weights": discriminant.weights,
+        "intercept": discriminant.intercept,
+    }
+
+
+def discriminant_from(state: State) -> Discriminant:
+    """The discriminant that `discriminant_state` wrote."""
+    prior, weights, intercept = (_doubles(state[name]) for name in ("prior", "weights", "intercept"))
+    return Discriminant(prior, state["logit_share"], weights, intercept)
 
 
 def probes_state(probes: ProbeUpdate) -> State:

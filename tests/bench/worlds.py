@@ -1,4 +1,4 @@
-"""Regrets in the simulated world of METHODS 6: `python -m tests.bench.worlds`."""
+"""Regrets in the simulated world of METHODS 6: `python -m tests.bench.worlds [SEEDS]`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ WORLDS: dict[str, tuple[Callable[[np.random.Generator], Logs], float | None, int
 }  # fmt: skip
 
 
-def main(n_seeds: int = 5) -> None:
+def main(n_seeds: int = 12) -> None:
     """Print the regrets of every world, mean over seeds."""
     truth = world.true_accuracy(world.ARMS)
     print(f"best single arm (by the truth): {best_single(truth).mean():.2f} points")  # noqa: T201
@@ -85,4 +85,4 @@ def main(n_seeds: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 12)
