@@ -20,11 +20,21 @@ UNIT_NAMES = {"flops": "FLOPs", "usd": "USD"}
 def report_text(report: EvaluationReport, baselines: Collection[str] = ()) -> str:
     """Accuracy by budget, what is chosen by bin, cost at equal accuracy, difficulty and coverage."""
     unit = UNIT_NAMES.get(report.unit, report.unit)
+    folds = f"{report.n_folds} folds by prompt" if report.n_folds > 1 else "one part of the prompts held out"
     title = (
-        f"held-out report: {report.n_prompts:,} prompts, {report.n_folds} folds by prompt, "
+        f"held-out report: {report.n_prompts:,} prompts, {folds}, "
         f"cost in {unit} a prompt, reference generator {report.reference}"
     )
-    parts = [title, _accuracy(report, baselines), _gains(report), _choices(report), _multiples(report), _trust(report)]
+    parts = [
+        title,
+        _accuracy(report, baselines),
+        _gains(report),
+        _choices(report),
+        _shapes(report),
+        _multiples(report),
+        _difficulty(report),
+        _trust(report),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -91,6 +101,35 @@ def _choices(report: EvaluationReport) -> str:
     )
 
 
+def _shapes(report: EvaluationReport) -> str:
+    if not report.shapes:
+        return ""
+    bins = [f"bin {b + 1}" for b in range(len(report.shapes[0].accuracy_by_bin))]
+    rows = [
+        [s.generator, f"{s.generations}", f"{s.breadth}x{s.depth}", *map(_share, (s.accuracy, *s.accuracy_by_bin))]
+        for s in report.shapes
+        if any(other.generations == s.generations and other.depth != s.depth for other in report.shapes)
+    ]
+    header = ["generator", "generations", "breadth x depth", "all", *bins]
+    return f"breadth or depth, by bin ({report.shapes[0].selection})\n" + columns(header, rows) if rows else ""
+
+
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3f}"
+
+
+def _difficulty(report: EvaluationReport) -> str:
+    """The predictor beside its baselines."""
+    header = ("spearman", "auc", "calibration_error")
+    rows = [
+        [name.replace("_", " "), *(_share(scores[kind]) for kind in header)]
+        for name, scores in report.difficulty.items()
+        if isinstance(scores, dict)
+    ]
+    title = "difficulty from text"
+    return f"{title}\n" + columns(["", *(kind.replace("_", " ") for kind in header)], rows) if rows else ""
+
+
 def _multiples(report: EvaluationReport) -> str:
     rows = [
         [
@@ -110,7 +149,11 @@ def _multiples(report: EvaluationReport) -> str:
 
 
 def _trust(report: EvaluationReport) -> str:
-    lines = [f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in report.difficulty.items()]
+    lines = [
+        f"{name.replace('_', ' ')}: {_plain(value)}"
+        for name, value in report.difficulty.items()
+        if not isinstance(value, dict)
+    ]
     if report.kept_of_oracle_gain is not None:
         lines.append(f"share of the oracle bins' gain that text keeps: {report.kept_of_oracle_gain:.0%}")
     if report.coverage is not None and report.coverage.share is not None:
@@ -124,9 +167,7 @@ def _interval(interval: Interval | None) -> str:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}".removesuffix(".000") if isinstance(value, float) else str(value)
 
 
 def _short(budget: str) -> str:

@@ -15,6 +15,7 @@ from planner.curves.table import OutcomeTable
 from planner.difficulty import Belief
 from planner.errors import NotEnoughData
 from planner.policy.baselines import Mask, families, fixed_arms
+from planner.policy.by_bin import difficulty_of, shapes_by_bin
 from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
@@ -56,9 +57,12 @@ def evaluate(
     reference: str | None = None,
     metadata_features: Sequence[str] = (),
     cascades: bool = True,
+    n_played: int | None = None,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Evaluation:
     """Play the policy and its baselines on held-out prompts, `folds` times, each prompt held out once.
+
+    `n_played` stops after so many folds: where there are many prompts, one part held out says enough.
 
     Everything that is chosen (features, bins, cells, cascades and their thresholds, hulls, exchange rates) is chosen
     on the other folds. `budgets` default to eight averages over traffic, evenly spaced in log between the cheapest and
@@ -75,14 +79,14 @@ def evaluate(
         raise NotEnoughData(f"{graded.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
     unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
     held, rows = [], []
-    for number in range(folds):
+    for number in range(n_played or folds):
         train, test = np.flatnonzero((fold != number) & graded), np.flatnonzero((fold == number) & graded)
         full = with_cascades(logs, table, train, seed) if cascades else table
         known = full.take_prompts(train)
         policy = fit_policy(known, logs=logs, seed=seed, reference=reference, metadata_features=metadata_features)
         held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
         rows.append(test)
-        progress(f"fold {number + 1} of {folds}")
+        progress(f"fold {number + 1} of {n_played or folds}")
     return _play_all(logs, table, tuple(held), rows, budgets, unit, probes, seed)
 
 
@@ -151,8 +155,10 @@ def _play_all(
         lines=lines_of(played, budgets, unit, hull, fixed_hull, bootstrap),
         multiples=multiples_of(folds, played["policy"]),
         choices=top_choices(folds, played["policy"], members),
+        shapes=shapes_by_bin(folds, members),
         kept_of_oracle_gain=kept_share(played),
         coverage=coverage(folds, beliefs),
+        difficulty=difficulty_of(folds),
     )
     return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows), table)
 

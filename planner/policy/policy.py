@@ -53,6 +53,7 @@ class Policy:
     _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
     _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
     _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
+    _costs: dict[Unit, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -270,11 +271,16 @@ class Policy:
         allowed = options.allowed
         if budget is not None and budget.mean is not None:
             unit, value = budget.mean
-            mean_cost = self.sample_forecasts.cost(unit).mean(axis=0)
+            mean_cost = self._mean_cost(unit)
             within = mask & (mean_cost <= value * SLACK)
             if within.any():
                 allowed = np.where(declined[:, None], allowed & within, allowed)
         return defaulted(options, declined, allowed, self.mean_accuracy, self.prior_bins)
+
+    def _mean_cost(self, unit: Unit) -> Floats:
+        if unit not in self._costs:
+            self._costs[unit] = self.sample_forecasts.cost(unit).mean(axis=0)
+        return self._costs[unit]
 
     def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
         if arm not in self.arms:

@@ -57,6 +57,18 @@ class Choice(Frozen):
     accuracy: float
 
 
+class Shape(Frozen):
+    """Accuracy of one breadth x depth of a generator that revises, over all held-out prompts and by bin."""
+
+    generator: str
+    selection: str
+    generations: int
+    breadth: int
+    depth: int
+    accuracy: float | None
+    accuracy_by_bin: tuple[float | None, ...]
+
+
 class Coverage(Frozen):
     """Share of (predicted bin, arm) groups of held-out prompts whose mean lies within its 90% interval."""
 
@@ -79,6 +91,7 @@ class EvaluationReport(Frozen):
     lines: tuple[Line, ...]
     multiples: tuple[Multiple, ...] = ()
     choices: tuple[Choice, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     kept_of_oracle_gain: float | None = None
     coverage: Coverage | None = None
     difficulty: dict[str, Any] = Field(default_factory=dict)

@@ -33,21 +33,18 @@ GENERATORS = (
     ("huge", 1e11, 1.8),
 )
 WORDS = tuple(f"word{i}" for i in range(2000))
-PROMPT = (
-    "A farmer plants {} rows of apple trees with {} trees in each row and then removes {} of them because of a storm. "
-    "Each tree that is left gives about {} kilograms of apples a year, a quarter of which are sold at the market on "
-    "Saturdays. How many kilograms of apples does the farmer sell there in {} years?"
-)
+
+
+def text(number: int, steps: int, rng: np.random.Generator) -> str:
+    """A prompt of about 300 characters, whose length tells a little of its difficulty."""
+    return f"Problem {number}: {' '.join(rng.choice(WORDS, 30))} {'step ' * steps}, how many?"
 
 
 def samples_file(folder: Path, *, n_prompts: int, n_samples: int, seed: int = 0) -> Path:
     """Flat log of `n_prompts` x 5 generators x `n_samples` rows, with scores; answers of hard prompts disagree."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(0.3, 1.8, n_prompts)
-    texts = [
-        f"Problem {i}: {' '.join(rng.choice(WORDS, 20))} {'step ' * int(np.clip(6 - 2 * z, 1, 12))}, how many?"
-        for i, z in enumerate(logit)
-    ]
+    texts = [text(i, int(np.clip(6 - 2 * z, 1, 12)), rng) for i, z in enumerate(logit)]
     writer, path = None, folder / "samples.parquet"
     for name, _, shift in GENERATORS:
         rate = 1 / (1 + np.exp(-(logit + shift)))
@@ -120,7 +117,7 @@ def in_process(folder: Path) -> list[list[object]]:
     rng = np.random.default_rng(1)
     with Planner.open(f"sqlite:///{folder / 'planner.db'}") as planner:
         n_arms = len(planner.policy.arms)
-        prompts = [PROMPT.format(*rng.integers(2, 999, 5)) for _ in range(12_000)]
+        prompts = [text(i, int(rng.integers(1, 12)), rng) for i in range(12_000)]
         rows: list[list[object]] = []
         for name, budget in (
             ("a ceiling", Budget(max_tokens=4000)),
@@ -144,6 +141,10 @@ def in_process(folder: Path) -> list[list[object]]:
     return rows
 
 
+def _beside(seconds: float, bare: float) -> str:
+    return f"{seconds * 1e3:.0f} ms, {seconds / bare:.1f} x bare Python"
+
+
 def main() -> None:
     """Measure, print, write."""
     folder = Path(tempfile.mkdtemp(prefix="planner-speed-"))
@@ -153,18 +154,16 @@ def main() -> None:
         bare = timed([sys.executable, "-c", "pass"], folder)
         rows: list[list[object]] = [["bare Python", f"{bare * 1e3:.0f} ms", ""]]
         help_seconds = timed([*PLANNER, "--help"], folder)
-        rows.append(
-            ["`planner --help`", f"{help_seconds * 1e3:.0f} ms, {help_seconds / bare:.1f} x bare Python", "150 ms"]
-        )
+        rows.append(["`planner --help`", _beside(help_seconds, bare), "150 ms"])
 
         # A fitted policy of five generators and about 200 arms serves the figures of recommend.
         run([*PLANNER, "logs", "import", str(samples_file(small, n_prompts=1000, n_samples=16))], small)
         run([*PLANNER, "models", "import", str(model_cards(small))], small)
         run([*PLANNER, "fit"], small)
-        cold = timed([*PLANNER, "recommend", PROMPT.format(12, 30, 45, 20, 7), "--max-tokens", "4000", "--json"], small)
-        rows.append(
-            ["`planner recommend`, cold start", f"{cold * 1e3:.0f} ms, {cold / bare:.1f} x bare Python", "500 ms"]
+        cold = timed(
+            [*PLANNER, "recommend", text(1, 5, np.random.default_rng(2)), "--max-tokens", "4000", "--json"], small
         )
+        rows.append(["`planner recommend`, cold start", _beside(cold, bare), "500 ms"])
         rows += in_process(small)
 
         large = folder / "large"
@@ -180,9 +179,9 @@ def main() -> None:
         rows.append(["largest memory of any of these", f"{peak_mb():,.0f} MB", "2,048 MB"])
     finally:
         shutil.rmtree(folder)
-    text = f"{markdown_table(['', 'measured', 'wanted'], rows)}\n\nOn {machine()}; `make bench` measures again."
-    print(text)
-    write_figures("speed", text)
+    table = f"{markdown_table(['', 'measured', 'wanted'], rows)}\n\nOn {machine()}; `make bench` measures again."
+    print(table)
+    write_figures("speed", table)
 
 
 if __name__ == "__main__":

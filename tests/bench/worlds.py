@@ -72,7 +72,7 @@ WORLDS: dict[str, tuple[Callable[[np.random.Generator], Logs], float | None, int
 def main(n_seeds: int = 12) -> None:
     """Print the regrets of every world, mean over seeds."""
     truth = world.true_accuracy(world.ARMS)
-    print(f"best single arm (by the truth): {best_single(truth).mean():.2f} points")  # noqa: T201
+    print(f"best single arm (by the truth): {best_single(truth).mean():.2f} points")
     for name, (make, correlation, n_probes, target) in WORLDS.items():
         rows = []
         for seed in range(n_seeds):
@@ -81,7 +81,7 @@ def main(n_seeds: int = 12) -> None:
         by_budget = " ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
         spread = np.mean(rows, axis=1)
         seeds = f"seeds {spread.min():.2f} to {spread.max():.2f}"
-        print(f"{name}: {np.mean(rows):.2f} points (target {target}; {seeds}; by budget {by_budget})")  # noqa: T201
+        print(f"{name}: {np.mean(rows):.2f} points (target {target}; {seeds}; by budget {by_budget})")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import simulated as world
 
-from planner.core import Budget
+from planner.core import Arm, Budget
 from planner.curves.logs import Logs
 from planner.errors import NotEnoughData
 from planner.policy import EvaluationReport
+from planner.policy.by_bin import shapes_by_bin
 from planner.policy.evaluate import evaluate
 from planner.policy.promotion import challenge
 
@@ -39,6 +43,38 @@ def test_all_contenders_and_baselines_are_there(evaluation):
         "policy", "policy, 2 probes", "policy, oracle bins", "policy, no text", "single sample", "majority_vote",
         "weighted_vote", "best_of_n", "larger generator", "best single arm", "mixture hull", "oracle",
     } <= {line.contender for line in evaluation.report.lines}  # fmt: skip
+
+
+def test_the_predictor_stands_beside_its_baselines(evaluation):
+    scores = evaluation.report.difficulty
+    assert scores["n_prompts"] == 100
+    assert scores["predictor"]["spearman"] > scores["global_mean"]["spearman"]
+
+
+def test_no_shape_is_told_of_generators_that_were_never_logged_in_chains(evaluation):
+    assert evaluation.report.shapes == ()
+
+
+def test_breadth_and_depth_are_compared_by_bin_where_chains_are_logged(evaluation):
+    chains = tuple(
+        Arm(generator="small", verifier="verifier", selection="weighted_vote", breadth=b, depth=d)
+        for b, d in ((4, 1), (2, 2))
+    )
+    fold = evaluation.folds[0]
+    n_prompts, n_bins = len(fold.table.prompts), 5
+    outcome = np.tile(np.float32([0.25, 0.75]), (n_prompts, 1))
+    model = replace_arms(fold.policy.budget_model, chains)
+    table = replace(fold.table.take_arms([0, 1]), arms=chains, outcome=outcome)
+    member = np.eye(n_bins)[np.arange(n_prompts) % n_bins]
+    shapes = shapes_by_bin([replace(fold, policy=replace(fold.policy, budget_model=model), table=table)], [member])
+    assert [(s.breadth, s.depth, s.accuracy) for s in shapes] == [(4, 1, 0.25), (2, 2, 0.75)]
+    assert shapes[1].accuracy_by_bin == (0.75,) * n_bins
+
+
+def replace_arms(model, arms):
+    other = copy(model)
+    other.arms_ = arms
+    return other
 
 
 def test_the_oracle_beats_every_contender_of_its_cost(evaluation):
