@@ -17,6 +17,8 @@ from planner.artifacts.fingerprint import fingerprint
 from planner.artifacts.folder import ArtifactFolder
 from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
 from planner.artifacts.policy_files import load_policy, policy_files
+from planner.curves.cascade import replay_cascades
+from planner.curves.concatenation import concatenate_arms
 from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
 from planner.errors import ArtifactError, NotEnoughData
@@ -28,8 +30,9 @@ from planner.policy.report import EvaluationReport
 from planner.store import Store
 
 PROMPTS = "prompts.json"
-SMALL_LOG_PROMPTS = 2_000
-FOLDS_SMALL, FOLDS_LARGE = 3, 2
+REPORT_PROMPTS = 3_000
+"""A report from so many prompts is sharp enough: of larger logs a sample is held out, not all."""
+FOLDS = 3
 _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
 Progress = Callable[[float, float | None, str | None], None]
 
@@ -77,11 +80,12 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
         exclude_datasets=settings.exclude_datasets,
         since=None if settings.since is None else datetime.fromisoformat(settings.since),
     )
-    evaluation = _evaluation(logs, settings, progress)
-    progress(0.8, 1, "fitting on all prompts")
-    policy = _fit(logs, evaluation, settings)
-    progress(0.95, 1, "comparing with the promoted policy")
-    promoted, reason = _verdict(store, artifacts, evaluation, logs)
+    examined = _examined(logs, settings.seed)
+    evaluation = _evaluation(examined, settings, progress)
+    progress(0.6, 1, "fitting on all prompts")
+    policy = _fit(logs, evaluation if examined is not logs else None, settings)
+    progress(0.9, 1, "comparing with the promoted policy")
+    promoted, reason = _verdict(store, artifacts, evaluation, examined)
     policy_id = artifacts.write(
         _manifest(policy, logs, settings, evaluation),
         {**policy_files(policy), PROMPTS: to_json(list(logs.prompts.ids))},
@@ -99,21 +103,29 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     return FitResult(policy_id, promoted, reason, report, len(logs.prompts), len(policy.arms))
 
 
+def _examined(logs: Logs, seed: int) -> Logs:
+    """The prompts that a report is made of: all, or of many a sample."""
+    if len(logs.prompts) <= REPORT_PROMPTS:
+        return logs
+    return logs.take_prompts(np.random.default_rng([seed, 13]).permutation(len(logs.prompts))[:REPORT_PROMPTS])
+
+
 def _evaluation(logs: Logs, settings: FitSettings, progress: Progress) -> Evaluation | None:
     """What the policy is worth on prompts held out; None where there are too few to hold any out."""
-    folds = FOLDS_SMALL if len(logs.prompts) <= SMALL_LOG_PROMPTS else FOLDS_LARGE
+    n_played = FOLDS if len(logs.prompts) < REPORT_PROMPTS else 1
     done = 0
 
     def after_fold(text: str) -> None:
         nonlocal done
         done += 1
-        progress(0.8 * done / (folds + 1), 1, f"holding prompts out: {text}")
+        progress(0.6 * done / (n_played + 1), 1, f"holding prompts out: {text}")
 
     progress(0, 1, "holding prompts out: first fold")
     try:
         return evaluate(
             logs,
-            folds=folds,
+            folds=FOLDS,
+            n_played=n_played,
             seed=settings.seed,
             reference=settings.reference,
             metadata_features=settings.metadata_features,
@@ -123,10 +135,14 @@ def _evaluation(logs: Logs, settings: FitSettings, progress: Progress) -> Evalua
         return None
 
 
-def _fit(logs: Logs, evaluation: Evaluation | None, settings: FitSettings) -> Policy:
-    table = evaluation.table if evaluation else tabulate(logs, seed=settings.seed, cascades=False)
+def _fit(logs: Logs, screened: Evaluation | None, settings: FitSettings) -> Policy:
+    """The policy of all prompts; of many, with the cascades that the report's training prompts made worth while."""
+    table = tabulate(logs, seed=settings.seed, cascades=False)
     graded = np.flatnonzero(np.isfinite(table.outcome).any(axis=1))
-    if len(graded):
+    if screened is not None:
+        chosen = [arm for arm in screened.folds[0].policy.arms if arm not in set(table.arms)]
+        table = concatenate_arms([table, replay_cascades(logs, chosen, seed=settings.seed)]) if chosen else table
+    elif len(graded):
         table = with_cascades(logs, table, graded, settings.seed)
     return fit_policy(
         table.take_prompts(graded),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,3 +105,29 @@ class Logs:
     runs: RunTable
     candidates: SampleTable
     models: Mapping[str, ModelCard]
+
+    def take_prompts(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> Logs:
+        """The logs of the prompts at `rows` alone, in rising order; pools, arms and models stay as they are."""
+        chosen = np.unique(np.asarray(rows, dtype=np.intp))
+        place = np.full(len(self.prompts), -1, dtype=np.int32)
+        place[chosen] = np.arange(len(chosen), dtype=np.int32)
+        kept = place[self.runs.prompt] >= 0
+        run_place = np.cumsum(kept, dtype=np.int32) - 1
+        candidates = _of_prompts(self.candidates, place)
+        return replace(
+            self,
+            prompts=self.prompts.take(chosen),
+            samples=_of_prompts(self.samples, place),
+            runs=_of_prompts(self.runs, place),
+            candidates=replace(candidates, run=run_place[candidates.run]),
+        )
+
+
+_Rows = TypeVar("_Rows", SampleTable, RunTable)
+
+
+def _of_prompts(table: _Rows, place: Ints) -> _Rows:
+    """Rows of the prompts that have a new place, with that place."""
+    kept = place[table.prompt] >= 0
+    columns = {column.name: getattr(table, column.name)[kept] for column in fields(table)}
+    return type(table)(**columns | {"prompt": place[columns["prompt"]]})
