@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format bench notebook wheel clean
+.PHONY: help demo test slow lint format bench figures notebook wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,10 @@ format: $(VENV)/.stamp-dev ## Lay out the code.
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures into README.md.
-	@$(BIN)/python -m tests.bench.speed
-	@$(BIN)/python -m tests.bench.quality
+	@for name in lab_policy worlds votes generators features speed; do $(BIN)/python -m tests.bench.$$name || exit 1; done
+
+figures: $(VENV)/.stamp-dev ## Draw the picture of README.md from the bundled logs.
+	@$(BIN)/python -m tests.bench.picture
 
 notebook: $(VENV)/.stamp-dev ## Execute the notebook and check that it still runs.
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks

@@ -17,6 +17,7 @@ from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
 from planner.policy import Policy, PromptInput
 from planner.policy.fit import fit_policy
+from tests.bench.readme import markdown_table, write_figures
 
 
 def fit_world(logs: Logs, seed: int) -> Policy:
@@ -70,18 +71,18 @@ WORLDS: dict[str, tuple[Callable[[np.random.Generator], Logs], float | None, int
 
 
 def main(n_seeds: int = 12) -> None:
-    """Print the regrets of every world, mean over seeds."""
+    """Measure every world, mean over seeds; print, write."""
     truth = world.true_accuracy(world.ARMS)
-    print(f"best single arm (by the truth): {best_single(truth).mean():.2f} points")
+    rows = [["best single arm, by the truth itself", f"{best_single(truth).mean():.2f}", "", ""]]
     for name, (make, correlation, n_probes, target) in WORLDS.items():
-        rows = []
+        found = []
         for seed in range(n_seeds):
             policy = fit_world(make(np.random.default_rng(seed)), seed)
-            rows.append(regrets(policy, truth, seed, correlation=correlation, n_probes=n_probes))
-        by_budget = " ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
-        spread = np.mean(rows, axis=1)
-        seeds = f"seeds {spread.min():.2f} to {spread.max():.2f}"
-        print(f"{name}: {np.mean(rows):.2f} points (target {target}; {seeds}; by budget {by_budget})")
+            found.append(regrets(policy, truth, seed, correlation=correlation, n_probes=n_probes).mean())
+        rows.append([name, f"{np.mean(found):.2f}", f"{target}", f"{min(found):.2f} to {max(found):.2f}"])
+    text = markdown_table(["world", f"mean regret, {n_seeds} seeds", "wanted", "least to greatest of a seed"], rows)
+    print(text)
+    write_figures("worlds", text)
 
 
 if __name__ == "__main__":
