@@ -28,7 +28,7 @@ def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) 
         from matplotlib.figure import Figure
     except ImportError as error:
         raise InvalidInput("a picture needs matplotlib: run `pip install 'planner[plot]'`") from error
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     for curve in curves:
         points = sorted(zip(curve.costs, curve.accuracies, strict=True))
@@ -43,7 +43,7 @@ def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) 
         )
     axes.set(xscale="log", xlabel=f"{unit} a prompt", ylabel="accuracy", title=title)
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside right upper")  # beside the axes: no line is hidden by it
     try:
         figure.savefig(path, dpi=150)
     except ValueError as error:

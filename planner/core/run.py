@@ -74,4 +74,3 @@ class Probe(Frozen):
     generator: str | None = None
     prompt_tokens: TokenCount | None = None
     completion_tokens: TokenCount | None = None
-

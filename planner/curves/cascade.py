@@ -30,9 +30,7 @@ SCREENED_ROWS = 8_000
 SCREENING = 0x5C
 
 
-def replay_cascades(
-    logs: Logs, arms: Sequence[Arm], *, seed: int = 0, n_orders: int | None = None
-) -> OutcomeTable:
+def replay_cascades(logs: Logs, arms: Sequence[Arm], *, seed: int = 0, n_orders: int | None = None) -> OutcomeTable:
     """Outcome and use of given cascades on every logged prompt, in expectation over orders of drawing.
 
     All arms are replayed over the same orders, so that their differences are sharper than their values.
@@ -68,9 +66,7 @@ def cascade_table(
     return _table(logs, laid, arms, replays)
 
 
-def choose_arms(
-    logs: Logs, laid: Source, prompts: NDArray[np.integer[Any]], *, seed: int, max_arms: int
-) -> list[Arm]:
+def choose_arms(logs: Logs, laid: Source, prompts: NDArray[np.integer[Any]], *, seed: int, max_arms: int) -> list[Arm]:
     """Choose the cascades of the grid that lie on or near the hull of the given prompts."""
     rng = np.random.default_rng([seed, SCREENING])
     many = len(prompts) > SCREENED_PROMPTS
@@ -126,9 +122,7 @@ def replay_all(
 
 def _blocks(n_prompts: int, n_orders: int) -> Iterator[tuple[int, slice]]:
     size = max(ROWS_PER_BLOCK // n_orders, 1)
-    return (
-        (block, slice(low, min(low + size, n_prompts))) for block, low in enumerate(range(0, n_prompts, size))
-    )
+    return ((block, slice(low, min(low + size, n_prompts))) for block, low in enumerate(range(0, n_prompts, size)))
 
 
 def _unknown(n_prompts: int, n_stages: int) -> Replay:

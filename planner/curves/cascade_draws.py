@@ -66,9 +66,7 @@ def source(logs: Logs) -> Source:
     logs = replace(logs, samples=samples)
     first = _chain_starts(samples)
     length = np.diff(np.append(first, len(samples)))
-    graded = (
-        np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
-    )
+    graded = np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
     first, length = first[graded], length[graded]
     return Source(
         _columns(logs),
@@ -162,9 +160,7 @@ def _verifier_tokens(samples: SampleTable, prompt_tokens: Floats, completion_tok
 
 def _latency(logs: Logs, completion_tokens: Floats) -> Floats:
     cards = [logs.models.get(pool.generator) for pool in logs.pools]
-    speed = [
-        np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards
-    ]
+    speed = [np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards]
     derived = completion_tokens / np.array(speed, dtype=np.float32)[logs.samples.pool]
     return np.where(np.isnan(logs.samples.latency_seconds), derived, logs.samples.latency_seconds)
 

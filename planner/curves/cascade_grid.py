@@ -103,9 +103,7 @@ def _escalated_scored(pools: Sequence[Drawn]) -> Iterator[Arm]:
             stop = ScoreStop(threshold=threshold)
             begins = [_stage(first, m, stop) for m in _upto(FIRST_SAMPLES, first.n_samples)]
             begins += [_stage(first, d, stop, attempts=True) for d in _upto(FIRST_ATTEMPTS, first.n_attempts)]
-            ends = [
-                _stage(then, m, stop if m > 1 else None) for m in _upto(ESCALATED_SAMPLES, then.n_samples)
-            ]
+            ends = [_stage(then, m, stop if m > 1 else None) for m in _upto(ESCALATED_SAMPLES, then.n_samples)]
             ends += [_stage(then, d, stop, attempts=True) for d in _upto(FIRST_ATTEMPTS, then.n_attempts)]
             for begin in begins:
                 for end in ends:
@@ -141,9 +139,7 @@ def _single_votes(pools: Sequence[Drawn]) -> Iterator[Arm]:
             stops += [BetaVoteStop(confidence=confidence) for confidence in CONFIDENCES]
             for stop in stops:
                 for batch in (batch for batch in BATCHES if batch == 1 or batch * 2 <= m):
-                    yield _cascade(
-                        [(pool, _stage(pool, m, stop, batch=batch, scored=False))], "majority_vote"
-                    )
+                    yield _cascade([(pool, _stage(pool, m, stop, batch=batch, scored=False))], "majority_vote")
 
 
 def _escalated_votes(firsts: Sequence[Drawn], pools: Sequence[Drawn]) -> Iterator[Arm]:

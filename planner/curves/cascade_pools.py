@@ -49,9 +49,7 @@ def drawn_pools(logs: Logs, laid: Source, priced: Prices, prompts: NDArray[np.in
     return _worth_drawing(pools)
 
 
-def _drawn(
-    logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]
-) -> Drawn | None:
+def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]) -> Drawn | None:
     chains = laid.chains[place]
     start = chains.start[prompts]
     first = start[start >= 0]

@@ -41,9 +41,7 @@ def prices(logs: Logs, laid: Source) -> Prices:
             draw += completion[pool] * columns.completion_tokens
             score = np.nan_to_num(verifier)[pool] * np.nan_to_num(columns.verifier_tokens)
             return Prices(unit, draw, score)
-    return Prices(
-        "generations", np.ones(len(columns.answer), np.float32), np.zeros(len(columns.answer), np.float32)
-    )
+    return Prices("generations", np.ones(len(columns.answer), np.float32), np.zeros(len(columns.answer), np.float32))
 
 
 def _rates(

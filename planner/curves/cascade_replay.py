@@ -27,12 +27,8 @@ def plan_of(arm: Arm, pools: Sequence[Pool]) -> Plan:
     plan = []
     for stage, setting in zip(arm.stages, settings, strict=True):
         if stage.verifier is None and (scored or isinstance(stage.stop, ScoreStop)):
-            raise InvalidInput(
-                f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for"
-            )
-        plan.append(
-            Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None)
-        )
+            raise InvalidInput(f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for")
+        plan.append(Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None))
     return tuple(plan)
 
 

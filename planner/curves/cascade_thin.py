@@ -42,9 +42,7 @@ class Means:
     latency: Floats
 
 
-def screen(
-    arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]
-) -> Screened:
+def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]) -> Screened:
     """Replay many cascades for accuracy and cost alone; plans that several share are drawn once."""
     shape = (len(orders.prompts), len(arms))
     result = Screened(*(np.full(shape, np.nan, np.float32) for _ in range(4)))
@@ -56,16 +54,12 @@ def screen(
         known_by = {votes: drawable(plan, laid, votes=votes)[orders.prompts] for votes in (False, True)}
         trace = Trace(plan, laid, orders)
         scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))[:, None]
-        spent = prefix_sums(
-            priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0))
-        )
+        spent = prefix_sums(priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0)))
         for place in places:
             known = known_by[needs_answers(arms[place])]
             stages, limits = arms[place].stages, [None] * len(plan)
             n_drawn = stop_points(trace, stages).n_drawn
-            value = trace.value(
-                arms[place].selection, answer_from=arms[place].params.get("answer_from", "all")
-            )
+            value = trace.value(arms[place].selection, answer_from=arms[place].params.get("answer_from", "all"))
             for target, replayed in (
                 (result.accuracy, at(value, n_drawn - 1)),
                 (result.cost, at(spent, n_drawn)),
@@ -109,11 +103,7 @@ def _is_like(screened: Screened, means: Means, place: int, kept: Sequence[int]) 
 
 
 def _views(screened: Screened, means: Means, difficulty: Floats) -> list[tuple[Floats, Floats]]:
-    thirds = (
-        np.array_split(np.argsort(difficulty, kind="stable"), 3)
-        if len(difficulty) >= FEWEST_IN_THIRDS
-        else []
-    )
+    thirds = np.array_split(np.argsort(difficulty, kind="stable"), 3) if len(difficulty) >= FEWEST_IN_THIRDS else []
     return [
         (means.cost, means.accuracy),
         *((_mean(screened.cost[rows]), _mean(screened.accuracy[rows])) for rows in thirds),

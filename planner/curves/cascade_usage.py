@@ -46,9 +46,7 @@ def usage_of(
 ) -> tuple[Slots, Usage, Usage]:
     """Slots of all arms with their expected and their worst use."""
     slots, places = slots_of(arms, plans)
-    expected, worst = (
-        Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2)
-    )
+    expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
     means = WorstUse(laid)
     for plan, found, place in zip(plans, replays, places, strict=True):
         for stage, (draw, slot) in enumerate(zip(plan, place, strict=True)):
@@ -83,9 +81,7 @@ class WorstUse:
             chains = self._laid.chains[pool]
             there = (chains.start >= 0) & (chains.depth > attempt)[:, None]
             values = getattr(self._laid.columns, kind)
-            tokens = np.where(
-                there, values[np.where(there, chains.start + attempt, 0)] if len(values) else 0, 0
-            )
+            tokens = np.where(there, values[np.where(there, chains.start + attempt, 0)] if len(values) else 0, 0)
             with np.errstate(invalid="ignore"):
                 self._means[key] = (tokens.sum(axis=1) / there.sum(axis=1)).astype(np.float32)
         return self._means[key]
@@ -100,9 +96,7 @@ def weights_of(laid: Source, plans: Sequence[Plan], replays: Sequence[Replay], n
     for arm, (plan, found) in enumerate(zip(plans, replays, strict=True)):
         drawn: dict[int, Floats] = {}
         for stage, draw in enumerate(plan):
-            drawn[draw.pool] = (
-                drawn.get(draw.pool, np.zeros(n_prompts, np.float32)) + found.generations[:, stage]
-            )
+            drawn[draw.pool] = drawn.get(draw.pool, np.zeros(n_prompts, np.float32)) + found.generations[:, stage]
         held = [laid.chains[pool].n / np.clip(n, LEAST_REACHED, 1) for pool, n in drawn.items()]
         weight[:, arm] = np.where(np.isnan(found.outcome), 0, np.min(held, axis=0))
     return weight

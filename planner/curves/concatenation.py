@@ -49,9 +49,7 @@ def concatenate_arms(tables: Sequence[OutcomeTable]) -> OutcomeTable:
 
 
 def _beside(usages: list[Usage]) -> Usage:
-    return Usage(
-        *(np.concatenate([getattr(usage, f.name) for usage in usages], axis=1) for f in fields(Usage))
-    )
+    return Usage(*(np.concatenate([getattr(usage, f.name) for usage in usages], axis=1) for f in fields(Usage)))
 
 
 def _merge_equal(table: OutcomeTable) -> OutcomeTable:
@@ -63,12 +61,10 @@ def _merge_equal(table: OutcomeTable) -> OutcomeTable:
         return table
     # Arrays are copied once, equal arms averaged into the first of their places, the others left out.
     arrays = {
-        name: getattr(table, name).copy()
-        for name in ("outcome", "weight", "latency_seconds", "latency_worst_seconds")
+        name: getattr(table, name).copy() for name in ("outcome", "weight", "latency_seconds", "latency_worst_seconds")
     }
     usages = {
-        name: [getattr(getattr(table, name), f.name).copy() for f in fields(Usage)]
-        for name in ("expected", "worst")
+        name: [getattr(getattr(table, name), f.name).copy() for f in fields(Usage)] for name in ("expected", "worst")
     }
     pool, extrapolated = table.slots.pool.copy(), table.extrapolated.copy()
     for group in repeated:

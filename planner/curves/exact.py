@@ -39,9 +39,7 @@ def best_of_n(scores: Sequence[float], correct: Sequence[float], k: int) -> floa
     """
     score, value = np.asarray(scores, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if score.ndim != 1 or score.shape != value.shape:
-        raise InvalidInput(
-            f"scores and correct must be equally long lists, got {score.shape} and {value.shape}"
-        )
+        raise InvalidInput(f"scores and correct must be equally long lists, got {score.shape} and {value.shape}")
     if np.isnan(score).any() or np.isnan(value).any():
         raise InvalidInput("scores and correct must hold no NaN: leave samples without a score or grade out")
     _check_budget(k, len(score))
@@ -98,6 +96,4 @@ def best_of_each(scores: Doubles, correct: Doubles, budgets: NDArray[np.integer]
 
 def _check_budget(k: int, n: int) -> None:
     if not 1 <= k <= n:
-        raise InvalidInput(
-            f"k must lie in 1..{n}, the samples that are logged, got {k}: past them extrapolate pass@k"
-        )
+        raise InvalidInput(f"k must lie in 1..{n}, the samples that are logged, got {k}: past them extrapolate pass@k")

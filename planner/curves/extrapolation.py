@@ -39,9 +39,7 @@ class BetaBinomial:
         if n_correct:
             return later
         silent = (
-            (1 - self.never) * (1 - beta_binomial_pass_at_k(self.a, self.b, n_samples))
-            if n_samples
-            else 1 - self.never
+            (1 - self.never) * (1 - beta_binomial_pass_at_k(self.a, self.b, n_samples)) if n_samples else 1 - self.never
         )
         return later * silent / (self.never + silent)
 
@@ -123,9 +121,7 @@ def _start(pairs: Doubles, times: NDArray[np.int64]) -> Doubles:
     return np.array([math.log(rate / (1 - rate)), 0.0])
 
 
-def _maximise(
-    pairs: Doubles, times: NDArray[np.int64], start: Doubles, *, zero_inflated: bool
-) -> BetaBinomial:
+def _maximise(pairs: Doubles, times: NDArray[np.int64], start: Doubles, *, zero_inflated: bool) -> BetaBinomial:
     n, c = pairs
 
     def unpack(point: Doubles) -> tuple[float, float, float]:
@@ -136,9 +132,7 @@ def _maximise(
         a, b, never = unpack(point)
         log = betaln(a + c, b + n - c) - betaln(a, b)
         if zero_inflated:
-            log = np.where(
-                c == 0, np.logaddexp(math.log(never), math.log1p(-never) + log), math.log1p(-never) + log
-            )
+            log = np.where(c == 0, np.logaddexp(math.log(never), math.log1p(-never) + log), math.log1p(-never) + log)
         return -float((log * times).sum())
 
     # Bounds keep away from the degenerate ends: all prompts alike, or each of them always or never solved.

@@ -92,15 +92,7 @@ def _nodes(n_tied: int) -> list[tuple[float, float]]:
 
 def _binomial(n: Longs, share: Doubles, m: int) -> Doubles:
     """Chance of m successes in n draws, 0 where m > n."""
-    log_factorial = np.concatenate(
-        [[0.0], np.cumsum(np.log(np.arange(1, max(int(n.max(initial=0)), m) + 1)))]
-    )
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, max(int(n.max(initial=0)), m) + 1)))])
     rest = np.maximum(n - m, 0)
-    log = (
-        log_factorial[n]
-        - log_factorial[m]
-        - log_factorial[rest]
-        + m * np.log(share)
-        + rest * np.log1p(-share)
-    )
+    log = log_factorial[n] - log_factorial[m] - log_factorial[rest] + m * np.log(share) + rest * np.log1p(-share)
     return np.where(n >= m, np.exp(log), 0.0)

@@ -44,9 +44,7 @@ def pool_curves(logs: Logs, pool: int, *, seed: int = 0, grades: Floats | None =
         return []
     known = known_grades(logs.samples) if grades is None else grades
     return [
-        _curves_at(
-            logs, chains, known, int(depth), rules, rng=np.random.default_rng([seed, pool, depth, kind])
-        )
+        _curves_at(logs, chains, known, int(depth), rules, rng=np.random.default_rng([seed, pool, depth, kind]))
         for depth in budgets_of(chains.length)
         for kind, rules in enumerate(_logged_rules(logs, chains, int(depth)))
     ]
@@ -136,9 +134,7 @@ def arm_of(pool: Pool, rule: Rule, breadth: int, depth: int) -> Arm:
     )
 
 
-def _usage(
-    use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _usage(use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
     breadth, last = np.float32(arm.breadth), arm.depth - 1
     calls = np.float32(arm.breadth * arm.depth * (2 if gives_verdicts(arm, logs) else 1))
     generations = np.where(drawn, calls, np.float32(np.nan))
@@ -168,9 +164,7 @@ class _Clock:
 
     def __init__(self, logs: Logs, chains: Chains, pool: Pool, verified: Floats) -> None:
         self._chains, self._n_prompts = chains, len(logs.prompts)
-        self._pace = pace(
-            logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or "")
-        )
+        self._pace = pace(logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or ""))
         rows = slice(int(chains.start[0]), int(chains.start[-1] + chains.length[-1]))
         self._known = bool(np.isfinite(self._pace.seconds[rows]).any())
         self._found: dict[tuple[int, bool], Floats] = {}
@@ -180,8 +174,6 @@ class _Clock:
             return np.full(self._n_prompts, np.nan, dtype=np.float32)
         key = (part.depth, read)
         if key not in self._found:
-            by_depth = chain_latency(
-                self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read
-            )
+            by_depth = chain_latency(self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read)
             self._found[key] = by_depth[:, -1]
         return self._found[key][:, place]

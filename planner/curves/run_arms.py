@@ -28,17 +28,13 @@ def run_columns(logs: Logs) -> Iterator[Column]:
             [arm.search not in _NOT_SEARCHES and arm != new for arm, new in zip(logs.arms, arms, strict=True)]
         )
         known = np.where(other[logs.runs.arm], outcomes, np.float32(np.nan))
-        yield from _arm_columns(
-            logs, arms, logs.runs, known, only=np.unique(logs.runs.arm[np.isfinite(known)])
-        )
+        yield from _arm_columns(logs, arms, logs.runs, known, only=np.unique(logs.runs.arm[np.isfinite(known)]))
 
 
 def _with_selection(arm: Arm, selection: tuple[str, bool]) -> Arm:
     name, least = selection
     params = {key: value for key, value in arm.params.items() if key != "step_score"}
-    return arm.model_copy(
-        update={"selection": name, "params": {**params, **({"step_score": "min"} if least else {})}}
-    )
+    return arm.model_copy(update={"selection": name, "params": {**params, **({"step_score": "min"} if least else {})}})
 
 
 def _arm_columns(
@@ -117,9 +113,7 @@ def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:
     _, _, completion, verified = _use(logs, arm, rows)
     derived = completion / speed
     if arm.verifier is not None:
-        derived = derived + verified / np.float32(
-            np.nan if reader is None else reader.tokens_per_second or np.nan
-        )
+        derived = derived + verified / np.float32(np.nan if reader is None else reader.tokens_per_second or np.nan)
     measured = logs.runs.latency_seconds[rows]
     return np.where(np.isfinite(measured), measured, derived / np.float32(width)).astype(np.float32)
 

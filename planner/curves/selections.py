@@ -45,9 +45,7 @@ class Candidates:
     least: Floats
 
     def __getitem__(self, prompts: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Candidates:
-        return Candidates(
-            self.answer[prompts], self.correct[prompts], self.score[prompts], self.least[prompts]
-        )
+        return Candidates(self.answer[prompts], self.correct[prompts], self.score[prompts], self.least[prompts])
 
 
 def candidates(samples: SampleTable, correct: Floats, stack: Stack) -> Candidates:
@@ -110,9 +108,7 @@ def _curve(cands: Candidates, breadths: Longs, rule: Rule, rng: np.random.Genera
             winners, weight = (cands, score) if score.shape[2] == 1 else chain_winners(cands, score)
             return _votes(winners, weight, breadths, rng)
         case "filter_vote":
-            return _votes(
-                cands, (score >= FILTER_THRESHOLD).astype(np.float32), breadths, rng, fall_back=True
-            )
+            return _votes(cands, (score >= FILTER_THRESHOLD).astype(np.float32), breadths, rng, fall_back=True)
         case _:
             return _majority(cands, breadths, rng)
 

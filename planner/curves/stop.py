@@ -91,9 +91,7 @@ def choose(selection: str, answers: Sequence[str | None], scores: Sequence[float
 
 
 def _top_two(answers: Sequence[str | None]) -> tuple[int, int]:
-    counts = [
-        count for _, count in Counter(answer for answer in answers if answer is not None).most_common(2)
-    ]
+    counts = [count for _, count in Counter(answer for answer in answers if answer is not None).most_common(2)]
     first, second, *_ = *counts, 0, 0
     return first, second
 

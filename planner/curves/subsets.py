@@ -26,9 +26,7 @@ def subsets(n: int, k: int, rng: np.random.Generator) -> Floats:
     else:
         blocks = n // k
         rounds = -(-N_SUBSETS // blocks)
-        chosen = rng.permuted(np.tile(np.arange(n), (rounds, 1)), axis=1)[:, : blocks * k].reshape(-1, k)[
-            :N_SUBSETS
-        ]
+        chosen = rng.permuted(np.tile(np.arange(n), (rounds, 1)), axis=1)[:, : blocks * k].reshape(-1, k)[:N_SUBSETS]
     matrix = np.zeros((len(chosen), n), dtype=np.float32)
     np.put_along_axis(matrix, chosen, np.float32(1), axis=1)
     return matrix

@@ -23,9 +23,7 @@ def tabulate(logs: Logs, *, seed: int = 0, cascades: bool = True) -> OutcomeTabl
     """
     pools = pool_table(logs)
     grades = known_grades(logs.samples)
-    columns = [
-        column for pool in range(len(logs.pools)) for column in pool_columns(logs, pool, grades, seed=seed)
-    ]
+    columns = [column for pool in range(len(logs.pools)) for column in pool_columns(logs, pool, grades, seed=seed)]
     table = concatenate_arms([table_of([*columns, *run_columns(logs)], logs, pools)])
     if not cascades:
         return table

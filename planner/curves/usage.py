@@ -36,17 +36,13 @@ def verifier_tokens(samples: SampleTable, chains: Chains) -> Floats:
     low, high = chains.start[0], chains.start[-1] + chains.length[-1]
     first = np.repeat(samples.prompt_tokens[chains.start], chains.length)
     here = slice(int(low), int(high))
-    derived = np.where(
-        np.isfinite(samples.score[here]), first + samples.completion_tokens[here], np.float32(np.nan)
-    )
+    derived = np.where(np.isfinite(samples.score[here]), first + samples.completion_tokens[here], np.float32(np.nan))
     logged = samples.verifier_tokens[here]
     result[here] = np.where(np.isfinite(logged), logged, derived)
     return result
 
 
-def chain_use(
-    samples: SampleTable, chains: Chains, n_prompts: int, verified: NDArray[np.floating]
-) -> ChainUse:
+def chain_use(samples: SampleTable, chains: Chains, n_prompts: int, verified: NDArray[np.floating]) -> ChainUse:
     """Mean use by prompt and depth; `verified` are the verifier tokens of every sample of the table."""
     depth = chains.depth
     row = np.repeat(chains.start, chains.length) + _within(chains.length)
@@ -78,9 +74,7 @@ class Pace:
     max_concurrency: int | None
 
 
-def pace(
-    samples: SampleTable, verified: Floats, generator: ModelCard | None, verifier: ModelCard | None
-) -> Pace:
+def pace(samples: SampleTable, verified: Floats, generator: ModelCard | None, verifier: ModelCard | None) -> Pace:
     """Seconds as measured, else completion tokens by the generator's speed; NaN where neither is known."""
     speed = np.float32(np.nan if generator is None else generator.tokens_per_second or np.nan)
     reading = np.float32(np.nan if verifier is None else verifier.tokens_per_second or np.nan)
@@ -91,9 +85,7 @@ def pace(
     return Pace(seconds, read, None if generator is None else generator.max_concurrency)
 
 
-def chain_latency(
-    chains: Chains, rate: Pace, n_prompts: int, depth: int, breadths: Longs, *, read: bool
-) -> Floats:
+def chain_latency(chains: Chains, rate: Pace, n_prompts: int, depth: int, breadths: Longs, *, read: bool) -> Floats:
     """Expected seconds of b chains of d attempts, (prompts, depth, breadths), NaN where unknown.
 
     Attempts follow one another and each waits for the slowest of its chains; chains beyond the endpoint's
@@ -118,6 +110,4 @@ def _waves(seconds: Floats, breadths: Longs, max_concurrency: int | None) -> Flo
     sizes = np.unique(np.minimum([*width, *rest[rest > 0]], n))
     greatest = expected_greatest(seconds.astype(np.float64), sizes)
     last = np.where(rest > 0, greatest[:, np.searchsorted(sizes, np.minimum(rest, n)) % len(sizes)], 0)
-    return np.asarray(
-        full * greatest[:, np.searchsorted(sizes, np.minimum(width, n))] + last, dtype=np.float32
-    )
+    return np.asarray(full * greatest[:, np.searchsorted(sizes, np.minimum(width, n))] + last, dtype=np.float32)

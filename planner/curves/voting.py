@@ -54,9 +54,7 @@ def best_calls(share_easy: float, p_easy: float, p_hard: float) -> float:
         case "increasing":
             return math.inf
         case "u":
-            raise InvalidInput(
-                "accuracy falls and then rises with the number of calls: compare one call with many"
-            )
+            raise InvalidInput("accuracy falls and then rises with the number of calls: compare one call with many")
     odds = share_easy * (2 * p_easy - 1) / ((1 - share_easy) * (1 - 2 * p_hard))
     calls = 2 * math.log(odds) / math.log(p_hard * (1 - p_hard) / (p_easy * (1 - p_easy)))
     return max(1, 2 * round((calls - 1) / 2) + 1)
@@ -85,6 +83,5 @@ def _gain(share: float, p: float) -> float:
 def _check(share_easy: float, p_easy: float, p_hard: float) -> None:
     if not (0 <= share_easy <= 1 and 0.5 < p_easy <= 1 and 0 <= p_hard < 0.5):
         raise InvalidInput(
-            "need share_easy in 0..1, p_easy above 1/2 and p_hard below 1/2, "
-            f"got {share_easy}, {p_easy} and {p_hard}"
+            f"need share_easy in 0..1, p_easy above 1/2 and p_hard below 1/2, got {share_easy}, {p_easy} and {p_hard}"
         )

@@ -24,7 +24,7 @@ from planner.difficulty.domain import fit_domain
 from planner.difficulty.fit_features import fit_features
 from planner.difficulty.regress import fit_blend, mix
 from planner.difficulty.report import auc, spearman
-from tests.bench.readme import machine, markdown_table
+from tests.bench.readme import markdown_table, write_figures
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 NAMES = ("mmlu_pro", "zeroeval", "cruxeval", "date_understanding")
@@ -93,8 +93,9 @@ def main() -> None:
             predicted, microseconds = held_out(texts, rates, fit)
             area = auc(predicted, easy, 1 - easy)
             rows.append((name, label, f"{spearman(predicted, rates):.3f}", f"{area:.3f}", f"{microseconds:.0f}"))
-    print(machine())
-    print(markdown_table(("logs", "features", "Spearman", "AUC", "microseconds a prompt"), rows))
+    table = markdown_table(("logs", "features", "Spearman", "AUC", "microseconds a prompt"), rows)
+    print(table)
+    write_figures("features", table)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from planner.curves.stop import should_stop
 Row = tuple[int, int, int, int, int, float, float, float]
 
 
-def logs_of(
-    rows: Sequence[Row], pools: Sequence[Pool], models: Mapping[str, ModelCard] | None = None
-) -> Logs:
+def logs_of(rows: Sequence[Row], pools: Sequence[Pool], models: Mapping[str, ModelCard] | None = None) -> Logs:
     rows = sorted(rows)
     columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * 8
     pool, prompt, chain, attempt, answer = (column.astype(np.int32) for column in columns[:5])
@@ -69,11 +67,7 @@ def random_logs(
         for prompt in range(n_prompts):
             for chain in range(n_samples):
                 for attempt in range(depth):
-                    answer = (
-                        0
-                        if rng.random() < 1 / (1 + np.exp(-ease[prompt] - pool))
-                        else int(rng.integers(1, 4))
-                    )
+                    answer = 0 if rng.random() < 1 / (1 + np.exp(-ease[prompt] - pool)) else int(rng.integers(1, 4))
                     answer = -1 if answer and rng.random() < silent else answer
                     score = round(1 / (1 + np.exp(-(2.0 * (answer == 0) - 1 + rng.normal()))), digits)
                     rows.append(

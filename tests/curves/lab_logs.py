@@ -43,9 +43,7 @@ def lab_logs() -> Logs:
         prompt=[place[run["prompt_id"]] for _, run, _ in leaves],
         run=[number for number, _, _ in leaves],
         chain=[leaf["chain"] for _, _, leaf in leaves],
-        answer=_codes(
-            codes, [run["prompt_id"] for _, run, _ in leaves], [leaf["answer"] for *_, leaf in leaves]
-        ),
+        answer=_codes(codes, [run["prompt_id"] for _, run, _ in leaves], [leaf["answer"] for *_, leaf in leaves]),
         correct=[leaf["correct"] for *_, leaf in leaves],
         score=[leaf["score"] for *_, leaf in leaves],
     )

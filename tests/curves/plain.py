@@ -79,9 +79,7 @@ def logs_of(
     return Logs(prompts, pools, samples, arms, run_table, table_of(list(candidates)), cards)
 
 
-def random_rows(
-    rng: np.random.Generator, *, n_chains: int, depth: int, n_answers: int, prompt: int = 0
-) -> list[Row]:
+def random_rows(rng: np.random.Generator, *, n_chains: int, depth: int, n_answers: int, prompt: int = 0) -> list[Row]:
     """Chains with random answers (0 is the correct one, -1 none) and scores that often tie."""
     return [
         Row(
@@ -107,9 +105,7 @@ def chains_of(rows: list[Row], depth: int) -> list[list[Row]]:
     return [chain[:depth] for chain in found.values() if len(chain) >= depth]
 
 
-def expected_outcome(
-    rows: list[Row], selection: str, breadth: int, depth: int, *, least: bool = False
-) -> float:
+def expected_outcome(rows: list[Row], selection: str, breadth: int, depth: int, *, least: bool = False) -> float:
     """Mean over every subset of `breadth` chains, each cut after `depth` attempts."""
     subsets = combinations(chains_of(rows, depth), breadth)
     return float(np.mean([_outcome(list(subset), selection, least=least) for subset in subsets]))
@@ -131,9 +127,7 @@ def _outcome(chains: list[list[Row]], selection: str, *, least: bool) -> float: 
         case "best_of_n":
             # Each chain brings its best; between chains that tie one is taken at random.
             best = [max(score(row) for row in chain) for chain in chains]
-            values = [
-                np.mean([r.correct for r in c if score(r) == b]) for c, b in zip(chains, best, strict=True)
-            ]
+            values = [np.mean([r.correct for r in c if score(r) == b]) for c, b in zip(chains, best, strict=True)]
             return float(np.mean([v for v, b in zip(values, best, strict=True) if b == max(best)]))
         case "majority_vote":
             return _vote(flat, [1.0] * len(flat))

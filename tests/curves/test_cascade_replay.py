@@ -35,13 +35,9 @@ selections = st.sampled_from(["majority_vote", "weighted_vote", "filter_vote", "
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(stages, min_size=1, max_size=3), selections, st.integers(0, 10_000), st.booleans())
-def test_a_replay_does_what_a_plain_simulation_does_on_the_same_orders(
-    chosen, selection, seed, last_stage_answers
-):
+def test_a_replay_does_what_a_plain_simulation_does_on_the_same_orders(chosen, selection, seed, last_stage_answers):
     logs = random_logs(seed, n_prompts=3, n_samples=9, depth=3, silent=0.3, digits=1)
-    arm = cascade(
-        *chosen, selection=selection, **({"answer_from": "last_stage"} if last_stage_answers else {})
-    )
+    arm = cascade(*chosen, selection=selection, **({"answer_from": "last_stage"} if last_stage_answers else {}))
     laid, plan = source(logs), plan_of(arm, logs.pools)
     orders = draw_orders(laid.chains, np.arange(3), n_orders=5, n_draws=9, rng=np.random.default_rng(seed))
     found = replay(Trace(plan, laid, orders), arm, 5, [None] * len(plan))
@@ -80,9 +76,7 @@ def test_a_replay_does_what_a_plain_simulation_does_on_the_same_orders(
 
 def test_best_of_n_without_a_stop_rule_equals_its_fixed_arm():
     logs = random_logs(1, n_prompts=12, n_samples=10, n_pools=1)
-    table = replay_cascades(
-        logs, [cascade(Stage(generator="g0", verifier="v", max_samples=4))], n_orders=2000
-    )
+    table = replay_cascades(logs, [cascade(Stage(generator="g0", verifier="v", max_samples=4))], n_orders=2000)
     scores, correct = logs.samples.score.reshape(12, 10), logs.samples.correct.reshape(12, 10)
     exact = [best_of_n(s, c, 4) for s, c in zip(scores, correct, strict=True)]
     # Standard error of a share over 2,000 orders is .011 at most.
@@ -94,9 +88,7 @@ def test_a_vote_without_a_stop_rule_equals_its_fixed_arm():
     logs = random_logs(2, n_prompts=12, n_samples=10, n_pools=1)
     arm = cascade(Stage(generator="g0", max_samples=5), selection="majority_vote")
     table = replay_cascades(logs, [arm], n_orders=2000)
-    exact = [
-        majority_vote(np.bincount(answers, minlength=4), 5) for answers in logs.samples.answer.reshape(12, 10)
-    ]
+    exact = [majority_vote(np.bincount(answers, minlength=4), 5) for answers in logs.samples.answer.reshape(12, 10)]
     assert table.outcome[:, 0] == pytest.approx(exact, abs=0.05)
     assert table.outcome[:, 0].mean() == pytest.approx(np.mean(exact), abs=0.006)
 
@@ -104,9 +96,7 @@ def test_a_vote_without_a_stop_rule_equals_its_fixed_arm():
 @pytest.mark.parametrize("selection", ["majority_vote", "weighted_vote", "filter_vote", "best_of_n"])
 def test_a_cascade_that_draws_the_whole_pool_is_exact(selection):
     logs = random_logs(3, n_prompts=6, n_samples=8, n_pools=1)
-    table = replay_cascades(
-        logs, [cascade(Stage(generator="g0", verifier="v", max_samples=8), selection=selection)]
-    )
+    table = replay_cascades(logs, [cascade(Stage(generator="g0", verifier="v", max_samples=8), selection=selection)])
     samples = logs.samples
     rows = [candidate(samples, i) for i in range(len(samples))]
     exact = [answer_value(selection, rows[i : i + 8]) for i in range(0, 48, 8)]
@@ -121,9 +111,7 @@ def test_one_sample_is_replayed_without_monte_carlo_error():
 
 def test_every_sample_comes_first_equally_often():
     logs = random_logs(5, n_prompts=3, n_samples=8)
-    orders = draw_orders(
-        source(logs).chains, np.arange(3), n_orders=16, n_draws=8, rng=np.random.default_rng(0)
-    )
+    orders = draw_orders(source(logs).chains, np.arange(3), n_orders=16, n_draws=8, rng=np.random.default_rng(0))
     for order in orders.by_pool:
         assert (np.sort(order, axis=2) == np.arange(8)).all()
         for prompt in range(3):
@@ -179,9 +167,7 @@ def test_stages_of_one_generator_share_a_slot_and_never_draw_a_sample_twice():
     table = replay_cascades(logs, [cascade(one), cascade(*split)])
     assert len(table.slots) == 2
     assert table.outcome[:, 0] == pytest.approx(table.outcome[:, 1], abs=1e-6)
-    assert table.expected.completion_tokens[:, 0] == pytest.approx(
-        table.expected.completion_tokens[:, 1], rel=1e-5
-    )
+    assert table.expected.completion_tokens[:, 0] == pytest.approx(table.expected.completion_tokens[:, 1], rel=1e-5)
 
 
 def test_a_prompt_with_too_few_samples_says_nothing_of_the_arm():
@@ -195,9 +181,7 @@ def test_a_prompt_with_too_few_samples_says_nothing_of_the_arm():
 
 
 def test_samples_without_answer_vote_for_nothing_but_count_as_drawn():
-    rows = [
-        (0, 0, chain, 0, answer, float(answer == 0), 0.9, 5.0) for chain, answer in enumerate([0, 0, -1, -1])
-    ]
+    rows = [(0, 0, chain, 0, answer, float(answer == 0), 0.9, 5.0) for chain, answer in enumerate([0, 0, -1, -1])]
     arm = cascade(
         Stage(generator="g0", max_samples=4, batch=4, stop=AgreementStop(share=0.6)), Stage(generator="g1"),
         selection="majority_vote",

@@ -112,9 +112,7 @@ def test_without_scores_votes_stop_by_agreement_or_the_beta_rule(logs):
         "beta_vote",
     }
     assert {arm.selection for arm in arms} == {"majority_vote"}
-    assert any(
-        arm.generators == ("g0", "g1") and arm.params.get("answer_from") == "last_stage" for arm in arms
-    )
+    assert any(arm.generators == ("g0", "g1") and arm.params.get("answer_from") == "last_stage" for arm in arms)
 
 
 def test_the_grid_holds_stops_escalation_and_batches(logs):
@@ -159,9 +157,7 @@ def test_the_unit_that_ranks_is_the_first_that_is_known_for_all(logs):
     priced = {name: usd.model_copy(update={"name": name}) for name in ("g0", "g1")}
     unknown = dataclasses.replace(
         logs,
-        samples=dataclasses.replace(
-            logs.samples, completion_tokens=np.full(len(logs.samples), np.nan, np.float32)
-        ),
+        samples=dataclasses.replace(logs.samples, completion_tokens=np.full(len(logs.samples), np.nan, np.float32)),
     )
     assert prices(logs, laid).unit == "flops"
     assert prices(dataclasses.replace(logs, models=priced), laid).unit == "usd"
@@ -172,9 +168,7 @@ def test_the_unit_that_ranks_is_the_first_that_is_known_for_all(logs):
 def test_prompts_with_few_samples_do_not_forbid_cascades_on_the_others():
     logs = random_logs(4, n_prompts=60, n_samples=8)
     few = (logs.samples.prompt == 0) & (logs.samples.chain > 0)
-    samples = type(logs.samples)(
-        *(getattr(logs.samples, f.name)[~few] for f in dataclasses.fields(logs.samples))
-    )
+    samples = type(logs.samples)(*(getattr(logs.samples, f.name)[~few] for f in dataclasses.fields(logs.samples)))
     table = cascade_table(dataclasses.replace(logs, samples=samples))
     assert np.isnan(table.outcome[0]).any()
     assert np.isfinite(table.outcome[1:]).all()
@@ -186,9 +180,7 @@ def test_ungraded_samples_are_never_drawn():
     correct[::2] = np.nan
     # No two answers are equal, so that no grade can be known from another sample.
     answer = np.arange(len(correct), dtype=np.int32)
-    half = dataclasses.replace(
-        logs, samples=dataclasses.replace(logs.samples, correct=correct, answer=answer)
-    )
+    half = dataclasses.replace(logs, samples=dataclasses.replace(logs.samples, correct=correct, answer=answer))
     table = replay_cascades(half, [cascade(Stage(generator="g0", verifier="v"))])
     assert table.outcome[:, 0] == pytest.approx(np.nanmean(correct.reshape(6, 8), axis=1), abs=1e-6)
 
@@ -231,9 +223,7 @@ def test_a_cascade_of_cheap_and_dear_beats_the_mixture_of_both(logs, table):
     def cost(of):
         total = np.zeros((60, len(of.arms)))
         rate = np.array([flops[name == "g1"] for name in of.slots.generator])
-        used = (
-            of.expected.prompt_tokens + of.expected.completion_tokens
-        ) * rate + of.expected.verifier_tokens * 2e9
+        used = (of.expected.prompt_tokens + of.expected.completion_tokens) * rate + of.expected.verifier_tokens * 2e9
         np.add.at(total.T, of.slots.arm, used.T)
         return total.mean(axis=0)
 

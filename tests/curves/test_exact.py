@@ -119,9 +119,7 @@ def test_rows_give_best_of_n_at_every_budget():
 
 def test_the_greatest_correctness_is_pass_at_k():
     correct = np.array([[1.0, 0, 0, 1, 0, 0]])
-    assert expected_greatest(correct, np.array([1, 3]))[0] == pytest.approx(
-        [pass_at_k(6, 2, 1), pass_at_k(6, 2, 3)]
-    )
+    assert expected_greatest(correct, np.array([1, 3]))[0] == pytest.approx([pass_at_k(6, 2, 1), pass_at_k(6, 2, 3)])
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ def test_a_chains_last_attempt_is_as_good_as_reported(table, attempt, reported):
      (4, 4, 0.964), (1, 8, 0.963), (2, 8, 0.968), (8, 8, 0.978)],
 )  # fmt: skip
 def test_breadth_and_depth_of_the_reviser_are_worth_what_was_reported(table, breadth, depth, reported):
-    assert accuracy(table, "lab-reviser", "weighted_vote", breadth, depth) == pytest.approx(
-        reported, abs=0.005
-    )
+    assert accuracy(table, "lab-reviser", "weighted_vote", breadth, depth) == pytest.approx(reported, abs=0.005)
 
 
 BEAM, LOOKAHEAD = {"beam_width": 4}, {"beam_width": 4, "lookahead_steps": 1}
@@ -91,9 +89,7 @@ def test_generator_prompts_and_verifier_are_counted_in_flops(table):
     def cost(generator, selection, breadth):
         wanted = (generator, selection, breadth, 1, "sampling", {})
         names = ("generator", "selection", "breadth", "depth", "search", "params")
-        return flops[
-            [tuple(getattr(arm, name) for name in names) == wanted for arm in table.arms].index(True)
-        ]
+        return flops[[tuple(getattr(arm, name) for name in names) == wanted for arm in table.arms].index(True)]
 
     assert cost("lab-large", "first", 1) / cost("lab-small", "first", 1) == pytest.approx(11.7, abs=0.1)
     assert cost("lab-small", "weighted_vote", 64) == pytest.approx(6.4e9, rel=0.02)  # as the lab states it

@@ -14,9 +14,7 @@ def outcomes(logs, **fields):
     """Outcome by prompt of the one arm that has these fields."""
     table = tabulate(logs, cascades=False)
     found = [
-        i
-        for i, arm in enumerate(table.arms)
-        if all(getattr(arm, name) == value for name, value in fields.items())
+        i for i, arm in enumerate(table.arms) if all(getattr(arm, name) == value for name, value in fields.items())
     ]
     assert len(found) == 1, [table.arms[i].label for i in found]
     return table.outcome[:, found[0]]
@@ -52,9 +50,7 @@ def test_subsets_too_many_to_list_are_met_by_drawing_some(selection):
 
 def test_one_sample_is_the_arm_first_without_a_verifier():
     table = tabulate(logs_of([Row(answer=0, correct=1, score=0.5)]), cascades=False)
-    assert [(arm.selection, arm.verifier, arm.breadth, arm.depth) for arm in table.arms] == [
-        ("first", None, 1, 1)
-    ]
+    assert [(arm.selection, arm.verifier, arm.breadth, arm.depth) for arm in table.arms] == [("first", None, 1, 1)]
 
 
 def test_arms_that_read_no_score_have_no_verifier():
@@ -141,9 +137,7 @@ def test_a_prompt_without_any_answer_in_the_log_has_no_vote():
     answered = [Row(prompt=0, chain=c, answer=0, correct=1.0) for c in range(2)]
     unknown = [Row(prompt=1, chain=c, correct=float(c)) for c in range(2)]
     nothing = [Row(prompt=2, chain=c, correct=0.0) for c in range(2)]
-    found = outcomes(
-        logs_of([*answered, *unknown, *nothing], n_prompts=3), selection="majority_vote", breadth=2
-    )
+    found = outcomes(logs_of([*answered, *unknown, *nothing], n_prompts=3), selection="majority_vote", breadth=2)
     assert found[0] == 1.0
     assert np.isnan(found[1])
     assert found[2] == 0.0

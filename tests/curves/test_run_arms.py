@@ -66,9 +66,7 @@ def test_a_searchs_candidates_are_replayed_over_every_selection():
 
 def test_a_searchs_own_outcome_is_the_logged_one():
     runs = (RunRow(correct=0.0),)
-    table = tabulate(
-        logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (0, 0.5))), cascades=False
-    )
+    table = tabulate(logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (0, 0.5))), cascades=False)
     assert column(table, table.outcome, selection="weighted_vote")[0] == 0.0
 
 
@@ -83,9 +81,7 @@ def test_candidates_of_sampling_runs_are_no_search_to_replay():
 
 def test_a_search_pays_its_verifier_whatever_selects():
     runs = (RunRow(correct=1.0, prompt_tokens=30, completion_tokens=50),)
-    table = tabulate(
-        logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (1, 0.5))), cascades=False
-    )
+    table = tabulate(logs_of([], (), arms=(BEAM,), runs=runs, candidates=leaves((0, 0.9), (1, 0.5))), cascades=False)
     assert column(table, table.expected.verifier_tokens, selection="majority_vote") == 80
 
 
@@ -106,9 +102,7 @@ def test_runs_and_pools_of_one_arm_are_merged_by_their_weights():
     table = tabulate(logs, cascades=False)
     assert column(table, table.outcome, selection="first")[0] == pytest.approx((4 * 0.25 + 1) / 5)
     assert column(table, table.weight, selection="first")[0] == 5
-    assert column(table, table.expected.completion_tokens, selection="first")[0] == pytest.approx(
-        (4 * 20 + 70) / 5
-    )
+    assert column(table, table.expected.completion_tokens, selection="first")[0] == pytest.approx((4 * 20 + 70) / 5)
 
 
 def test_generations_not_logged_are_those_of_the_plan():
@@ -129,9 +123,7 @@ def test_simulations_of_mcts_wait_for_one_another_and_beams_do_not():
     fast = ModelCard(name="small", tokens_per_second=10)
     prm = ModelCard(name="prm", kind="prm", tokens_per_second=1e9)
     mcts = Arm(generator="small", verifier="prm", search="mcts", selection="best_of_n", breadth=3)
-    runs = tuple(
-        RunRow(arm=a, correct=1.0, prompt_tokens=1, completion_tokens=60, verifier_tokens=1) for a in range(2)
-    )
+    runs = tuple(RunRow(arm=a, correct=1.0, prompt_tokens=1, completion_tokens=60, verifier_tokens=1) for a in range(2))
     table = tabulate(logs_of([], (), arms=(BEAM, mcts), runs=runs, models=(fast, prm)), cascades=False)
     assert table.latency_seconds[0].tolist() == pytest.approx([2, 6])
 

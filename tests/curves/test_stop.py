@@ -23,9 +23,7 @@ def test_confidence_is_the_regularised_incomplete_beta_function():
 
     for first in range(12):
         for second in range(12):
-            assert vote_confidence(first, second) == pytest.approx(
-                1 - betainc(first + 1, second + 1, 0.5), abs=1e-12
-            )
+            assert vote_confidence(first, second) == pytest.approx(1 - betainc(first + 1, second + 1, 0.5), abs=1e-12)
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.6, 0.8, 0.9, 0.95]))

@@ -32,24 +32,17 @@ def chains(n_chains=4, depth=2, **changes):
 
 def test_a_prompt_is_charged_once_a_sample_and_a_revision_its_whole_context():
     table = tabulate(logs_of(chains()), cascades=False)
-    assert column(table, table.expected.prompt_tokens, selection="majority_vote", breadth=4, depth=2) == 4 * (
-        10 + 30
-    )
+    assert column(table, table.expected.prompt_tokens, selection="majority_vote", breadth=4, depth=2) == 4 * (10 + 30)
 
 
 def test_completions_are_charged_at_their_mean():
     table = tabulate(logs_of(chains()), cascades=False)
-    assert (
-        column(table, table.expected.completion_tokens, selection="majority_vote", breadth=2, depth=2)
-        == 2 * 2 * 25
-    )
+    assert column(table, table.expected.completion_tokens, selection="majority_vote", breadth=2, depth=2) == 2 * 2 * 25
 
 
 def test_a_verifier_reads_prompt_and_candidate_once_and_no_revision_context():
     table = tabulate(logs_of(chains()), cascades=False)
-    assert column(
-        table, table.expected.verifier_tokens, selection="best_of_n", breadth=2, depth=2
-    ) == 2 * 2 * (10 + 25)
+    assert column(table, table.expected.verifier_tokens, selection="best_of_n", breadth=2, depth=2) == 2 * 2 * (10 + 25)
 
 
 def test_logged_verifier_tokens_are_taken_as_they_are():
@@ -60,9 +53,7 @@ def test_logged_verifier_tokens_are_taken_as_they_are():
 def test_arms_without_a_verifier_are_charged_no_verifier():
     table = tabulate(logs_of(chains(), models=(SMALL, PRM)), cascades=False)
     assert column(table, table.expected.verifier_tokens, selection="majority_vote", breadth=4, depth=1) == 0
-    assert column(table, logged_cost(table, "flops"), selection="first") == pytest.approx(
-        2 * 1000 * (10 + 25)
-    )
+    assert column(table, logged_cost(table, "flops"), selection="first") == pytest.approx(2 * 1000 * (10 + 25))
 
 
 def test_flops_count_generator_and_verifier():
@@ -107,17 +98,13 @@ def test_chains_side_by_side_wait_for_the_slowest_and_attempts_for_one_another()
 
 def test_more_chains_than_the_endpoint_bears_wait_in_waves():
     table = tabulate(logs_of(chains(), models=(SMALL,)), cascades=False)
-    assert column(
-        table, table.latency_seconds, selection="majority_vote", breadth=4, depth=1
-    ) == pytest.approx(20 / 3)
+    assert column(table, table.latency_seconds, selection="majority_vote", breadth=4, depth=1) == pytest.approx(20 / 3)
 
 
 def test_without_a_known_bound_all_chains_run_at_once():
     free = SMALL.model_copy(update={"max_concurrency": None})
     table = tabulate(logs_of(chains(), models=(free,)), cascades=False)
-    assert column(
-        table, table.latency_seconds, selection="majority_vote", breadth=4, depth=1
-    ) == pytest.approx(4)
+    assert column(table, table.latency_seconds, selection="majority_vote", breadth=4, depth=1) == pytest.approx(4)
 
 
 def test_a_verifier_of_unknown_speed_makes_latency_unknown():

@@ -49,10 +49,7 @@ def test_the_shape_is_that_of_the_curve(share, p_easy, p_hard):
     expected = shape[second > first, late_rises]
     # A rise that has not yet turned at `far` calls looks like no turn at all.
     turned = {("inverse_u", "increasing"), ("u", "decreasing")}
-    assert (
-        voting.shape(share, p_easy, p_hard) == expected
-        or (voting.shape(share, p_easy, p_hard), expected) in turned
-    )
+    assert voting.shape(share, p_easy, p_hard) == expected or (voting.shape(share, p_easy, p_hard), expected) in turned
 
 
 @given(st.floats(0.05, 0.45), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
@@ -63,9 +60,7 @@ def test_no_number_of_calls_nearby_beats_the_best_of_an_inverse_u_by_much(p_hard
     share = edge + surplus * (1 - edge)
     assert voting.shape(share, p_easy, p_hard) == "inverse_u"
     best = int(voting.best_calls(share, p_easy, p_hard))
-    greatest = max(
-        voting.accuracy(share, p_easy, p_hard, calls) for calls in range(1, min(best, 500) + 40, 2)
-    )
+    greatest = max(voting.accuracy(share, p_easy, p_hard, calls) for calls in range(1, min(best, 500) + 40, 2))
     assert voting.accuracy(share, p_easy, p_hard, best) >= greatest - 0.005
 
 
@@ -84,9 +79,7 @@ def test_one_kind_of_prompt_alone_has_no_turn():
     assert voting.best_calls(0, 0.6, 0.2) == 1
 
 
-@pytest.mark.parametrize(
-    "world", [(1.2, 0.8, 0.4), (0.5, 0.4, 0.4), (0.5, 0.8, 0.6), (float("nan"), 0.8, 0.4)]
-)
+@pytest.mark.parametrize("world", [(1.2, 0.8, 0.4), (0.5, 0.4, 0.4), (0.5, 0.8, 0.6), (float("nan"), 0.8, 0.4)])
 def test_shares_and_chances_outside_their_ranges_are_refused(world):
     with pytest.raises(InvalidInput):
         voting.shape(*world)
@@ -104,9 +97,7 @@ def test_the_confidence_of_a_lead_has_the_known_values(votes, confidence):
 
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_the_confidence_of_a_lead_is_the_beta_tail(first, second):
-    assert voting.vote_confidence(first, second) == pytest.approx(
-        1 - betainc(first + 1, second + 1, 0.5), abs=1e-12
-    )
+    assert voting.vote_confidence(first, second) == pytest.approx(1 - betainc(first + 1, second + 1, 0.5), abs=1e-12)
 
 
 def test_the_least_lead_that_stops_a_vote_is_known():
