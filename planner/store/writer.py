@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +14,8 @@ from planner.errors import StoreError
 MAX_DELAY_SECONDS = 0.5
 """How long a recommendation may wait for others to be written with."""
 BATCH_ROWS = 1_000
-QUEUE_BATCHES = 64
-"""A writer that falls this far behind makes those who serve wait, rather than memory grow."""
+MOST_WAITING = 64_000
+"""A writer that falls so many rows behind makes those who serve wait, rather than memory grow."""
 
 _Item = tuple[datetime, Sequence[Recommendation]]
 Columns = dict[str, list[Any]]
@@ -31,7 +30,8 @@ class RecommendationWriter:
     def __init__(self, write: Callable[[Columns, int], None]) -> None:
         """`write` inserts columns of so many rows in one transaction. Nothing is started before the first `put`."""
         self._insert = write
-        self._queue: queue.Queue[_Item | None] = queue.Queue(QUEUE_BATCHES)
+        self._queue: queue.Queue[_Item | None] = queue.Queue()
+        self._n_waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
@@ -44,6 +44,10 @@ class RecommendationWriter:
             return
         if self._thread is None:
             self._start()
+        if self._n_waiting > MOST_WAITING:
+            self.flush()
+        with self._lock:
+            self._n_waiting += len(served)
         now = datetime.now(UTC)
         for start in range(0, len(served), BATCH_ROWS):
             self._queue.put((now, served[start : start + BATCH_ROWS]))
@@ -88,20 +92,21 @@ class RecommendationWriter:
             except Exception as error:  # noqa: BLE001 - a thread that dies would leave `flush` waiting for ever
                 self._error = error
             finally:
+                with self._lock:
+                    self._n_waiting -= sum(len(item[1]) for item in items if item is not None)
                 for _ in items:
                     self._queue.task_done()
 
     def _more(self) -> list[_Item | None]:
-        """What else comes within the delay, up to the end or a full transaction."""
+        """What else comes within the delay, up to the end."""
+        # Asleep for the whole of it: a thread that woke for every item would take the interpreter from who serves.
+        self._hurry.wait(MAX_DELAY_SECONDS)
         items: list[_Item | None] = []
-        until = time.monotonic() + MAX_DELAY_SECONDS
-        while len(items) < QUEUE_BATCHES and None not in items:
-            wait = 0.0 if self._hurry.is_set() else until - time.monotonic()
+        while None not in items:
             try:
-                items.append(self._queue.get(timeout=min(wait, 0.05)) if wait > 0 else self._queue.get_nowait())
+                items.append(self._queue.get_nowait())
             except queue.Empty:
-                if wait <= 0:
-                    break
+                break
         return items
 
     def _write(self, items: Sequence[_Item]) -> None:
