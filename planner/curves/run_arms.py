@@ -49,7 +49,8 @@ def _arm_columns(
     bounds = np.searchsorted(runs.arm[order], np.arange(len(arms) + 1))
     for number, arm in enumerate(arms):
         rows = order[bounds[number] : bounds[number + 1]]
-        if not rows.size or (only is not None and number not in only):
+        # A session planned anew as it went: what it did once is no arm that could be carried out again.
+        if not rows.size or arm.search == "session" or (only is not None and number not in only):
             continue
         at = runs.prompt[rows]
 

@@ -32,6 +32,13 @@ def leaves(*scored, run=0):
     )
 
 
+def test_a_session_that_planned_as_it_went_is_no_arm():
+    session = Arm(generator="small", search="session", selection="best_of_n", breadth=3)
+    runs = (RunRow(arm=0, correct=1.0), RunRow(arm=1, correct=1.0))
+    table = tabulate(logs_of([], (), n_prompts=1, arms=(BEAM, session), runs=runs), cascades=False)
+    assert {arm.search for arm in table.arms} == {"beam_search"}
+
+
 def test_repeats_of_a_run_are_averaged_and_counted():
     runs = (
         RunRow(correct=1.0, completion_tokens=10),
