@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format bench figures notebook wheel clean
+.PHONY: help demo test lint format bench figures notebook wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,7 @@ demo: $(VENV)/.stamp-run ## Bundled logs -> fit -> held-out report -> recommenda
 	@$(BIN)/planner demo
 
 test: $(VENV)/.stamp-dev ## Run the tests.
-	@$(BIN)/python -m pytest -n $(XDIST) -m "not slow"
-
-slow: $(VENV)/.stamp-dev ## Run the tests that take minutes.
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n $(XDIST)
 
 lint: $(VENV)/.stamp-dev ## Check style and types.
 	@$(BIN)/ruff check .
