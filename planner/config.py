@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from planner.errors import InvalidInput
 
@@ -16,13 +16,18 @@ _PREFIX = "PLANNER_"
 
 
 class Settings(BaseModel):
-    """Where the store and the artifacts are, and how the planner logs."""
+    """Where store, artifacts and models are, and how the planner logs. A secret prints as asterisks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str = Field(default="sqlite:///planner.db", repr=False)
     artifact_dir: Path | None = None
     store_prompt_text: bool = True
+    endpoint_url: str | None = None
+    api_key: SecretStr | None = None
+    verifier_url: str | None = None
+    max_concurrency: int = Field(default=16, ge=1)
+    request_timeout_seconds: float = Field(default=120.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     @classmethod

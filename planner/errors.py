@@ -7,7 +7,9 @@ PlannerError                                exit 1   HTTP 500
 │   ├── NoActivePolicy, NotEnoughData, SchemaOutdated
 ├── ArtifactError                                4        500
 │   ├── ArtifactCorrupt, ArtifactIncompatible
-└── StoreError                                   5        503
+├── StoreError                                   5        503
+└── EndpointError                                6        502
+    └── EndpointUnavailable (worth another try), EndpointRejected, EndpointTimeout
 """
 
 from __future__ import annotations
@@ -83,3 +85,22 @@ class StoreError(PlannerError):
 
     exit_code = 5
     http_status = 503
+
+
+class EndpointError(PlannerError):
+    """A model's server did not do what was asked; the text names the server and what to do, never a key."""
+
+    exit_code = 6
+    http_status = 502
+
+
+class EndpointUnavailable(EndpointError):
+    """The server cannot be reached, is overloaded, or broke off: another try may succeed."""
+
+
+class EndpointRejected(EndpointError):
+    """The server refused the request, or answered what cannot be read: another try would not help."""
+
+
+class EndpointTimeout(EndpointError):
+    """The server took longer than a request may."""

@@ -1,0 +1,52 @@
+"""The finished candidates of a run, and the one that is chosen among them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from planner.core import Arm, Reply, Request, Sample
+
+Requests = tuple[Request, ...]
+"""Requests that may run side by side; replies come back together, in the same order."""
+Replies = Sequence[Reply]
+Search = Generator[Requests, Replies, None]
+
+
+class Interrupted(Exception):
+    """No more may be spent, or no more can be had: the search ends with the candidates that it has."""
+
+
+@dataclass
+class Pool:
+    """Candidates as they are finished, in order; what a search leaves behind when it is interrupted."""
+
+    samples: list[Sample] = field(default_factory=list)
+
+    def add(self, sample: Sample) -> None:
+        """One more finished candidate."""
+        self.samples.append(sample)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a strategy came to.
+
+    chosen: place in `samples` of the answer; None where there is no candidate at all.
+    interrupted: why it ended before its plan did, else None.
+    """
+
+    arm: Arm
+    samples: tuple[Sample, ...]
+    chosen: int | None
+    interrupted: str | None = None
+
+    @property
+    def answer(self) -> str | None:
+        """The chosen candidate's comparable answer."""
+        return None if self.chosen is None else self.samples[self.chosen].answer
+
+    @property
+    def text(self) -> str | None:
+        """The chosen candidate's whole text."""
+        return None if self.chosen is None else self.samples[self.chosen].text
