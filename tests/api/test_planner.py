@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import planner.api
+import planner.api.home
 from planner import Arm, Budget, Planner, Probe
 from planner.errors import InfeasibleBudget, InvalidInput, NoActivePolicy, SchemaOutdated, StoreError
 
@@ -95,8 +95,8 @@ def test_threads_may_share_a_planner(opened):
 
 def test_the_policy_is_loaded_once_by_all_threads(home, monkeypatch):
     loads = []
-    real = planner.api.load_policy
-    monkeypatch.setattr(planner.api, "load_policy", lambda *a: loads.append(1) or real(*a))
+    real = planner.api.home.load_policy
+    monkeypatch.setattr(planner.api.home, "load_policy", lambda *a: loads.append(1) or real(*a))
     with Planner.open() as opened:
         threads = [threading.Thread(target=lambda: opened.policy) for _ in range(8)]
         for thread in threads:
@@ -111,7 +111,7 @@ def test_a_policy_that_another_process_promotes_is_noticed(opened, monkeypatch):
     with Planner.open() as other:
         made = other.fit(seed=3)
         other.promote(made.policy_id)
-    monkeypatch.setattr(planner.api, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(planner.api.home, "LOOK_AGAIN_SECONDS", 0.0)
     assert opened.policy.policy_id == made.policy_id != before
 
 

@@ -1,0 +1,115 @@
+"""What every part of the facade stands on: settings, the store, artifacts and the policy that is served."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from planner import store as stores  # its classes load when first used: serving from SQLite needs one of them
+from planner.artifacts import ArtifactFolder, load_policy
+from planner.config import Settings
+from planner.errors import NoActivePolicy
+from planner.policy import Policy
+
+if TYPE_CHECKING:
+    from planner.store import PolicyRow, QuickStore, Store
+    from planner.store.quick import ServedPolicy
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How soon a policy that another process promoted is noticed."""
+
+
+class Home:
+    """One store with its folder of artifacts, and the promoted policy. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, *, create: bool = True) -> None:
+        """Prefer `Planner.open`."""
+        self.settings = settings
+        self._quick = stores.QuickStore.open(settings.database_url)
+        self._store: Store | None = None if self._quick else stores.Store.open(settings.database_url, create=create)
+        self._lock = threading.RLock()
+        self._policy: Policy | None = None
+        self._looked_at = float("-inf")
+
+    @classmethod
+    def open(
+        cls,
+        database_url: str | None = None,
+        *,
+        artifact_dir: str | Path | None = None,
+        settings: Settings | None = None,
+        create: bool = True,
+    ) -> Self:
+        """The planner of a store and its folder of artifacts; what is not given comes from the settings.
+
+        Raises SchemaOutdated where the store's schema is behind (and, without `create`, where it has none).
+        """
+        return cls(settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir), create=create)
+
+    def close(self) -> None:
+        """Write what is still to be written, and let go of the store."""
+        for opened in (self._quick, self._store):
+            if opened is not None:
+                opened.close()
+
+    @property
+    def store(self) -> Store:
+        """The store, with all that it can do."""
+        with self._lock:
+            self._store = self._store or stores.Store.open(self.settings.database_url, create=False)
+            return self._store
+
+    @property
+    def artifacts(self) -> ArtifactFolder:
+        """The configured folder of artifacts, else one beside the SQLite file, else one in the user's data folder."""
+        if self.settings.artifact_dir is not None:
+            return ArtifactFolder(self.settings.artifact_dir)
+        path = self._quick.path if self._quick is not None else self.store.database.path
+        if path is not None:
+            return ArtifactFolder(path.parent / "planner-artifacts")
+        from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
+
+        return ArtifactFolder(user_data_path("planner") / "artifacts")
+
+    @property
+    def _serving(self) -> Store | QuickStore:
+        return self._quick or self.store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def policy(self) -> Policy:
+        """The promoted policy; a newly promoted one is noticed within a second. Raises NoActivePolicy."""
+        if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS and self._policy is not None:
+            return self._policy
+        with self._lock:
+            row = self._active()
+            if self._policy is None or self._policy.policy_id != row.policy_id:
+                self._policy = self._load(row)
+            self._looked_at = time.monotonic()
+            return self._policy
+
+    def _active(self) -> PolicyRow | ServedPolicy:
+        row = self._serving.active_policy()
+        if row is None:
+            raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+        return row
+
+    def _load(self, row: PolicyRow | ServedPolicy) -> Policy:
+        return load_policy(self.artifacts.holding(row.policy_id, row.artifact_path), row.policy_id)
+
+    def _next_step(self) -> str:
+        n_runs = self.store.count().n_runs
+        if n_runs:
+            return f"run `planner fit` ({n_runs:,} runs are logged)"
+        return "import logs with `planner logs import FILE`, then run `planner fit`; `planner demo` shows the way"
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._policy, self._looked_at = None, float("-inf")
