@@ -45,6 +45,8 @@ class Completion:
     ended: True where the model ended its answer, False where a stop text ended the completion, None where the
     server does not tell them apart.
     prompt_tokens: read for this completion, billed or not; cached_tokens of them were not processed again.
+    billed_prompt_tokens: this completion's share of the prompt tokens on the bill. A request for several completions
+    is billed one prompt, which its first completion bears; None: as many as were read.
     completion_tokens: written, reasoning included. None is unknown; `estimated` says that counts are estimates.
     """
 
@@ -56,6 +58,7 @@ class Completion:
     completion_tokens: int | None = None
     latency_seconds: float | None = None
     estimated: bool = False
+    billed_prompt_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
