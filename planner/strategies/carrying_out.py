@@ -1,0 +1,37 @@
+"""From an arm to its result: the search, its interruption, and the choice among what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from planner.core import Arm
+from planner.strategies.parameters import Choosing
+from planner.strategies.pool import Interrupted, Pool, Replies, Requests, Result
+from planner.strategies.registry import Strategy, strategy_of
+from planner.strategies.selections import select, selection_of
+from planner.strategies.task import Task
+
+
+def carry_out(arm: Arm, task: Task) -> Generator[Requests, Replies, Result]:
+    """Carry out one arm: requests come out, replies go in, and the result is returned.
+
+    The driver may throw `Interrupted` at any request: the result is then the best so far.
+    Raises UnknownStrategy for an unknown search or selection and InvalidInput for parameters that cannot be used,
+    at once, before anything is asked for.
+    """
+    strategy = strategy_of(arm.search)
+    selection_of(arm.selection)
+    return _carried_out(arm, task, strategy, strategy.parameters.of(arm))
+
+
+def _carried_out(
+    arm: Arm, task: Task, strategy: Strategy[Any], parameters: Choosing
+) -> Generator[Requests, Replies, Result]:
+    pool, interrupted = Pool(), None
+    try:
+        yield from strategy.run(arm, task, pool, parameters)
+    except Interrupted as stop:
+        interrupted = str(stop) or "interrupted"
+    samples = tuple(pool.samples)
+    return Result(arm, samples, select(arm.selection, samples, parameters), interrupted)

@@ -1,0 +1,126 @@
+"""What searches share: asking for answers, reading them, and having them scored."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from planner.core import Completion, Generate, Message, Sample, Verdict, Verify
+from planner.core.run import Status
+from planner.strategies.parameters import Settings
+from planner.strategies.pool import Interrupted, Pool, Replies, Requests
+from planner.strategies.task import Task
+
+_STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
+
+
+def answers(
+    task: Task,
+    generator: str,
+    n: int = 1,
+    *,
+    place: Sequence[int | str],
+    settings: Settings | None = None,
+    messages: tuple[Message, ...] | None = None,
+) -> Generate:
+    """Ask for `n` whole answers to the task, or to a conversation of its own; `place` in the search sets the seed."""
+    wanted = settings or Settings()
+    conventions = task.conventions
+    return Generate(
+        generator=generator,
+        messages=task.messages if messages is None else messages,
+        n=n,
+        temperature=conventions.temperature if wanted.temperature is None else wanted.temperature,
+        max_tokens=conventions.max_tokens if wanted.max_tokens is None else wanted.max_tokens,
+        seed=task.seed_of(*place),
+        generations=float(n),
+    )
+
+
+def as_sample(
+    task: Task,
+    completion: Completion,
+    *,
+    generator: str,
+    prefix: str = "",
+    chain: int = 0,
+    attempt: int = 0,
+    stage: int | None = None,
+) -> Sample:
+    """A finished candidate: `prefix` and what was completed. One that failed has its cost, and no text or answer."""
+    failed = completion.finish == "error"
+    text = prefix + completion.text
+    return Sample(
+        chain=chain,
+        attempt=attempt,
+        stage=stage,
+        answer=None if failed else task.extract(text),
+        text=None if failed else text,
+        generator=generator,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+        latency_seconds=completion.latency_seconds,
+        status=_STATUS[completion.finish],
+    )
+
+
+def verification(task: Task, verifier: str, texts: Sequence[str]) -> Verify:
+    """Ask for scores of finished answers."""
+    return Verify(verifier=verifier, messages=task.messages, candidates=tuple(_finished(task, one) for one in texts))
+
+
+def scored(samples: Sequence[Sample], verdicts: Sequence[Verdict], *, verifier: str) -> list[Sample]:
+    """The samples with what a verifier said of each, in order; those past the last verdict stay as they are."""
+    rest = list(samples[len(verdicts) :])
+    return [_with(sample, verdict, verifier) for sample, verdict in zip(samples, verdicts, strict=False)] + rest
+
+
+def judged(
+    task: Task, pool: Pool, samples: Sequence[Sample], verifier: str | None
+) -> Generator[Requests, Replies, list[Sample]]:
+    """Have finished candidates scored (by no one where `verifier` is None) and add them to the pool.
+
+    Those without a text are not shown to the verifier. Where the scoring is interrupted they are added all the
+    same, without scores.
+    """
+    shown = [sample for sample in samples if sample.text]
+    result = list(samples)
+    if verifier is not None and shown:
+        try:
+            (verdicts,) = yield (verification(task, verifier, [sample.text or "" for sample in shown]),)
+        except Interrupted:
+            for sample in samples:
+                pool.add(sample)
+            raise
+        told = iter(scored(shown, [one for one in verdicts if isinstance(one, Verdict)], verifier=verifier))
+        result = [next(told) if sample.text else sample for sample in samples]
+    for sample in result:
+        pool.add(sample)
+    return result
+
+
+def completions(reply: Sequence[Completion | Verdict]) -> list[Completion]:
+    """The completions of a reply to a Generate, perhaps none."""
+    return [one for one in reply if isinstance(one, Completion)]
+
+
+def _with(sample: Sample, verdict: Verdict, verifier: str) -> Sample:
+    steps = verdict.step_scores or None
+    seconds = [s for s in (sample.latency_seconds, verdict.latency_seconds) if s is not None]
+    return sample.model_copy(
+        update={
+            "verifier": verifier,
+            "score": verdict.score,
+            "score_min": min(steps) if steps else None,
+            "step_scores": steps,
+            "verifier_tokens": verdict.tokens,
+            "latency_seconds": sum(seconds) if seconds else None,
+        }
+    )
+
+
+def _finished(task: Task, text: str) -> str:
+    """Without separators at its end, which would say that steps are to follow."""
+    separator = task.conventions.step_separator
+    while separator and text.endswith(separator):
+        text = text.removesuffix(separator)
+    return text

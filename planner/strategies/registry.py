@@ -1,0 +1,67 @@
+"""Searches by name: the modules of `searches`, and third parties' by the entry-point group `planner.strategies`."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from planner.core import Arm
+from planner.errors import InvalidInput, UnknownStrategy
+from planner.strategies.parameters import Choosing
+from planner.strategies.pool import Pool, Search
+from planner.strategies.task import Task
+
+GROUP = "planner.strategies"
+P = TypeVar("P", bound=Choosing)
+
+
+@dataclass(frozen=True)
+class Strategy(Generic[P]):
+    """One search: `run(arm, task, pool, parameters)` yields requests and adds finished candidates to the pool."""
+
+    name: str
+    run: Callable[[Arm, Task, Pool, P], Search]
+    parameters: type[P]
+    summary: str
+
+
+@cache
+def registered() -> Mapping[str, Strategy[Any]]:
+    """Every search by name, built-ins first.
+
+    Raises InvalidInput where a third party's cannot be loaded, is no `Strategy`, or takes another's name.
+    """
+    found = {strategy.name: strategy for strategy in _built_in()}
+    for entry in entry_points(group=GROUP):
+        try:
+            strategy = entry.load()
+        except Exception as error:
+            raise InvalidInput(
+                f"strategy {entry.name!r} ({entry.value}) cannot be loaded: {error}; mend or uninstall its package"
+            ) from error
+        if not isinstance(strategy, Strategy):
+            raise InvalidInput(f"{entry.value} is no planner.strategies.Strategy: mend or uninstall its package")
+        if strategy.name in found:
+            raise InvalidInput(f"strategy {strategy.name!r} of {entry.value} exists already: it needs another name")
+        found[strategy.name] = strategy
+    return MappingProxyType(found)
+
+
+def strategy_of(name: str) -> Strategy[Any]:
+    """The search of that name; raises UnknownStrategy."""
+    known = registered()
+    if name not in known:
+        raise UnknownStrategy(f"no search {name!r} is known: use one of {', '.join(known)}")
+    return known[name]
+
+
+def _built_in() -> list[Strategy[Any]]:
+    package = import_module("planner.strategies.searches")
+    modules = (import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__))
+    return [module.STRATEGY for module in modules]

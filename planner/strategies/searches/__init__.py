@@ -1,0 +1,1 @@
+"""Searches, one a file: each module's `STRATEGY` is found by itself."""
