@@ -34,6 +34,7 @@ _NOUNS = {
     "evaluate": _Noun(
         "planner.cli.evaluate", "evaluate", "Measure the policy against its baselines, on folds by prompt."
     ),
+    "export": _Noun("planner.cli.export", "export", "Write training data for verifiers and revisers from the logs."),
 }
 
 

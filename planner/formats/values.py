@@ -121,7 +121,7 @@ def status(field: str, value: Any) -> str:  # noqa: ANN401
 
 def search(field: str, value: Any) -> str:  # noqa: ANN401
     """The name of a search that is known; null is `sampling`."""
-    known = (*SEARCHES, "session")
+    known = (*SEARCHES, "session", "rollouts")
     if value is None:
         return "sampling"
     if not isinstance(value, str) or value not in known:

@@ -114,8 +114,7 @@ def delete_runs(
     """Take out the runs that meet all conditions given; raises InvalidInput where none is, or none is known."""
     if not datasets and not generators and before is None:
         raise InvalidInput("say what to delete: --dataset, --generator or --before")
-    _check_known(connection, "SELECT dataset FROM prompts", datasets, "data set")
-    _check_known(connection, "SELECT name FROM models", generators, "generator")
+    check_names(connection, datasets, generators)
     clauses, values = ["1 = 1"], {}
     if datasets:
         clauses.append("prompts.dataset IN :datasets")
@@ -129,6 +128,12 @@ def delete_runs(
     where, moments = LogFilter(since=before).where(connection.dialect.name)
     old = f"{chosen} AND NOT ({where.replace('?', ':before').replace('%s', ':before')})"
     return _remove(connection, old, values | {"before": moments[0]})
+
+
+def check_names(connection: Connection, datasets: Sequence[str], generators: Sequence[str]) -> None:
+    """Raise InvalidInput for a data set or a generator that nothing is logged of."""
+    _check_known(connection, "SELECT dataset FROM prompts", datasets, "data set")
+    _check_known(connection, "SELECT name FROM models", generators, "generator")
 
 
 def _remove(connection: Connection, chosen: str, values: dict[str, Any]) -> Removed:

@@ -42,6 +42,11 @@ class LoggedArms:
         return self._each(lambda arm: arm.search in _STOPPING_SEARCHES, np.bool_)
 
     @cached_property
+    def rolls_out(self) -> Booleans:
+        """Whether its samples go on from the steps of another run's answer."""
+        return self._each(lambda arm: arm.search == "rollouts", np.bool_)
+
+    @cached_property
     def judges_itself(self) -> Booleans:
         """Whether the generator gives the verdicts of its own vote."""
         return self._each(lambda arm: arm.selection == "filter_vote" and arm.verifier == arm.generator, np.bool_)

@@ -42,7 +42,7 @@ def read_logs(database: Database, chosen: LogFilter) -> Logs:
     """See `Store.read_logs`."""
     with database.reading() as connection:
         arms = read_arms(connection)
-        runs, rows = _read_rows(connection, chosen)
+        runs, rows = _without_rollouts(arms, *_read_rows(connection, chosen))
         prompts, runs["prompt"] = _read_prompts(connection, runs.pop("prompt_key"))
         models = {model.card.name: model.card for model in read_models(connection)}
     return _logs(arms, runs, rows, prompts, models)
@@ -58,6 +58,17 @@ def _read_rows(connection: Connection, chosen: LogFilter) -> tuple[Rows, Rows]:
     rows = read_columns(connection, query, values, _SAMPLE_FIELDS)
     rows["owner"] = np.searchsorted(runs["run_key"], rows.pop("run_key"))
     return runs, rows
+
+
+def _without_rollouts(arms: LoggedArms, runs: Rows, rows: Rows) -> tuple[Rows, Rows]:
+    """Leave out what went on from the steps of a logged answer: it tells of that answer, not of the prompt."""
+    kept = ~arms.rolls_out[arms.row_of_key[runs["arm_key"]]]
+    if kept.all():
+        return runs, rows
+    place = np.cumsum(kept) - 1
+    mine = kept[rows["owner"]]
+    rows = {name: values[mine] for name, values in rows.items()}
+    return {name: values[kept] for name, values in runs.items()}, rows | {"owner": place[rows["owner"]]}
 
 
 def _read_prompts(connection: Connection, keys: Array) -> tuple[PromptTable, Array]:

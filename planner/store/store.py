@@ -123,6 +123,20 @@ class Store:
         chosen = LogFilter(datasets, exclude_datasets, generators, exclude_generators, since)
         return read_logs(self.database, chosen)
 
+    def stream_runs(
+        self, *, datasets: Sequence[str] | None = None, generators: Sequence[str] | None = None
+    ) -> Iterator[Run]:
+        """Complete runs as they were logged, texts included, those of one prompt together; memory stays small.
+
+        Raises InvalidInput for a data set or generator that no run is logged of.
+        """
+        from planner.store.reading import LogFilter  # noqa: PLC0415
+        from planner.store.streaming import stream_runs  # noqa: PLC0415
+
+        with self.database.reading() as connection:
+            housekeeping.check_names(connection, datasets or (), generators or ())
+        return stream_runs(self.database, LogFilter(datasets, generators=generators))
+
     def models(self) -> list[models.StoredModel]:
         """All models, by name."""
         with self.database.reading() as connection:
