@@ -37,15 +37,17 @@ def test_recommend_loads_neither_learners_nor_migrations_nor_tables(fitted_home)
     assert heavy <= {"numpy", "pydantic"}
 
 
+NOUNS = (
+    "demo", "db", "models", "logs", "grade", "fit", "policies", "recommend", "curves", "evaluate", "export",
+)  # fmt: skip
+
+
 def test_help_names_every_noun():
     text = CliRunner().invoke(main, ["--help"]).stdout
-    nouns = ("demo", "db", "models", "logs", "grade", "fit", "policies", "recommend", "curves", "evaluate")
-    assert all(f"  {noun} " in text for noun in nouns)
+    assert all(f"  {noun} " in text for noun in NOUNS)
 
 
-@pytest.mark.parametrize(
-    "noun", ["demo", "db", "models", "logs", "grade", "fit", "policies", "recommend", "curves", "evaluate"]
-)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_every_noun_has_help(noun):
     result = CliRunner().invoke(main, [noun, "--help"])
     assert result.exit_code == 0, result.output
