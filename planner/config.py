@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from planner.errors import InvalidInput
 
@@ -28,7 +29,22 @@ class Settings(BaseModel):
     verifier_url: str | None = None
     max_concurrency: int = Field(default=16, ge=1)
     request_timeout_seconds: float = Field(default=120.0, gt=0)
+    service_token: SecretStr | None = None
+    service_log_token: SecretStr | None = None
+    service_read_token: SecretStr | None = None
+    service_mode: Literal["apply", "observe", "bypass"] = "apply"
+    service_budget: Mapping[str, float] = Field(default_factory=dict)
+    service_max_body_bytes: int = Field(default=16_000_000, ge=1)
+    service_max_prompt_characters: int = Field(default=1_000_000, ge=1)
+    service_max_batch: int = Field(default=10_000, ge=1)
+    service_max_concurrency: int = Field(default=256, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("service_budget", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def load(

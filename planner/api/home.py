@@ -54,6 +54,10 @@ class Home:
             if opened is not None:
                 opened.close()
 
+    def flush(self) -> None:
+        """Wait until every recommendation that was served is stored."""
+        self._serving.flush()
+
     @property
     def store(self) -> Store:
         """The store, with all that it can do."""

@@ -33,9 +33,9 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def content_id(run: Run) -> str:
-    """Id of a run that bears none: a hash of all that it says."""
-    return hashlib.sha256(run.model_dump_json(exclude={"run_id"}).encode()).hexdigest()[:32]
+def run_id_of(run: Run) -> str:
+    """Id of a run: its own, else a hash of all that it says."""
+    return run.run_id or hashlib.sha256(run.model_dump_json(exclude={"run_id"}).encode()).hexdigest()[:32]
 
 
 def as_batch(runs: Sequence[Run]) -> Batch:
@@ -53,7 +53,7 @@ def as_batch(runs: Sequence[Run]) -> Batch:
                 reference=run.reference,
                 metadata=run.metadata or None,
             )
-        values = dict(run) | {"prompt_id": prompt_id, "run_id": run.run_id or content_id(run)}
+        values = dict(run) | {"prompt_id": prompt_id, "run_id": run_id_of(run)}
         batch.runs.append(**values | {"params": canonical_json(run.params)})
         for sample in run.samples:
             batch.samples.append(run=place, **dict(sample))

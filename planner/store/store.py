@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from planner.core import ModelCard, Recommendation, Run
 from planner.core.batch import Written
 from planner.errors import PlannerError, StoreError
-from planner.store import grades, housekeeping, models, policies, recommendations
+from planner.store import grades, housekeeping, models, outcomes, policies, recommendations
 from planner.store.engine import Database
 from planner.store.schema import check_schema, create_schema, is_blank
 from planner.store.writer import RecommendationWriter
@@ -233,6 +233,22 @@ class Store:
     def flush(self) -> None:
         """Wait until every recommendation is stored."""
         self._writer.flush()
+
+    def served(
+        self, *, limit: int = 100, before: int | None = None, carried_out: bool | None = None
+    ) -> list[outcomes.Served]:
+        """The latest recommendations with what became of them, the newest first; `before` goes on from a key."""
+        with self.database.reading() as connection:
+            return outcomes.served(connection, limit=limit, before=before, carried_out=carried_out)
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a run of that id is logged."""
+        with self.database.reading() as connection:
+            return outcomes.has_run(connection, run_id)
+
+    def ping(self) -> None:
+        """Raise StoreError where the database cannot be reached, SchemaOutdated where it is not ours."""
+        check_schema(self.database)
 
     def recommendation(self, recommendation_id: str) -> Recommendation | None:
         """A stored recommendation, if there is one."""

@@ -1,0 +1,62 @@
+"""The application: routes behind the guard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from planner import __version__
+from planner.api import Planner
+from planner.config import Settings
+from planner.service.context import Context
+from planner.service.guard import Guard
+from planner.service.logs import set_up
+from planner.service.metrics import Metrics
+from planner.service.problems import Problem, install
+from planner.service.routes import curves, health, models, outcomes, policies, recommendations, runs
+from planner.service.security import Tokens
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "What is wrong with the request, or has to be done first."},
+    "5XX": {"model": Problem, "description": "What failed."},
+}
+ROUTERS = (recommendations, outcomes, runs, policies, curves, models, health)
+
+
+def create_app(settings: Settings | None = None, *, planner: Planner | None = None) -> ASGIApp:
+    """One service process over a store; `planner` is closed with it unless it was given.
+
+    Settings come from the environment and `planner.toml` where none are given, as in every worker of uvicorn.
+    """
+    settings = settings or Settings.load()
+    set_up(settings)
+    metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        own = planner or Planner.open(settings=settings)
+        app.state.context = Context(settings, own, metrics)
+        try:
+            yield
+        finally:
+            if planner is None:
+                own.close()
+
+    app = FastAPI(
+        title="planner", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        description="Recommendations of how to spend a prompt's budget, and their outcomes.", responses=_PROBLEMS,
+    )  # fmt: skip
+    install(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return Guard(
+        app,
+        Tokens.of(settings),
+        metrics,
+        most_bytes=settings.service_max_body_bytes,
+        most_requests=settings.service_max_concurrency,
+    )

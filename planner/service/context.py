@@ -1,0 +1,30 @@
+"""What the routes share: settings, the planner, figures. One of it a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from planner.api import Planner
+from planner.config import Settings
+from planner.service.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Context:
+    """One service process."""
+
+    settings: Settings
+    planner: Planner
+    metrics: Metrics
+
+
+def _context(request: Request) -> Context:
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+Shared = Annotated[Context, Depends(_context)]

@@ -1,0 +1,98 @@
+"""Errors as `application/problem+json` (RFC 9457), made from the exception's class."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from planner.errors import PlannerError
+
+LOGGER = logging.getLogger("planner.service")
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do about it; `type` names the class of the error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+class ProblemResponse(JSONResponse):
+    """A problem as its own media type."""
+
+    media_type = "application/problem+json"
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    request_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    errors: list[dict[str, Any]] | None = None,
+) -> Response:
+    """The response of one problem; `kind` is the class of the error, else the status in words."""
+    title = HTTPStatus(status).phrase
+    body = {
+        "type": f"urn:planner:problem:{_kebab(kind or title)}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    return ProblemResponse(body | ({"errors": errors} if errors else {}), status, headers=dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of the application with a problem."""
+    app.add_exception_handler(PlannerError, _planner_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _planner_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PlannerError)
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOGGER.error("%s: %s", type(error).__name__, error)
+    return problem(error.http_status, str(error), kind=type(error).__name__, request_id=_id(request))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
+    detail = "; ".join(f"{e['where']}: {e['what']}" for e in found[:5])
+    return problem(422, detail, kind="InvalidInput", request_id=_id(request), errors=found)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), request_id=_id(request), headers=error.headers)
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    LOGGER.error("%s on %s", type(error).__name__, request.url.path, exc_info=error)
+    return problem(500, "an error that was not foreseen; the server's log has it", request_id=_id(request))
+
+
+def _id(request: Request) -> str | None:
+    found: str | None = request.scope.get("state", {}).get("request_id")
+    return found
+
+
+def _kebab(words: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])| ", "-", words).lower()

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import TypeAdapter
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from planner.core import Recommendation
+from planner.errors import InvalidInput
+from planner.service.context import Context, Shared
+from planner.service.json_route import JsonRoute
+from planner.service.schemas import Declined, PromptBody, RecommendationRequest, Recommendations
+
+router = APIRouter(route_class=JsonRoute, tags=["recommendations"])
+MANY = 8
+"""From so many prompts on, a request is worked on in a thread: the others shall not wait for it."""
+_ANSWERS = TypeAdapter(Recommendations)
+
+
+@router.post(
+    "/v1/recommendations",
+    responses={200: {"model": Recommendation | Recommendations, "description": "One, or one a prompt in order."}},
+    summary="Recommend an arm for a prompt, or for each of many.",
+)
+async def recommend(body: RecommendationRequest, context: Shared) -> Response:
+    """The arm that each prompt's budget is best spent on; it is stored with its propensity."""
+    if body.prompts is None:
+        answer = _one(context, body)
+        context.metrics.recommended([answer])
+        return Response(answer.model_dump_json(), media_type="application/json")
+    most = context.settings.service_max_batch
+    if len(body.prompts) > most:
+        raise HTTPException(413, f"{len(body.prompts):,} prompts in one request: at most {most:,} are taken")
+    text = _many(context, body) if len(body.prompts) < MANY else await run_in_threadpool(_many, context, body)
+    return Response(text, media_type="application/json")
+
+
+@router.get("/v1/recommendations/{recommendation_id}", summary="A recommendation that was served.")
+def find(recommendation_id: str, context: Shared) -> Recommendation:
+    """Raises 404 for an id that is not known."""
+    context.planner.flush()
+    found = context.planner.store.recommendation(recommendation_id)
+    if found is None:
+        raise HTTPException(404, "no recommendation of that id is stored")
+    return found
+
+
+def _one(context: Context, body: RecommendationRequest) -> Recommendation:
+    assert body.prompt is not None
+    _bounded(context, body.prompt)
+    return context.planner.recommend(
+        body.prompt, body.budget,
+        prompt_id=body.prompt_id, dataset=body.dataset, metadata=body.metadata, probes=body.probes,
+        target_accuracy=body.target_accuracy, **_asked(body),
+    )  # fmt: skip
+
+
+def _many(context: Context, body: RecommendationRequest) -> bytes:
+    prompts = [PromptBody(prompt=one) if isinstance(one, str) else one for one in body.prompts or ()]
+    for one in prompts:
+        _bounded(context, one.prompt)
+    answers = context.planner.recommend_batch(
+        [one.__dict__ for one in prompts], body.budget,
+        total=body.total, target_accuracy=body.target_accuracy, **_asked(body),
+    )  # fmt: skip
+    context.metrics.recommended([answer for answer in answers if isinstance(answer, Recommendation)])
+    shown = [
+        answer if isinstance(answer, Recommendation) else Declined(prompt_id=one.prompt_id, error=str(answer))
+        for one, answer in zip(prompts, answers, strict=True)
+    ]
+    return _ANSWERS.dump_json(Recommendations.model_construct(recommendations=shown))
+
+
+def _asked(body: RecommendationRequest) -> dict[str, Any]:
+    return {
+        "arm": body.arm,
+        "generators": body.generators,
+        "searches": body.searches,
+        "selections": body.selections,
+        "seed": body.seed,
+    }
+
+
+def _bounded(context: Context, prompt: str | Sequence[Any]) -> None:
+    most = context.settings.service_max_prompt_characters
+    length = len(prompt) if isinstance(prompt, str) else sum(len(str(part)) for part in prompt)
+    if length > most:
+        raise InvalidInput(
+            f"the prompt has {length:,} characters: at most {most:,} are taken (PLANNER_SERVICE_MAX_PROMPT_CHARACTERS)"
+        )

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+
+from planner.core import Run
+from planner.service.context import Shared
+from planner.service.json_route import JsonRoute
+from planner.service.schemas import GradeBody, Logged, RunsBody
+from planner.store.rows import run_id_of
+
+router = APIRouter(route_class=JsonRoute, tags=["runs"])
+
+
+@router.post("/v1/runs", status_code=201, summary="Log one run, or many.")
+def log(body: Run | RunsBody, context: Shared) -> Logged:
+    """Write runs as one transaction: a 2xx says that all of them are stored. The same run twice is one run."""
+    runs = body.runs if isinstance(body, RunsBody) else [body]
+    most = context.settings.service_max_batch
+    if len(runs) > most:
+        raise HTTPException(413, f"{len(runs):,} runs in one request: at most {most:,} are taken")
+    written = context.planner.store.append(runs, source="service", store_prompt_text=context.settings.store_prompt_text)
+    return Logged(
+        run_ids=[run_id_of(run) for run in runs],
+        runs=written.runs,
+        samples=written.samples,
+        duplicates=written.duplicates,
+        grades=written.grades,
+    )
+
+
+@router.post("/v1/runs/{run_id:path}/grade", status_code=204, summary="Say how far a run's answer is correct.")
+def grade(run_id: str, body: GradeBody, context: Shared) -> None:
+    """Set the grade of a logged run."""
+    if not context.planner.store.has_run(run_id):
+        raise HTTPException(404, f"no run {run_id!r} is logged")
+    context.planner.store.grade(run_id, correct=body.correct, grader=body.grader)

@@ -1,0 +1,105 @@
+"""Bodies of requests, as the API's documentation shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from planner.core import Arm, Budget, Probe, Recommendation, Run
+
+Chat = list[dict[str, Any]]
+Name = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PromptBody(_Body):
+    """A prompt, text or chat messages, and what is known of it."""
+
+    prompt: str | Chat
+    prompt_id: Name | None = None
+    dataset: Name | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    probes: tuple[Probe, ...] = ()
+
+
+class RecommendationRequest(_Body):
+    """Which arm one prompt (`prompt`), or each of many (`prompts`), is best answered by.
+
+    `budget` limits each prompt; `total` (many prompts; one ceiling) is spent over all of them where it pays.
+    """
+
+    prompt: str | Chat | None = None
+    prompt_id: Name | None = None
+    dataset: Name | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    probes: tuple[Probe, ...] = ()
+    prompts: list[PromptBody | str] | None = Field(default=None, min_length=1)
+    budget: Budget | None = None
+    total: Budget | None = None
+    target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
+    arm: Arm | None = None
+    generators: tuple[Name, ...] = ()
+    searches: tuple[Name, ...] = ()
+    selections: tuple[Name, ...] = ()
+    seed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        if (self.prompt is None) == (self.prompts is None):
+            raise ValueError("give `prompt`, or `prompts`")
+        if self.prompts is not None and (self.prompt_id or self.dataset or self.metadata or self.probes):
+            raise ValueError("with `prompts`, what is known of a prompt stands beside it")
+        if self.total is not None and self.prompts is None:
+            raise ValueError("a `total` is for many `prompts`")
+        return self
+
+
+class Declined(BaseModel):
+    """Why one prompt of many has no recommendation."""
+
+    prompt_id: str | None
+    error: str
+
+
+class Recommendations(BaseModel):
+    """One answer a prompt, in order."""
+
+    recommendations: list[Recommendation | Declined]
+
+
+class RunsBody(_Body):
+    """Runs to be logged."""
+
+    runs: list[Run] = Field(min_length=1)
+
+
+class Logged(BaseModel):
+    """What was written; `duplicates` were there already, and `grades` filled into them."""
+
+    run_ids: list[str]
+    runs: int
+    samples: int
+    duplicates: int
+    grades: int
+
+
+class GradeBody(_Body):
+    """How far a run's answer is correct."""
+
+    correct: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    grader: Name = "api"
+
+
+class FitBody(_Body):
+    """What to fit from; nothing given fits from all that is logged."""
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    since: str | None = None
+    datasets: list[Name] = Field(default_factory=list)
+    exclude_datasets: list[Name] = Field(default_factory=list)
+    reference: Name | None = None
+    metadata_features: list[Name] = Field(default_factory=list)
