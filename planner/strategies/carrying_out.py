@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 from planner.core import Arm
 from planner.strategies.parameters import Choosing
-from planner.strategies.pool import Interrupted, Pool, Replies, Requests, Result
-from planner.strategies.registry import Strategy, strategy_of
+from planner.strategies.pool import Interrupted, Pool, Replies, Requests, Result, Search
+from planner.strategies.registry import strategy_of
 from planner.strategies.selections import select, selection_of
 from planner.strategies.task import Task
 
@@ -22,15 +21,14 @@ def carry_out(arm: Arm, task: Task) -> Generator[Requests, Replies, Result]:
     """
     strategy = strategy_of(arm.search)
     selection_of(arm.selection)
-    return _carried_out(arm, task, strategy, strategy.parameters.of(arm))
+    parameters, pool = strategy.parameters.of(arm), Pool()
+    return _carried_out(arm, pool, strategy.run(arm, task, pool, parameters), parameters)
 
 
-def _carried_out(
-    arm: Arm, task: Task, strategy: Strategy[Any], parameters: Choosing
-) -> Generator[Requests, Replies, Result]:
-    pool, interrupted = Pool(), None
+def _carried_out(arm: Arm, pool: Pool, search: Search, parameters: Choosing) -> Generator[Requests, Replies, Result]:
+    interrupted = None
     try:
-        yield from strategy.run(arm, task, pool, parameters)
+        yield from search
     except Interrupted as stop:
         interrupted = str(stop) or "interrupted"
     samples = tuple(pool.samples)

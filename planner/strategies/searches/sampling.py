@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import model_validator
 
-from planner.core import Arm
+from planner.core import Arm, Generate
 from planner.errors import InvalidInput
 from planner.strategies.drawing import answers, as_sample, completions, judged
 from planner.strategies.parameters import Parameters, Settings
@@ -17,54 +18,53 @@ from planner.strategies.task import Task
 
 
 class SamplingParameters(Parameters):
-    """A sampled pool's settings stand beside the others, or in `settings`."""
+    """The settings of a sampled pool stand beside the other parameters, as logs have them, or in `settings`."""
 
     @model_validator(mode="before")
     @classmethod
     def _gathered(cls, params: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
         beside = {name: value for name, value in params.items() if name in Settings.model_fields}
-        if not beside:
-            return params
         rest = {name: value for name, value in params.items() if name not in beside}
-        return {**rest, "settings": {**beside, **params.get("settings", {})}}
+        return {**rest, "settings": {**params.get("settings", {}), **beside}} if beside else params
 
 
 def run(arm: Arm, task: Task, pool: Pool, parameters: SamplingParameters) -> Search:
+    """Raises InvalidInput, at once, where the selection asks for scores and the arm has no verifier."""
+    # A selection that reads no score pays for none, as such arms are charged in logs.
+    verifier = arm.verifier if selection_of(arm.selection).needs_scores else None
+    if selection_of(arm.selection).needs_scores and verifier is None:
+        raise InvalidInput(f"{arm.selection!r} needs a verifier: name one, or choose by majority_vote or medoid")
+    return _draw(arm, task, pool, parameters.settings, verifier)
+
+
+def _draw(arm: Arm, task: Task, pool: Pool, settings: Settings, verifier: str | None) -> Search:
     """`breadth` chains of `depth` attempts: chains side by side, attempts one after the other."""
-    verifier = _verifier(arm)
-    first = answers(task, arm.generator, arm.breadth, place=("sampling", 0), settings=parameters.settings)
-    (reply,) = yield (first,)
-    drawn = [as_sample(task, one, generator=arm.generator, chain=chain) for chain, one in enumerate(completions(reply))]
-    yield from judged(task, pool, drawn, verifier)
-    chains = {sample.chain: [sample.text] if sample.text else [] for sample in drawn}
-    for attempt in range(1, arm.depth):
-        requests = tuple(
-            answers(
-                task, arm.generator, place=("sampling", attempt, chain), settings=parameters.settings,
-                messages=task.revision(arm.generator, tuple(texts)),
-            )
-            for chain, texts in chains.items()
-        )  # fmt: skip
-        if not requests:
-            return
-        replies = yield requests
+    (reply,) = yield (answers(task, arm.generator, arm.breadth, place=("sampling", 0), settings=settings),)
+    replies: Sequence[Any] = [(one,) for one in completions(reply)[: arm.breadth]]
+    chains: dict[int, tuple[str, ...]] = dict.fromkeys(range(len(replies)), ())
+    for attempt in range(arm.depth if chains else 0):
+        if attempt:
+            replies = yield _revisions(arm, task, settings, chains, attempt)
         drawn = [
             as_sample(task, one, generator=arm.generator, chain=chain, attempt=attempt)
             for chain, reply in zip(chains, replies, strict=True)
             for one in completions(reply)[:1]
         ]
         yield from judged(task, pool, drawn, verifier)
-        for sample in drawn:
-            chains[sample.chain] += [sample.text] if sample.text else []
+        chains |= {one.chain: (*chains[one.chain], one.text) for one in drawn if one.text}
 
 
-def _verifier(arm: Arm) -> str | None:
-    """Who scores: nobody where the selection reads no score, as arms are charged in logs."""
-    if not selection_of(arm.selection).needs_scores:
-        return None
-    if arm.verifier is None:
-        raise InvalidInput(f"{arm.selection!r} needs a verifier: name one, or choose by majority_vote or medoid")
-    return arm.verifier
+def _revisions(
+    arm: Arm, task: Task, settings: Settings, chains: Mapping[int, tuple[str, ...]], attempt: int
+) -> tuple[Generate, ...]:
+    """A next attempt of each chain; one whose attempts all failed begins anew."""
+    return tuple(
+        answers(
+            task, arm.generator, place=("sampling", attempt, chain), settings=settings,
+            messages=task.revision(arm.generator, texts),
+        )
+        for chain, texts in chains.items()
+    )  # fmt: skip
 
 
 STRATEGY = Strategy("sampling", run, SamplingParameters, "independent chains, each revised attempt after attempt")
