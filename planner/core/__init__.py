@@ -7,12 +7,13 @@ from planner.core.calls import Completion, Conventions, Generate, Message, Reply
 from planner.core.endpoint import Endpoint
 from planner.core.model_card import ModelCard
 from planner.core.recommendation import Alternative, Difficulty, Forecast, Recommendation
+from planner.core.result import RunResult, Usage
 from planner.core.run import Probe, Run, Sample
 
 __all__ = [
     "SEARCHES", "SELECTIONS", "UNITS",
     "AgreementStop", "Alternative", "Arm", "BetaVoteStop", "Budget", "Completion", "Conventions", "Cost",
     "Difficulty", "Endpoint", "Forecast", "Generate", "Message", "ModelCard", "Probe", "Recommendation", "Reply",
-    "Request", "Run", "RunColumns", "Sample", "SampleColumns", "ScoreStop", "Stage", "Stop", "Unit", "Verdict",
-    "Verify",
+    "Request", "Run", "RunColumns", "RunResult", "Sample", "SampleColumns", "ScoreStop", "Stage", "Stop", "Unit",
+    "Usage", "Verdict", "Verify",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -37,13 +39,13 @@ class Budget(Frozen):
             raise ValueError(f"at most one average over traffic can be kept, got {', '.join(means)}")
         return self
 
-    @property
-    def ceilings(self) -> dict[Unit, float]:
+    @cached_property
+    def ceilings(self) -> Mapping[Unit, float]:
         """Ceilings that are set, by unit, in the order of `UNITS`."""
         values = ((unit, getattr(self, f"max_{unit}")) for unit in UNITS)
         return {unit: value for unit, value in values if value is not None}
 
-    @property
+    @cached_property
     def mean(self) -> tuple[Unit, float] | None:
         """Unit and value of the average over traffic, if one is set."""
         for unit in UNITS[:-1]:

@@ -1,0 +1,103 @@
+"""What tokens of each model cost in every unit of budget, from model cards (METHODS, 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from planner.core import ModelCard, Unit
+from planner.errors import InvalidInput
+
+Role = Literal["generator", "verifier"]
+
+FLOPS_PER_PARAMETER = 2.0
+_NEEDED: Mapping[Unit, Mapping[Role, tuple[str, ...]]] = {
+    "flops": {"generator": ("active_params",), "verifier": ("active_params",)},
+    "usd": {
+        "generator": ("usd_per_million_prompt_tokens", "usd_per_million_completion_tokens"),
+        "verifier": ("usd_per_million_prompt_tokens",),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one request took; None is unknown.
+
+    prompt, completion: of a generator; `billed_prompt` of the prompt stand on the bill, `cached` were not processed.
+    verifier: read (and, by a judge, written) to score candidates.
+    """
+
+    generations: float = 0.0
+    prompt: float | None = 0.0
+    billed_prompt: float | None = 0.0
+    cached: float = 0.0
+    completion: float | None = 0.0
+    verifier: float | None = 0.0
+
+    def filled(self, expected: Counts) -> Counts:
+        """With what was expected where nothing is known."""
+        return Counts(
+            self.generations,
+            expected.prompt if self.prompt is None else self.prompt,
+            expected.billed_prompt if self.billed_prompt is None else self.billed_prompt,
+            self.cached,
+            expected.completion if self.completion is None else self.completion,
+            expected.verifier if self.verifier is None else self.verifier,
+        )
+
+
+class Prices:
+    """Rates of the models that a run may call."""
+
+    def __init__(self, cards: Mapping[str, ModelCard]) -> None:
+        """`cards` by model name."""
+        self._cards = cards
+
+    def require(self, units: Iterable[Unit], models: Iterable[tuple[str, Role]]) -> None:
+        """Raise InvalidInput, naming model and missing field, where a cost in one of the units would be unknown."""
+        for unit in units:
+            for model, role in models:
+                for field in _NEEDED.get(unit, {}).get(role, ()):
+                    if getattr(self._cards.get(model), field, None) is None:
+                        raise InvalidInput(
+                            f"a ceiling in {unit} cannot be kept: the model card of {model!r} has no {field}; "
+                            "add it with `planner models import FILE`, or give the ceiling in another unit"
+                        )
+
+    def writes_verdicts(self, verifier: str) -> bool:
+        """Whether the verifier is a language model that judges, as far as its card tells."""
+        card = self._cards.get(verifier)
+        return card is not None and card.kind == "generator"
+
+    def cost(self, model: str, counts: Counts, unit: Unit) -> float | None:
+        """What the counts cost in one unit but latency; None where a card or a count is unknown."""
+        if unit == "generations":
+            return counts.generations
+        if unit == "usd":
+            return self._usd(model, counts)
+        if counts.prompt is None or counts.completion is None or counts.verifier is None:
+            return None
+        tokens = counts.prompt + counts.completion + counts.verifier
+        if unit == "tokens":
+            return tokens
+        params = self._rate(model, "active_params")
+        return None if params is None else FLOPS_PER_PARAMETER * params * (tokens - counts.cached)
+
+    def _usd(self, model: str, counts: Counts) -> float | None:
+        total = 0.0
+        for tokens, field in (
+            (counts.billed_prompt, "usd_per_million_prompt_tokens"),
+            (counts.verifier, "usd_per_million_prompt_tokens"),
+            (counts.completion, "usd_per_million_completion_tokens"),
+        ):
+            rate = self._rate(model, field)
+            if tokens is None or (tokens and rate is None):
+                return None
+            total += tokens * (rate or 0.0) / 1e6
+        return total
+
+    def _rate(self, model: str, field: str) -> float | None:
+        value: float | None = getattr(self._cards.get(model), field, None)
+        return value
