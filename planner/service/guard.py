@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.service.metrics import Metrics
@@ -35,10 +36,8 @@ _HEADERS = [
 ]
 
 
-class _Refused(Exception):
-    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, headers or {}
+class _Refused(HTTPException):
+    """A refusal: of this class, so that whoever reads the body lets it pass."""
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Guard:
             self._admit(scope, headers)
             await self.app(scope, self._bounded(headers, receive), answer)
         except _Refused as refusal:
-            response = problem(refusal.status, refusal.detail, request_id=request_id, headers=refusal.headers)
+            response = problem(refusal.status_code, refusal.detail, request_id=request_id, headers=refusal.headers)
             await response(scope, receive, answer)
         finally:
             self._running -= 1

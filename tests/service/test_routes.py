@@ -1,0 +1,103 @@
+"""Runs, grades, policies, curves, health."""
+
+from __future__ import annotations
+
+from planner import Planner
+
+PROMPT = "Start with 11. Multiply by 5. How many now?"
+
+
+def run(place: int) -> dict[str, object]:
+    return {
+        "run_id": f"r{place}",
+        "prompt": f"{PROMPT} {place}",
+        "generator": "lab-small",
+        "selection": "first",
+        "answer": "55",
+    }
+
+
+def test_runs_are_stored_when_they_are_answered(client, home):
+    answer = client.post("/v1/runs", json={"runs": [run(i) for i in range(5)]})
+    assert (answer.status_code, answer.json()["runs"], answer.json()["run_ids"][4]) == (201, 5, "r4")
+    with Planner.open() as planner:
+        assert planner.store.has_run("r4")
+
+
+def test_the_same_run_twice_is_one(client):
+    client.post("/v1/runs", json=run(1))
+    answer = client.post("/v1/runs", json=run(1)).json()
+    assert (answer["runs"], answer["duplicates"]) == (0, 1)
+
+
+def test_a_bad_run_of_many_stores_none(client, home):
+    answer = client.post("/v1/runs", json={"runs": [run(1), run(2) | {"completion_tokens": -4}]})
+    assert answer.status_code == 422
+    with Planner.open() as planner:
+        assert not planner.store.has_run("r1")
+
+
+def test_a_run_is_graded_late(client):
+    client.post("/v1/runs", json=run(1))
+    assert client.post("/v1/runs/r1/grade", json={"correct": 1}).status_code == 204
+
+
+def test_a_grade_of_an_unknown_run_is_404(client):
+    assert client.post("/v1/runs/nope/grade", json={"correct": 1}).status_code == 404
+
+
+def test_a_grade_outside_0_to_1_is_422(client):
+    assert client.post("/v1/runs/nope/grade", json={"correct": 2}).status_code == 422
+
+
+def test_policies_are_listed_shown_and_promoted(client):
+    listed = client.get("/v1/policies").json()["policies"]
+    shown = client.get("/v1/policies/promoted").json()
+    assert listed[0]["status"] == "promoted"
+    assert shown["n_prompts"] == 90
+    assert client.post(f"/v1/policies/{listed[0]['policy_id']}/promote").json()["status"] == "promoted"
+
+
+def test_an_unknown_policy_is_404(client):
+    assert client.get("/v1/policies/nope").status_code == 404
+
+
+def test_nothing_to_roll_back_to_is_409(client):
+    answer = client.post("/v1/policies/rollback")
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+
+
+def test_curves_have_a_point_for_every_arm_and_bin(client):
+    curves = client.get("/v1/curves").json()
+    assert len(curves["points"]) == len(curves["arms"]) * (1 + len(curves["bin_shares"]))
+    assert all(0 <= p["accuracy_low"] <= p["accuracy"] <= p["accuracy_high"] <= 1 for p in curves["points"])
+
+
+def test_accuracy_falls_from_the_easiest_bin_to_the_hardest(client):
+    curves = client.get("/v1/curves", params={"generator": "lab-small"}).json()
+    single = next(i for i, label in enumerate(curves["labels"]) if label == "lab-small, one sample")
+    accuracy = [p["accuracy"] for p in curves["points"] if p["arm"] == single and p["bin"] > 0]
+    assert accuracy == sorted(accuracy, reverse=True)
+
+
+def test_a_bin_that_is_not_there_is_422(client):
+    assert client.get("/v1/curves", params={"bin": 9}).status_code == 422
+
+
+def test_strategies_bear_the_schema_of_their_parameters(client):
+    found = {one["name"]: one for one in client.get("/v1/strategies").json()["strategies"]}
+    assert found["sampling"]["parameters"]["type"] == "object"
+
+
+def test_a_service_without_a_policy_is_alive_but_not_ready(serve, tmp_path):
+    client = serve(database_url=f"sqlite:///{tmp_path / 'new.db'}")
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["policy"]) == (503, "NoActivePolicy")
+    answer = client.post("/v1/recommendations", json={"prompt": PROMPT, "budget": {"max_tokens": 100}})
+    assert (answer.status_code, "planner demo" in answer.json()["detail"]) == (409, True)
+
+
+def test_the_api_describes_itself(client):
+    spec = client.get("/openapi.json").json()
+    assert "/v1/recommendations" in spec["paths"]
