@@ -137,6 +137,12 @@ class Store:
             housekeeping.check_names(connection, datasets or (), generators or ())
         return stream_runs(self.database, LogFilter(datasets, generators=generators))
 
+    def find_runs(self, run_ids: Sequence[str]) -> Iterator[Run]:
+        """Those of the runs that are logged, complete, in no order."""
+        from planner.store.streaming import find_runs  # noqa: PLC0415
+
+        return find_runs(self.database, run_ids)
+
     def models(self) -> list[models.StoredModel]:
         """All models, by name."""
         with self.database.reading() as connection:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from planner.store.engine import Database
 from planner.store.reading import JOINED_RUNS, LogFilter, stream
 
 _CHUNK_SAMPLES = 5_000
+_CHUNK_IDS = 5_000
 
 _RUN_FIELDS = (
     "run_id", "answer", "correct", "prompt_tokens", "completion_tokens", "verifier_calls", "verifier_tokens", "usd",
@@ -26,7 +28,11 @@ _SAMPLE_FIELDS = (
     "chain", "attempt", "answer", "correct", "score", "score_min", "step_scores", "prompt_tokens", "completion_tokens",
     "verifier_tokens", "latency_seconds", "status", "text", "generator_key", "verifier_key", "stage",
 )  # fmt: skip
-_WHOLE = ("prompt_tokens", "completion_tokens", "verifier_tokens", "verifier_calls")
+_COLUMNS = (
+    "runs.run_key", "runs.n_samples", *(f"runs.{name}" for name in _RUN_FIELDS),
+    *(f"arms.{name}" for name in _ARM_FIELDS), *(f"prompts.{name}" for name in _PROMPT_FIELDS),
+)  # fmt: skip
+_COUNTS = ("prompt_tokens", "completion_tokens", "verifier_tokens", "verifier_calls")
 
 Row = tuple[Any, ...]
 
@@ -34,37 +40,48 @@ Row = tuple[Any, ...]
 def stream_runs(database: Database, chosen: LogFilter) -> Iterator[Run]:
     """Complete runs, those of one prompt together; see `Store.stream_runs`."""
     with database.reading() as connection:
-        names = _names(connection)
-        for rows in _chunks(connection, chosen):
-            owned = _samples(connection, [row[0] for row in rows], names)
-            for row in rows:
-                yield _run(row, owned.get(row[0], ()), names)
+        yield from _whole(connection, _chunks(stream(connection, *_query(connection, chosen))))
+
+
+def find_runs(database: Database, run_ids: Sequence[str]) -> Iterator[Run]:
+    """Those of the runs that are logged, complete, in no order; see `Store.find_runs`."""
+    with database.reading() as connection:
+        for start in range(0, len(run_ids), _CHUNK_IDS):
+            some = run_ids[start : start + _CHUNK_IDS]
+            rows = select_in(connection, ", ".join(_COLUMNS), JOINED_RUNS, "runs.run_id", some)
+            yield from _whole(connection, _chunks([rows]))
 
 
 def _names(connection: Connection) -> Mapping[int | None, str]:
     return {key: name for key, name in connection.exec_driver_sql("SELECT model_key, name FROM models")}  # noqa: C416
 
 
-def _chunks(connection: Connection, chosen: LogFilter) -> Iterator[list[Row]]:
-    """Rows of runs, prompt by prompt, gathered until they hold some thousands of samples."""
+def _query(connection: Connection, chosen: LogFilter) -> tuple[str, tuple[Any, ...]]:
     where, values = chosen.where(connection.dialect.name)
-    columns = (
-        "runs.run_key", "runs.n_samples", *(f"runs.{name}" for name in _RUN_FIELDS),
-        *(f"arms.{name}" for name in _ARM_FIELDS), *(f"prompts.{name}" for name in _PROMPT_FIELDS),
-    )  # fmt: skip
     order = "runs.prompt_key, runs.run_key"
-    query = f"SELECT {', '.join(columns)} FROM {JOINED_RUNS} WHERE {where} ORDER BY {order}"  # noqa: S608 - own names
+    return f"SELECT {', '.join(_COLUMNS)} FROM {JOINED_RUNS} WHERE {where} ORDER BY {order}", values  # noqa: S608
+
+
+def _chunks(read: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """Rows of runs, gathered until they own some thousands of samples."""
     gathered: list[Row] = []
     held = 0
-    for rows in stream(connection, query, values):
-        for row in rows:
-            gathered.append(row)
-            held += 1 + row[1]
-            if held >= _CHUNK_SAMPLES:
-                yield gathered
-                gathered, held = [], 0
+    for row in chain.from_iterable(read):
+        gathered.append(row)
+        held += 1 + row[1]
+        if held >= _CHUNK_SAMPLES:
+            yield gathered
+            gathered, held = [], 0
     if gathered:
         yield gathered
+
+
+def _whole(connection: Connection, chunks: Iterable[list[Row]]) -> Iterator[Run]:
+    names = _names(connection)
+    for rows in chunks:
+        owned = _samples(connection, [row[0] for row in rows], names)
+        for row in rows:
+            yield _run(row, owned.get(row[0], ()), names)
 
 
 def _samples(connection: Connection, keys: Sequence[int], names: Mapping[int | None, str]) -> dict[int, list[Sample]]:
@@ -108,7 +125,7 @@ def _run(row: Row, owned: Sequence[Sample], names: Mapping[int | None, str]) -> 
 
 def _counted(values: dict[str, Any]) -> dict[str, Any]:
     """Counts as whole numbers: SQLite keeps a number as it came."""
-    whole = {name: int(values[name]) for name in _WHOLE if values.get(name) is not None}
+    whole = {name: int(values[name]) for name in _COUNTS if values.get(name) is not None}
     return values | whole
 
 

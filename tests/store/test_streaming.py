@@ -62,3 +62,8 @@ def test_an_unknown_name_is_refused(store: Store):
     store.append([RUN])
     with pytest.raises(InvalidInput, match="nobody"):
         store.stream_runs(generators=["nobody"])
+
+
+def test_runs_are_found_by_their_ids(store: Store):
+    store.append([RUN, RUN.model_copy(update={"run_id": "b"}), RUN.model_copy(update={"run_id": "c"})])
+    assert sorted(run.run_id or "" for run in store.find_runs(["c", "a", "nothing"])) == ["a", "c"]
