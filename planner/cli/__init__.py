@@ -25,7 +25,7 @@ _NOUNS = {
     "demo": _Noun("planner.cli.demo", "demo", "Import bundled logs, fit a policy and recommend, offline."),
     "db": _Noun("planner.cli.db", "db", "Create, upgrade and look at the store's schema."),
     "models": _Noun("planner.cli.models", "models", "Model cards: parameters, prices, speed."),
-    "logs": _Noun("planner.cli.logs", "logs", "Import, list, undo and delete logged runs."),
+    "logs": _Noun("planner.cli.logs", "logs", "Import, list, export, undo and delete logged runs."),
     "grade": _Noun("planner.cli.grade", "grade", "Say of a logged run whether its answer is correct."),
     "fit": _Noun("planner.cli.fit", "fit", "Fit a policy from the logs, and promote it if it is not worse."),
     "policies": _Noun("planner.cli.policies", "policies", "List, show, promote, roll back and verify fitted policies."),

@@ -1,4 +1,4 @@
-"""`planner logs`: import, list, undo and delete logged runs."""
+"""`planner logs`: import, list, export, undo and delete logged runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from planner.cli.common import echo_json, json_option, open_store, progress, settings
+from planner.cli.common import echo_json, json_option, open_store, progress, settings, writing
 from planner.cli.text import UNKNOWN, columns
 from planner.errors import InvalidInput
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def logs() -> None:
-    """Import, list, undo and delete logged runs."""
+    """Import, list, export, undo and delete logged runs."""
 
 
 @logs.command("import")
@@ -120,6 +120,24 @@ def stats_command(as_json: bool) -> None:
         for row in rows
     ]
     click.echo(columns(header, texts) if rows else "nothing is logged yet: `planner logs import FILE`")
+
+
+@logs.command("export")
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Runs of this data set; repeatable.")
+@click.option("--generator", "generators", multiple=True, metavar="NAME", help="Runs of this generator; repeatable.")
+@click.option(
+    "--output",
+    "output_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, not to stdout.",
+)
+def export_command(datasets: tuple[str, ...], generators: tuple[str, ...], output_file: Path | None) -> None:
+    """Write logged runs as JSON Lines, as `planner logs import` reads them."""
+    runs = open_store(create=False).stream_runs(datasets=datasets or None, generators=generators or None)
+    with writing(output_file) as write, progress("exporting") as report:
+        for number, run in enumerate(runs, 1):
+            write(run.model_dump_json(exclude_none=True))
+            report(number)
 
 
 @logs.command("undo")

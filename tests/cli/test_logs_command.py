@@ -129,3 +129,14 @@ def test_prompt_texts_are_left_out_where_the_settings_say_so(planner, log, monke
     planner("logs", "import", log(RUN))
     with closing(sqlite3.connect(tmp_path / "planner.db")) as connection:
         assert connection.execute("SELECT text FROM prompts").fetchall() == [(None,)]
+
+
+def test_what_was_exported_is_known_when_it_is_imported_again(planner, log, tmp_path):
+    samples = [{"chain": 0, "answer": "4", "correct": 1, "step_scores": [0.5, 1]}, {"chain": 1, "status": "error"}]
+    tree = {**RUN, "run_id": "r2", "search": "beam_search", "started_at": "2026-01-02T03:04:05+01:00"}
+    planner("logs", "import", log(RUN, {**tree, "samples": samples, "params": {"beam_width": 4}}))
+    planner("logs", "export", "--dataset", "sums", "--output", "back.jsonl")
+    assert "2 runs were known already" in planner("logs", "import", "back.jsonl").stdout
+    planner("--database-url", "sqlite:///other.db", "logs", "import", "back.jsonl")
+    again = planner("--database-url", "sqlite:///other.db", "logs", "export").stdout
+    assert again == (tmp_path / "back.jsonl").read_text()
