@@ -63,5 +63,5 @@ def strategy_of(name: str) -> Strategy[Any]:
 
 def _built_in() -> list[Strategy[Any]]:
     package = import_module("planner.strategies.searches")
-    modules = (import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__))
-    return [module.STRATEGY for module in modules]
+    names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.name.startswith("_")]
+    return [import_module(f"{package.__name__}.{name}").STRATEGY for name in names]
