@@ -1,4 +1,4 @@
-"""The loop that beam search, lookahead and REBASE share: widen, score, share the left width among what is unfinished."""
+"""The loop that beam search, lookahead and REBASE share: widen, score, share what width is left."""
 
 from __future__ import annotations
 

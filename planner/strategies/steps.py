@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from planner.strategies.parameters import Parameters
 from planner.strategies.pool import Pool, Replies, Requests
 from planner.strategies.task import Task
 
+_ENDS: Mapping[str, Status] = {"stop": "ok", "length": "truncated"}
 Chains = Generator[Requests, Replies, list["Chain"]]
 """Asks for something, and returns chains."""
 
@@ -66,6 +67,10 @@ class Chain:
             latency_seconds=_sum(self.latency_seconds, completion.latency_seconds),
         )
 
+    def again(self) -> Chain:
+        """The same chain once more, at no cost."""
+        return replace(self, prompt_tokens=0, completion_tokens=0, verifier_tokens=0, latency_seconds=0.0)
+
     def judged(self, verdict: Verdict, *, paid: bool = True) -> Chain:
         """The chain with what a verifier said of it, and its cost where it was not paid already."""
         return replace(
@@ -93,6 +98,12 @@ class Steps:
             raise InvalidInput(f"{self.arm.search!r} goes by scores of steps: name a verifier, or use tree_of_thoughts")
         return self.arm.verifier
 
+    @property
+    def answer_tokens(self) -> int | None:
+        """Most tokens of a whole answer; None leaves it to the endpoint."""
+        said = self.parameters.settings.max_tokens
+        return self.task.conventions.max_tokens if said is None else said
+
     def grown(self, wanted: Sequence[tuple[Chain, int]], *, generations: float = 0.0) -> Chains:
         """Chains that are one step longer: so many children of each, equal chains asked for in one request.
 
@@ -118,7 +129,7 @@ class Steps:
         """Ask for `n` next steps of a chain, sampled or greedy."""
         settings, conventions = self.parameters.settings, self.task.conventions
         sampled = conventions.temperature if settings.temperature is None else settings.temperature
-        limits = (self.parameters.max_step_tokens, settings.max_tokens, conventions.max_tokens)
+        limit = self.parameters.max_step_tokens
         self._n_asked += 1
         return Generate(
             generator=self.arm.generator,
@@ -127,21 +138,18 @@ class Steps:
             prefix=chain.text,
             stop=(self.separator,),
             temperature=0.0 if greedy else sampled,
-            max_tokens=next((limit for limit in limits if limit is not None), None),
+            max_tokens=self.answer_tokens if limit is None else limit,
             seed=self.task.seed_of(self.arm.search, self._n_asked),
             generations=generations,
         )
 
-    def rollout(self, chain: Chain, *, generations: float = 0.0) -> Chains:
-        """The chain gone on with to its end in one request; nothing where that failed."""
-        request = self.request(chain, generations=generations)
-        settings, conventions = self.parameters.settings, self.task.conventions
-        limit = conventions.max_tokens if settings.max_tokens is None else settings.max_tokens
-        (reply,) = yield (replace(request, stop=(), max_tokens=limit),)
+    def rolled_out(self, chains: Sequence[Chain], *, generations: float = 0.0) -> Chains:
+        """The chains gone on with to their ends, a request each; those of failed requests are left out."""
+        requests = [self.request(chain, generations=generations) for chain in chains]
+        replies = yield tuple(replace(request, stop=(), max_tokens=self.answer_tokens) for request in requests)
         return [
-            replace(
-                chain.paid(one), text=chain.text + one.text, status="truncated" if one.finish == "length" else "ok"
-            )
+            replace(chain.paid(one), text=chain.text + one.text, status=_ENDS[one.finish])
+            for chain, reply in zip(chains, replies, strict=True)
             for one in completions(reply)[:1]
             if one.finish != "error"
         ]
@@ -206,7 +214,8 @@ class Steps:
             status=chain.status or "truncated",
             text=text,
             generator=self.arm.generator,
-            verifier=self.arm.verifier,
+            # without a verifier it is the generator itself that judged
+            verifier=self.arm.verifier or (None if chain.score is None else self.arm.generator),
         )
 
 

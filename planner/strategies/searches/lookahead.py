@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
-from planner.core import Arm
+from planner.core import Arm, Completion
 from planner.strategies.drawing import completions
 from planner.strategies.frontier import search_frontier
 from planner.strategies.pool import Pool, Search
@@ -41,20 +41,40 @@ class _Rollouts:
 
     steps: Steps
     length: int
-    after: dict[str, Chain] = field(default_factory=dict)
+    after: dict[str, Completion] = field(default_factory=dict)
     charged: bool = False
 
     def scored(self, chains: list[Chain]) -> Chains:
-        """The chains with the scores of the ends of their rollouts; rollouts are charged where chains begin."""
+        """The chains with the scores of the ends of their rollouts."""
         ends = list(chains)
         for _ in range(self.length):
-            new = Counter(end.text for end in ends if not end.finished and end.text not in self.after)
-            live = {end.text: end for end in ends if end.text in new}
-            yield from self._roll(live, Counter(end.text for end in ends))
-            paid = {text: self.after[text] for text in new if text in self.after}
-            for place, end in enumerate(ends):
-                if end.finished or end.text not in self.after:
-                    continue
-                ends[place] = self.after[end.text]
-        self.charged = True
-        return (yield from self.steps.scored(chains, by=[end.text for end in ends]))
+            ends = yield from self._further(ends)
+        rolled = [replace(end, text=chain.text, status=chain.status) for chain, end in zip(chains, ends, strict=True)]
+        return (yield from self.steps.scored(rolled, by=[end.text for end in ends]))
+
+    def _further(self, ends: list[Chain]) -> Chains:
+        times = Counter(end.text for end in ends if not end.finished)
+        new = {end.text: end for end in ends if end.text in times and end.text not in self.after}
+        # All rollouts of a chain are charged where it begins.
+        charge = 0 if self.charged else self.length
+        if new:
+            self.charged = True
+            replies = yield tuple(
+                self.steps.request(end, greedy=True, generations=charge * times[text]) for text, end in new.items()
+            )
+            for text, reply in zip(new, replies, strict=True):
+                self.after.update((text, one) for one in completions(reply)[:1] if one.finish != "error")
+        unpaid = set(new)
+        result = []
+        for end in ends:
+            step = None if end.finished else self.after.get(end.text)
+            further = end if step is None else self.steps.extended(end, step)
+            # what is known already costs nothing
+            result.append(further if end.text in unpaid else replace(end, text=further.text, status=further.status))
+            unpaid.discard(end.text)
+        return result
+
+
+STRATEGY = Strategy(
+    "lookahead", run, LookaheadParameters, "beam search whose steps are scored by where a greedy rollout takes them"
+)
