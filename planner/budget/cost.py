@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from planner.budget.believed import Believed
     from planner.curves.logs import Floats
 
-RATED: tuple[Unit, ...] = ("generations", "tokens", "flops", "usd")
+DERIVED: tuple[Unit, ...] = ("flops", "usd", "latency_seconds")
 PARTS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
+SPENT = (*PARTS, *DERIVED)
 Indices = NDArray[np.intp]
 
 
@@ -34,6 +36,9 @@ class CostModel:
 
     expected, worst: (4, B, S) generations, prompt, completion and verifier tokens; latency: (B, A) seconds.
     Slots are in the order of their arms; every arm has one or more.
+
+    Every cost is linear in the products of a prompt's factors of length and its posterior over the bins (`loads`), so
+    that all arms cost one product of matrices a unit.
     """
 
     n_arms: int
@@ -43,7 +48,7 @@ class CostModel:
     use: BinUse
     latency: Floats
     latency_worst: Floats
-    _priced: dict[tuple[Unit, bool], Floats] = field(default_factory=dict, repr=False, compare=False)
+    _tables: dict[tuple[Unit, bool], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
@@ -62,75 +67,80 @@ class CostModel:
         )
 
     def __post_init__(self) -> None:
-        place = {name: g for g, name in enumerate(self.lengths.generators)}
         arm = np.asarray(self.slots.arm)
-        start = np.searchsorted(arm, np.arange(self.n_arms))
         assert (np.diff(arm) >= 0).all(), "slots are in the order of their arms"
         assert len(set(arm.tolist())) == self.n_arms, "every arm spends on some slot"
-        derived = {
-            "_generator": np.array([place[name] for name in self.slots.generator], dtype=np.intp),
-            "_start": start,
-            "_n_slots": np.diff(np.append(start, len(self.slots))),
-            "_verified": np.isin(np.arange(self.n_arms), arm[[v is not None for v in self.slots.verifier]]),
-            "_rate_table": {unit: _stacked(rates(self.slots, self.models, unit)) for unit in RATED},
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
 
-    _generator: Any = field(init=False, repr=False, compare=False)
-    _start: Any = field(init=False, repr=False, compare=False)
-    _n_slots: Any = field(init=False, repr=False, compare=False)
-    _verified: Any = field(init=False, repr=False, compare=False)
-    _rate_table: dict[str, Floats] = field(init=False, repr=False, compare=False)
+    def loads(self, belief: Believed) -> Floats:
+        """(P, 4, G, B) each factor of length times the chance of each bin."""
+        factors = self.lengths.factors(belief)
+        return np.asarray(factors[..., None] * belief.bins[:, None, None, :])
 
-    def cost(self, belief: Believed, factors: Floats, unit: Unit, *, worst: bool) -> Floats:
-        """(P, A) cost in `unit`, NaN where unknown; `factors` are those of `lengths` for the prompts."""
-        if unit == "latency_seconds":
-            by_bin = self.latency_worst if worst else self.latency
-            first = self._generator[self._start]
-            return np.asarray(belief.bins @ by_bin * factors[:, 2, first])
-        priced = self._price(unit, worst=worst)
-        total = np.zeros((len(factors), len(self.slots)), dtype=np.float32)
-        for part, by_bin in enumerate(priced):
-            if by_bin.any():  # NaN counts: what is unknown stays so
-                spent = belief.bins @ by_bin
-                total += spent if part == 0 else spent * factors[:, part, self._generator]
+    def cost(self, loads: Floats, unit: Unit, *, worst: bool) -> Floats:
+        """(P, A) cost in `unit` of the prompts of `loads`, NaN where unknown."""
+        return loads.reshape(len(loads), -1) @ self._table(unit, worst=worst)
+
+    def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
+        """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""
         if len(self.slots) == self.n_arms:
-            return total
-        return np.asarray(np.add.reduceat(total, self._start, axis=1))
+            slot, row, begin = arms, rows, None
+        else:
+            n_slots = self._n_slots[arms]
+            pair = np.repeat(np.arange(len(arms)), n_slots)
+            begin = np.cumsum(n_slots) - n_slots
+            slot, row = self._start[arms][pair] + np.arange(len(pair)) - begin[pair], rows[pair]
+        load = loads[row, :, self._generator[slot]].reshape(len(slot), -1, 1)
+        spent = (self._coefficients[slot] @ load).reshape(len(slot), 2, len(SPENT))
+        return spent if begin is None else np.asarray(np.add.reduceat(spent, begin, axis=0))
 
-    def parts(
-        self, belief: Believed, factors: Floats, rows: Indices, arms: Indices, *, worst: bool
-    ) -> dict[str, Floats]:
-        """Use of each of `arms` on the prompt of `rows` beside it, and its cost in derived units; (pairs,) each."""
-        n_slots = self._n_slots[arms]
-        pair = np.repeat(np.arange(len(arms)), n_slots)
-        begin = np.cumsum(n_slots) - n_slots
-        slot = self._start[arms][pair] + np.arange(len(pair)) - begin[pair]
-        row = rows[pair]
-        use = (self.use.worst if worst else self.use.expected)[:, :, slot]
-        spent = np.einsum("kb,ubk->uk", belief.bins[row], use) * factors[row, :, self._generator[slot]].T
-        amounts = np.add.reduceat(spent, begin, axis=1)
-        out = dict(zip(PARTS, amounts, strict=True))
-        out["verifier_tokens"] = np.where(self._verified[arms], out["verifier_tokens"], 0)
-        for unit in ("flops", "usd"):
-            rate = self._rate_table[unit][:, slot]
-            priced = np.where(rate == 0, 0, rate * spent).sum(axis=0)
-            out[unit] = np.add.reduceat(priced, begin)
-        by_bin = (self.latency_worst if worst else self.latency)[:, arms]
-        first = self._generator[self._start[arms]]
-        out["latency_seconds"] = np.einsum("kb,bk->k", belief.bins[rows], by_bin) * factors[rows, 2, first]
-        return out
+    @cached_property
+    def _generator(self) -> Indices:
+        place = {name: g for g, name in enumerate(self.lengths.generators)}
+        return np.array([place[name] for name in self.slots.generator], dtype=np.intp)
 
-    def _price(self, unit: Unit, *, worst: bool) -> Floats:
-        """(4, B, S) use by bin times the rates of a unit."""
+    @cached_property
+    def _start(self) -> Indices:
+        return np.searchsorted(self.slots.arm, np.arange(self.n_arms))
+
+    @cached_property
+    def _n_slots(self) -> Indices:
+        return np.diff(np.append(self._start, len(self.slots)))
+
+    @cached_property
+    def _coefficients(self) -> Floats:
+        """(S, 14, 4 B) of the loads of a slot's generator: what it spends by `SPENT`, expected, then worst."""
+        verified = np.isin(self.slots.arm, self.slots.arm[[v is not None for v in self.slots.verifier]])
+        out = np.zeros((len(self.slots), 2, len(SPENT), *self.use.expected.shape[:2]), dtype=np.float32)
+        for kind, use in enumerate((self.use.expected, self.use.worst)):
+            for part in range(len(PARTS)):
+                out[:, kind, part, part] = use[part].T
+            out[~verified, kind, PARTS.index("verifier_tokens")] = 0
+            for unit in DERIVED:
+                out[:, kind, SPENT.index(unit)] = self._by_slot(unit, worst=kind == 1)
+        return out.reshape(len(self.slots), 2 * len(SPENT), -1)
+
+    def _by_slot(self, unit: Unit, *, worst: bool) -> Floats:
+        """(S, 4, B) what one unit of each load costs; NaN where a rate or a count is unknown."""
+        use = self.use.worst if worst else self.use.expected
+        if unit == "latency_seconds":
+            # All stages together, as long as the answers of the first: they run one after the other.
+            out = np.zeros((len(self.slots), *use.shape[:2]), dtype=np.float32)
+            out[self._start, PARTS.index("completion_tokens")] = (self.latency_worst if worst else self.latency).T
+            return out
+        rate = _stacked(rates(self.slots, self.models, unit))[:, None, :]
+        with np.errstate(invalid="ignore"):
+            return np.where(rate == 0, np.float32(0), rate * use).astype(np.float32).transpose(2, 0, 1)
+
+    def _table(self, unit: Unit, *, worst: bool) -> Floats:
+        """(4 G B, A) what one unit of each load costs in every arm."""
         key = (unit, worst)
-        if key not in self._priced:
-            use = self.use.worst if worst else self.use.expected
-            rate = self._rate_table[unit][:, None, :]
-            with np.errstate(invalid="ignore"):
-                self._priced[key] = np.where(rate == 0, np.float32(0), rate * use).astype(np.float32)
-        return self._priced[key]
+        if key not in self._tables:
+            by_slot = self._by_slot(unit, worst=worst)
+            n_parts, n_bins = by_slot.shape[1:]
+            table = np.zeros((n_parts, len(self.lengths.generators), n_bins, self.n_arms), dtype=np.float32)
+            np.add.at(table.transpose(1, 3, 0, 2), (self._generator, self.slots.arm), by_slot)
+            self._tables[key] = table.reshape(-1, self.n_arms)
+        return self._tables[key]
 
 
 def _stacked(rate: Rates) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from planner.curves.logs import Ints
 
 Z_90 = 1.6448536  # two-sided 90%
-_FIELDS = tuple(Forecast.model_fields)
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Forecasts:
         return len(self.accuracy)
 
     @cached_property
-    def factors(self) -> Floats:
-        """(P, 4, generators) how long prompts and answers will be, relative to the mean of such difficulty."""
-        return self.costs.lengths.factors(self.belief)
+    def loads(self) -> Floats:
+        """(P, 4, G, B) what costs are linear in; see `CostModel.loads`."""
+        return self.costs.loads(self.belief)
 
     def cost(self, unit: Unit, *, worst: bool = False) -> Floats:
         """Expected (or worst) cost of every arm in `unit`, (P, A); NaN where it is unknown."""
-        return self.costs.cost(self.belief, self.factors, unit, worst=worst)
+        return self.costs.cost(self.loads, unit, worst=worst)
 
     def at(self, prompt: int, arm: int) -> Forecast:
         """Forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
@@ -66,23 +66,46 @@ class Forecasts:
         """Forecasts of each of `arms` on the prompt beside it."""
         accuracy = self.accuracy[prompts, arms]
         error = Z_90 * self.stderr[prompts, arms]
+        amounts = self.costs.parts(self.loads, prompts, arms).tolist()
         columns = (
             accuracy.tolist(),
             np.maximum(accuracy - error, 0).tolist(),
             np.minimum(accuracy + error, 1).tolist(),
-            self._costs_at(prompts, arms, worst=False),
-            self._costs_at(prompts, arms, worst=True),
+            amounts,
             self.support.n_prompts[arms].tolist(),
             self.support.n_runs[arms].tolist(),
             self.support.extrapolated[arms].tolist(),
         )
-        return [Forecast.trusted(dict(zip(_FIELDS, values, strict=True))) for values in zip(*columns, strict=True)]
+        return [
+            Forecast.trusted(
+                {
+                    "accuracy": mean,
+                    "accuracy_low": low,
+                    "accuracy_high": high,
+                    "cost": _cost(expected),
+                    "cost_worst": _cost(worst),
+                    "n_prompts": n_prompts,
+                    "n_runs": n_runs,
+                    "extrapolated": extrapolated,
+                }
+            )
+            for mean, low, high, (expected, worst), n_prompts, n_runs, extrapolated in zip(*columns, strict=True)
+        ]
 
-    def _costs_at(self, prompts: NDArray[np.intp], arms: NDArray[np.intp], *, worst: bool) -> list[Cost]:
-        amounts = self.costs.parts(self.belief, self.factors, prompts, arms, worst=worst)
-        columns = []
-        for amount in amounts.values():
-            known = np.isfinite(amount)
-            column = amount.tolist()
-            columns.append(column if known.all() else [v if k else None for v, k in zip(column, known, strict=True)])
-        return [Cost.trusted(dict(zip(amounts, values, strict=True))) for values in zip(*columns, strict=True)]
+
+def _cost(amounts: list[float]) -> Cost:
+    """The cost by `cost.SPENT`, NaN for what is unknown."""
+    generations, prompt, completion, verifier, flops, usd, seconds = (
+        amounts if isfinite(sum(amounts)) else [None if isnan(amount) else amount for amount in amounts]
+    )
+    return Cost.trusted(
+        {
+            "generations": generations,
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "verifier_tokens": verifier,
+            "flops": flops,
+            "usd": usd,
+            "latency_seconds": seconds,
+        }
+    )

@@ -79,7 +79,7 @@ class NativeBooster:
 
 
 def _address(array: Floats | Doubles) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
+    return ctypes.c_void_p(array.__array_interface__["data"][0])  # a third of the time of array.ctypes.data
 
 
 @cache

@@ -53,7 +53,7 @@ class FittedBlend:
 
 def logit(rate: Doubles) -> Doubles:
     """Log odds, of rates kept away from 0 and 1."""
-    kept = np.clip(rate, _LEAST_RATE, 1.0 - _LEAST_RATE)
+    kept = np.minimum(np.maximum(rate, _LEAST_RATE), 1.0 - _LEAST_RATE)
     return np.asarray(np.log(kept / (1.0 - kept)))
 
 
@@ -64,7 +64,8 @@ def sigmoid(logits: Doubles) -> Doubles:
 
 def mix(trees: Doubles, ridge: Doubles, share: float) -> Doubles:
     """Logit of the blend, from the predicted rates of both regressors."""
-    return np.asarray((1.0 - share) * logit(trees) + share * logit(ridge))
+    of_trees, of_ridge = logit(np.array((trees, ridge)))
+    return np.asarray((1.0 - share) * of_trees + share * of_ridge)
 
 
 def deviance(target: Doubles, logits: Doubles, weight: Doubles) -> float:

@@ -56,7 +56,7 @@ def recommendations(
 ) -> list[Recommendation | InvalidInput]:
     """One answer a prompt; `why_not` makes the error of a prompt that no arm fits."""
     shown = _shown(decisions)
-    rows, counts = np.flatnonzero(decisions.feasible), np.array([len(arms) for arms in shown], dtype=np.intp)
+    rows, counts = decisions.feasible.nonzero()[0], np.array([len(arms) for arms in shown], dtype=np.intp)
     pairs = np.array([arm for arms in shown for arm in arms], dtype=np.intp)
     made = forecasts.at_pairs(np.repeat(rows, counts), pairs) if len(pairs) else []
     first = iter((np.cumsum(counts) - counts).tolist())
@@ -113,17 +113,13 @@ def _shown(decisions: Decisions) -> list[list[int]]:
     if not len(ranking):
         return []
     n = min(N_ALTERNATIVES + 1, ranking.shape[1])
-    top = np.argpartition(-ranking, n - 1, axis=1)[:, :n]
-    worths = np.take_along_axis(ranking, top, axis=1)
-    order = np.argsort(-worths, axis=1, kind="stable")
-    top, worths = np.take_along_axis(top, order, axis=1), np.take_along_axis(worths, order, axis=1)
-    allowed = np.isfinite(worths)
-    return [
-        [arm, *[j for j, ok in zip(row, fits, strict=True) if ok and j != arm][:N_ALTERNATIVES]]
-        for arm, row, fits in zip(
-            decisions.arm[decisions.feasible].tolist(), top.tolist(), allowed.tolist(), strict=True
-        )
-    ]
+    at = np.arange(len(ranking))[:, None]
+    top = np.negative(ranking).argpartition(n - 1, axis=1)[:, :n]
+    top = top[at, np.negative(ranking[at, top]).argsort(axis=1, kind="stable")]
+    # An arm that is not allowed is worth -inf: it stands behind all that are.
+    n_allowed = np.isfinite(ranking[at, top]).sum(axis=1)
+    rows = zip(decisions.arm[decisions.feasible].tolist(), top.tolist(), n_allowed.tolist(), strict=True)
+    return [[arm, *[j for j in row[:fits] if j != arm][:N_ALTERNATIVES]] for arm, row, fits in rows]
 
 
 def _difficulty(belief: Belief, row: int) -> Difficulty:

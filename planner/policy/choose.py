@@ -71,17 +71,15 @@ def pick(options: Options, price_of_cost: float = 0.0) -> Indices:
 def cheaper_within_noise(options: Options, arm: Indices) -> Indices:
     """(P,) the cheapest allowed arm that `arm` does not beat by more than noise."""
     chosen = arm.copy()
-    for best in sorted(set(arm.tolist())):
-        rows = np.flatnonzero(arm == best)
-        accuracy, stderr = options.accuracy[rows], options.stderr[rows]
-        gap = accuracy[:, best : best + 1] - accuracy
-        error = np.sqrt(np.square(stderr[:, best : best + 1]) + np.square(stderr))
-        close = options.noise.within(int(best), options.bins[rows], gap, error) & options.allowed[rows]
+    several = sorted(set(arm.tolist()))
+    for best in several:
+        rows = (arm == best).nonzero()[0] if len(several) > 1 else slice(None)  # all of them, without a copy
+        close = options.noise.within(best, options.bins[rows], options.accuracy[rows], options.stderr[rows])
+        close &= options.allowed[rows]
         close[:, best] = True
         price = np.where(close, options.price[rows], np.inf)
         cheapest = price.argmin(axis=1)
-        at = np.arange(len(rows))
-        chosen[rows] = np.where(price[at, cheapest] < price[:, best], cheapest, best)
+        chosen[rows] = np.where(price.min(axis=1) < price[:, best], cheapest, best)
     return chosen
 
 

@@ -46,15 +46,18 @@ class PairedNoise:
             variance[:, b] = np.where(thin, np.nan, noise)
         return cls(difference, variance)
 
-    def within(self, arm: int, bins: Floats, gap: Floats, stderr: Floats) -> NDArray[np.bool_]:
+    def within(self, arm: int, bins: Floats, accuracy: Floats, stderr: Floats) -> NDArray[np.bool_]:
         """(P, A) arms that `arm` does not beat by more than noise on prompts of posterior `bins` (P, B).
 
         Below one standard error and below .2 points. Where two arms never met on one prompt, their forecasts decide:
-        `gap` is the forecast accuracy of `arm` less theirs and `stderr` its standard error, (P, A).
+        `accuracy` and its `stderr`, (P, A).
         """
+        gap = accuracy[:, arm : arm + 1] - accuracy
         mean = bins @ self.difference[arm]
         error = np.sqrt(np.square(bins) @ self.variance[arm])
         unpaired = np.isnan(mean)
-        mean, error = np.where(unpaired, gap, mean), np.where(unpaired, stderr, error)
+        if unpaired.any():
+            forecast = np.sqrt(np.square(stderr[:, arm : arm + 1]) + np.square(stderr))
+            mean, error = np.where(unpaired, gap, mean), np.where(unpaired, forecast, error)
         # Equal outcomes on every prompt have no error at all: they are within noise too.
-        return (mean < LEAST_DIFFERENCE) & ((mean < error) | (mean <= 0)) & (gap < 2 * LEAST_DIFFERENCE)
+        return np.asarray((mean < LEAST_DIFFERENCE) & ((mean < error) | (mean <= 0)) & (gap < 2 * LEAST_DIFFERENCE))

@@ -57,10 +57,10 @@ def _check(what: str, names: tuple[str, ...], known: set[str], error: type[Inval
 
 def fitting(forecasts: Forecasts, mask: Mask, ceilings: Mapping[Unit, float]) -> Mask:
     """(P, A) arms of `mask` whose worst cost is known and within every ceiling."""
-    allowed = np.broadcast_to(mask, forecasts.accuracy.shape)
+    allowed = mask
     for unit, ceiling in ceilings.items():
         allowed = allowed & (forecasts.cost(unit, worst=True) <= ceiling * SLACK)
-    return allowed
+    return allowed if ceilings else np.broadcast_to(mask, forecasts.accuracy.shape)
 
 
 def price_unit(budget: Budget | None, forecasts: Forecasts) -> Unit:

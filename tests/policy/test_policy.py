@@ -39,6 +39,10 @@ def test_a_prompt_is_answered_alike_alone_and_in_a_batch(policy):
     together = policy.recommend(PROMPTS[:10], budget)
     alone = [policy.recommend([prompt], budget)[0] for prompt in PROMPTS[:10]]
     assert [plan.arm for plan in together] == [plan.arm for plan in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.forecast.accuracy == pytest.approx(other.forecast.accuracy, abs=1e-6)
+        assert one.forecast.cost_worst.flops == pytest.approx(other.forecast.cost_worst.flops, rel=1e-5)
+        assert [rival.arm for rival in one.alternatives] == [rival.arm for rival in other.alternatives]
 
 
 def test_a_total_is_kept_over_a_batch(policy):
