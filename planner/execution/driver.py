@@ -54,7 +54,8 @@ class _Drive:
         try:
             requests = next(search)
             while True:
-                requests = await self._step(search, requests)
+                answer = await self._answer(requests)
+                requests = search.throw(answer) if isinstance(answer, Interrupted) else search.send(answer)
         except StopIteration as end:
             result: Result = end.value
         finally:
@@ -66,16 +67,17 @@ class _Drive:
             return replace(result, interrupted=str(reason))
         return result
 
-    async def _step(self, search: Searching, requests: Requests) -> Requests:
-        """Answer one yield; raises StopIteration with the result where the search ends."""
+    async def _answer(self, requests: Requests) -> Replies | Interrupted:
+        """Replies to one yield, or why there is none at all."""
         batch = _Batch(self, requests)
         await batch.answer()
-        self.refusals = 0 if batch.brought_anything or not requests else self.refusals + 1
+        if batch.brought_anything or not requests:
+            self.refusals = 0
+            return batch.replies()
+        self.refusals += 1
         if self.refusals > MOST_INTERRUPTIONS:
             raise PlannerError("the search asks on although it was told that there is no more: see its strategy")
-        if self.refusals:
-            return search.throw(Interrupted(str(self.failure or self.stopped or "nothing came back")))
-        return search.send(batch.replies())
+        return Interrupted(str(self.failure or self.stopped or "nothing came back"))
 
 
 @dataclass
