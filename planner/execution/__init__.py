@@ -1,0 +1,1 @@
+"""Carries strategies out: endpoints, verifiers, the meter that keeps the budget, and the driver."""

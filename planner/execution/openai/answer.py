@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a server answered to one request; `seconds` is the time of the try that it answered."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    location: str | None = None
+    retry_after_seconds: float | None = None
+    seconds: float = 0.0
+
+    @cached_property
+    def data(self) -> Any:  # noqa: ANN401 - what a server sends may be anything
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def good(self) -> bool:
+        """Whether it is a success with JSON of some members."""
+        return 200 <= self.status < 300 and isinstance(self.data, dict)
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")

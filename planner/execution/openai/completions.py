@@ -1,0 +1,111 @@
+"""From a server's answer to completions: what was written beyond the prefix, cut at stop texts, with its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from planner.core import Completion, Generate
+from planner.execution.openai.answer import Answer
+from planner.execution.openai.parsing import Choice, Usage, read_choices, read_usage
+from planner.execution.openai.tokens import TokenEstimate, prompt_bytes, text_bytes
+
+ECHO_CHARACTERS = 20
+"""A completion that begins with so much of its prefix says it again."""
+
+
+def restarted(text: str, prefix: str) -> bool:
+    """Whether a completion begins the answer anew rather than going on from its prefix."""
+    same = 0
+    for own, before in zip(text.lstrip(), prefix.lstrip(), strict=False):
+        if own != before:
+            break
+        same += 1
+    return ECHO_CHARACTERS <= same < len(prefix.lstrip())
+
+
+def read_completions(
+    answer: Answer, request: Generate, *, stop_sent: bool, estimate: TokenEstimate
+) -> tuple[Completion, ...]:
+    """The completions of an answer, with the request's tokens shared among them; the estimate learns from them.
+
+    prompt_tokens: all of the prompt for each, billed once, to the first. completion_tokens: the server's total,
+    shared by the lengths of the texts (hidden reasoning in equal parts), so that the sum is what is billed.
+    """
+    choices = read_choices(answer.data)
+    usage = read_usage(answer.data)
+    if not choices:
+        return ()
+    written = [text_bytes(choice.text or "") for choice in choices]
+    prompt, prompt_estimated = _prompt_tokens(request, usage, estimate)
+    counts, counts_estimated = _completion_tokens(written, usage, estimate)
+    shared = Completion(
+        "",
+        prompt_tokens=prompt,
+        cached_tokens=usage.cached_tokens,
+        latency_seconds=answer.seconds,
+        estimated=prompt_estimated or counts_estimated,
+    )
+    return tuple(
+        _completion(
+            choice,
+            request,
+            replace(shared, completion_tokens=counts[place], billed_prompt_tokens=0 if place else prompt),
+            stop_sent=stop_sent,
+        )
+        for place, choice in enumerate(choices)
+    )
+
+
+def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """The text before the first stop text, and whether there was one."""
+    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def share(total: int, weights: Sequence[int]) -> list[int]:
+    """Whole numbers that add up to `total`, as near as can be to the weights' proportions.
+
+    >>> share(10, [1, 1, 2])
+    [2, 3, 5]
+    """
+    weights = weights if sum(weights) else [1] * len(weights)
+    shares, weight_left = [], sum(weights)
+    for weight in weights:
+        given = round(total * weight / weight_left) if weight_left else 0
+        shares.append(given)
+        total, weight_left = total - given, weight_left - weight
+    return shares
+
+
+def _completion(choice: Choice, request: Generate, counted: Completion, *, stop_sent: bool) -> Completion:
+    if choice.text is None and choice.finish == "stop" and request.prefix:
+        return replace(counted, ended=True)  # nothing more to say is a fair end of an answer that has begun
+    if choice.text is None or choice.finish == "error":
+        return replace(counted, text=choice.text or "", finish="error")
+    text = choice.text
+    if len(request.prefix) >= ECHO_CHARACTERS:
+        text = text.removeprefix(request.prefix)
+    text, was_cut = cut(text, request.stop)
+    if was_cut:
+        return replace(counted, text=text, ended=False)
+    # Where no stop text was sent, only the model itself can have ended it.
+    only_model = choice.finish == "stop" and not (request.stop and stop_sent)
+    return replace(counted, text=text, finish=choice.finish, ended=True if only_model else choice.ended)
+
+
+def _prompt_tokens(request: Generate, usage: Usage, estimate: TokenEstimate) -> tuple[int, bool]:
+    if usage.prompt_tokens is None:
+        return estimate.prompt_tokens(request.messages, request.prefix), True
+    estimate.learn(prompt_bytes(request.messages, request.prefix), usage.prompt_tokens)
+    return usage.prompt_tokens, False
+
+
+def _completion_tokens(written: list[int], usage: Usage, estimate: TokenEstimate) -> tuple[list[int], bool]:
+    total = usage.completion_tokens
+    if total is None:
+        return [estimate.tokens(size) for size in written], True
+    visible = total - usage.reasoning_tokens
+    estimate.learn(sum(written), visible)
+    hidden = share(usage.reasoning_tokens, [1] * len(written))
+    return [a + b for a, b in zip(share(visible, written), hidden, strict=True)], False

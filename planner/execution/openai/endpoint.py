@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from planner.core import Completion, Conventions, Generate, Verdict, Verify
+from planner.errors import EndpointError, EndpointRejected
+from planner.execution.openai.answer import Answer
+from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
+from planner.execution.openai.completions import read_completions, restarted
+from planner.execution.openai.parsing import read_choices
+from planner.execution.openai.payloads import Flatten, Payload, flat_prompt, payload
+from planner.execution.openai.suspicion import REFUSALS, named, suspected, without
+from planner.execution.openai.tokens import TokenEstimate
+from planner.execution.openai.wire import Wire
+from planner.execution.verifiers.remote import RemoteVerifier
+from planner.execution.verifiers.verifier import Verifier
+
+_ROUNDS = 3
+_TRIES = 10
+_SEEDS = 2**31
+
+
+class OpenAIEndpoint:
+    """Any OpenAI-compatible server: chat completions, or completions where it has no more (`core.Endpoint`).
+
+    What the server does with a model is learned from its answers to real requests, never by requests of its own:
+    choices are counted and topped up in parallel, a member that it refuses is left out and remembered (`memory`: a
+    JSON file that later processes read too). Scores are asked for at `verifier_url`, else at the same server. The
+    API key goes to the verifier too where it has the same origin; else `verifier_api_key` does.
+    flatten: makes the completions route's prompt of a conversation. wire: options of `Wire` for both.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        verifier_url: str | None = None,
+        verifier_api_key: str | None = None,
+        conventions: Conventions | None = None,
+        memory: Path | None = None,
+        flatten: Flatten = flat_prompt,
+        verifier: Verifier | None = None,
+        **wire: Any,  # noqa: ANN401 - as Wire takes them
+    ) -> None:
+        self._wire = Wire(url, api_key=api_key, **wire)
+        self._conventions = conventions or Conventions()
+        self._memory = CapabilityMemory(memory)
+        self._flatten = flatten
+        self._estimates: dict[str, TokenEstimate] = {}
+        self._verifier = verifier or self._remote_verifier(verifier_url, api_key, verifier_api_key, wire)
+
+    def __repr__(self) -> str:
+        return f"OpenAIEndpoint({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The server's URL without user, password and query."""
+        return self._wire.address.name
+
+    @property
+    def conventions(self) -> Conventions:
+        """How its models are spoken to."""
+        return self._conventions
+
+    @property
+    def max_concurrency(self) -> int:
+        """Requests that it takes side by side."""
+        return self._wire.max_concurrency
+
+    def capabilities(self, model: str) -> Capabilities:
+        """What its answers have told so far of how it serves the model."""
+        return self._memory.of(self.name, model)
+
+    async def models(self) -> Sequence[str]:
+        """Names of the models that it serves, in its order."""
+        data = await self._wire.read("/models", None)
+        listed = data.get("data") if isinstance(data, dict) else None
+        names = [item.get("id") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        return [name for name in names if isinstance(name, str)]
+
+    async def generate(self, request: Generate) -> tuple[Completion, ...]:
+        """At most `request.n` completions, at least one.
+
+        Raises EndpointUnavailable, EndpointTimeout or EndpointRejected where not a single one could be had.
+        """
+        had: list[Completion] = []
+        for _ in range(_ROUNDS):
+            failure = await self._round(request, had)
+            if len(had) >= request.n or failure is not None:
+                break
+        if not had:
+            raise failure or EndpointRejected(
+                f"{self.name} answered without a single choice for model {request.generator!r}; check that the model "
+                "writes text, and its limits"
+            )
+        return tuple(had[: request.n])
+
+    async def verify(self, request: Verify) -> tuple[Verdict, ...]:
+        """One verdict a candidate, in order. Raises EndpointError where the scores could not be had."""
+        return await self._verifier.verify(request)
+
+    async def aclose(self) -> None:
+        """Let go of connections; they are opened again when needed."""
+        try:
+            await self._wire.aclose()
+        finally:
+            await self._verifier.aclose()
+
+    async def _round(self, request: Generate, had: list[Completion]) -> EndpointError | None:
+        """Ask side by side for all that is missing; what went wrong, if anything did."""
+        missing = request.n - len(had)
+        most = self.capabilities(request.generator).most_choices or missing
+        starts = range(len(had), request.n, most)
+        asked = (self._ask(request, min(most, request.n - start), _seed(request, start)) for start in starts)
+        failure = None
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, EndpointError):
+                failure = failure or outcome
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                had += outcome
+        return failure
+
+    async def _ask(self, request: Generate, n: int, seed: int | None) -> tuple[Completion, ...]:
+        """One request's completions: those of the first way of asking that the server bears."""
+        model = request.generator
+        known = self.capabilities(model)
+        first: Answer | None = None
+        ways, tried = [known], set[Capabilities]()
+        while ways and len(tried) < _TRIES:
+            way = ways.pop(0)
+            if way in tried:
+                continue
+            tried.add(way)
+            sent = payload(request, min(n, way.most_choices or n), seed, way, self._conventions, self._flatten)
+            answer = await self._wire.send(sent.path, sent.body, model=model, suspects=bool(sent.members - {"chat"}))
+            if answer.good and not (fresh := self._begins_anew(answer, request, sent)):
+                self._memory.learn(self.name, model, **known.changes(way))
+                return self._take_in(answer, request, n, sent, way)
+            first = first or answer
+            if answer.good and fresh:
+                ways.insert(0, without(way, frozenset({"final_message"})))
+            elif answer.status in REFUSALS:
+                ways = self._other_ways(answer, sent, way, model, ways, is_first=way is known)
+        assert first is not None
+        raise self._wire.complaint(first, model)
+
+    @staticmethod
+    def _other_ways(
+        answer: Answer, sent: Payload, way: Capabilities, model: str, ways: list[Capabilities], *, is_first: bool
+    ) -> list[Capabilities]:
+        """What to try next: without the members that the refusal names, else without each that may be at fault."""
+        if members := named(answer, sent.members):
+            return [without(way, members), *ways]
+        if is_first:
+            return [*ways, *(without(way, members) for members in suspected(answer, sent.members, model))]
+        return ways
+
+    @staticmethod
+    def _begins_anew(answer: Answer, request: Generate, sent: Payload) -> bool:
+        """Whether a server took the open message for a finished one, and began again."""
+        if "final_message" not in sent.members:
+            return False
+        return any(restarted(choice.text or "", request.prefix) for choice in read_choices(answer.data))
+
+    def _take_in(
+        self, answer: Answer, request: Generate, n: int, sent: Payload, way: Capabilities
+    ) -> tuple[Completion, ...]:
+        """The completions of an answer, and what it tells of the server."""
+        estimate = self._estimates.setdefault(request.generator, TokenEstimate())
+        completions = read_completions(answer, request, stop_sent="stop" in sent.members, estimate=estimate)
+        if 0 < len(completions) < sent.body.get("n", 1):
+            self._memory.learn(self.name, request.generator, most_choices=len(completions))
+        elif way.most_choices is not None and len(completions) > way.most_choices:
+            self._memory.learn(self.name, request.generator, most_choices=None)
+        return completions[:n]
+
+    def _remote_verifier(
+        self, url: str | None, key: str | None, verifier_key: str | None, wire: dict[str, Any]
+    ) -> Verifier:
+        if url is None:
+            return RemoteVerifier(self.name, wire=self._wire)
+        other = Wire(url)
+        same = other.address.origin == self._wire.address.origin
+        return RemoteVerifier(url, api_key=verifier_key or (key if same else None), **wire)
+
+
+def _seed(request: Generate, start: int) -> int | None:
+    """A seed for the part of a request that begins at that completion: equal ones would give equal texts."""
+    return None if request.seed is None else (request.seed + start) % _SEEDS

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, EndpointUnavailable
+from planner.execution.openai.address import Address
+from planner.execution.openai.answer import Answer
+from planner.execution.openai.complaints import answered, excerpt, redacted
+from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
+
+_SUSPECT_AFTER = 2
+"""Times that a server may answer 500 before the request itself is suspected."""
+
+
+class Wire:
+    """Sends JSON to one server and gives its answers: limited, timed, tried again, and with clear errors.
+
+    timeout_seconds bounds one try as a whole, slow bytes included. A body of more than max_body_bytes is refused
+    while it comes in. Redirects are not followed: the key would go along. A client that is given is not closed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        max_concurrency: int = 16,
+        timeout_seconds: float = 120.0,
+        client: httpx.AsyncClient | None = None,
+        backoff: Backoff | None = None,
+        max_body_bytes: int = 8 * 1024 * 1024,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.address = Address.of(url)
+        self.max_concurrency = max_concurrency
+        self.timeout_seconds = timeout_seconds
+        self._api_key = api_key
+        self._given_client = client
+        self._backoff = backoff or Backoff()
+        self._max_body_bytes = max_body_bytes
+        self._sleep, self._clock, self._rng = sleep, clock, rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._resume_at = float("-inf")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own_client: httpx.AsyncClient | None = None
+        self._slots = asyncio.Semaphore(max_concurrency)
+
+    def __repr__(self) -> str:
+        return f"Wire({self.address.name!r})"
+
+    async def send(
+        self, path: str, body: Mapping[str, Any] | None, *, model: str | None = None, suspects: bool = False
+    ) -> Answer:
+        """The server's answer to a POST of `body` as JSON, or to a GET where there is none.
+
+        Answers that another try would not change are returned whatever their status is (`complaint` puts them in
+        words). suspects: the request holds what the server may not bear, so a second status 500 is returned too.
+        Raises EndpointUnavailable or EndpointTimeout when all tries are used up, EndpointRejected where the
+        connection is not to be trusted or the body is too large.
+        """
+        self._enter_loop()
+        failures = timeouts = 0
+        async with self._slots:
+            while True:
+                await self._hold_back()
+                asked = None
+                try:
+                    answer = await self._once(path, body, model)
+                except (EndpointUnavailable, EndpointTimeout) as error:
+                    problem: EndpointError = error
+                    timeouts += isinstance(error, EndpointTimeout)
+                else:
+                    if not _worth_another(answer) or (
+                        suspects and answer.status == 500 and failures + 1 >= _SUSPECT_AFTER
+                    ):
+                        return answer
+                    problem, asked = self.complaint(answer, model), answer.retry_after_seconds
+                failures += 1
+                await self._wait(failures, timeouts, asked, problem)
+
+    async def read(self, path: str, body: Mapping[str, Any] | None, *, model: str | None = None) -> Any:  # noqa: ANN401
+        """The JSON value that the server answers. Raises EndpointError for everything else."""
+        answer = await self.send(path, body, model=model)
+        if not answer.good:
+            raise self.complaint(answer, model)
+        return answer.data
+
+    def complaint(self, answer: Answer, model: str | None) -> EndpointError:
+        """An answer without success in words."""
+        host, secrets = self.address.name, self._secrets()
+        if 300 <= answer.status < 400:
+            where = Address.shown(answer.location or "nowhere")
+            return EndpointRejected(
+                f"{host} redirects to {redacted(where, secrets)}; redirects are not followed, since the API key would "
+                "go along: give that URL instead (PLANNER_ENDPOINT_URL)"
+            )
+        shown = excerpt(answer.body, secrets)
+        if answer.status < 300:
+            kind = answer.content_type or "no content type"
+            return EndpointRejected(
+                f"{host} answered {answer.status} with {kind} that is no JSON the planner can read: {shown!r}; "
+                "check the URL, which mostly ends with /v1 (PLANNER_ENDPOINT_URL)"
+            )
+        kind_of_error = EndpointUnavailable if _worth_another(answer) else EndpointRejected
+        return kind_of_error(answered(host, model, answer.status, shown))
+
+    async def aclose(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        client, self._own_client, self._loop = self._own_client, None, None
+        if client is not None:
+            await client.aclose()
+
+    def _enter_loop(self) -> None:
+        # Connections and locks belong to one event loop; each asyncio.run has its own.
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._loop = loop
+        self._slots = asyncio.Semaphore(self.max_concurrency)
+        if self._given_client is None:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=self.max_concurrency)
+            self._own_client = httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=False)  # noqa: S113 - see _once
+
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(secret for secret in (self._api_key, *self.address.secrets) if secret)
+
+    async def _hold_back(self) -> None:
+        """Wait until the time that the server named to any request."""
+        wait = self._resume_at - self._clock()
+        if wait > 0:
+            await self._sleep(wait + self._rng.uniform(0.0, 0.1 * wait))
+
+    async def _wait(self, failures: int, timeouts: int, asked: float | None, problem: EndpointError) -> None:
+        """Wait before the next try, or raise the problem where there is none."""
+        if failures >= self._backoff.tries or timeouts >= self._backoff.timeouts:
+            raise problem
+        if asked is not None and asked > self._backoff.longest_wait_seconds:
+            raise EndpointUnavailable(f"{problem} (it asks to wait {asked:.0f} seconds)") from problem
+        wait = self._backoff.wait_seconds(failures, asked, self._rng)
+        if asked is not None:
+            self._resume_at = max(self._resume_at, self._clock() + asked)
+        await self._sleep(wait)
+
+    async def _once(self, path: str, body: Mapping[str, Any] | None, model: str | None) -> Answer:
+        about = f"{self.address.name}" if model is None else f"{self.address.name}, asked for model {model!r},"
+        started = self._clock()
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                return await self._exchange(path, body, started)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise EndpointTimeout(
+                f"{about} did not answer within {self.timeout_seconds:g} seconds; try later, ask for fewer tokens, or "
+                "raise PLANNER_REQUEST_TIMEOUT_SECONDS"
+            ) from error
+        except httpx.TransportError as error:
+            raise self._broken(about, error) from error
+        except httpx.HTTPError as error:
+            said = redacted(str(error), self._secrets())
+            raise EndpointRejected(f"{about} answered what cannot be read: {said}; check the URL") from error
+
+    async def _exchange(self, path: str, body: Mapping[str, Any] | None, started: float) -> Answer:
+        client = self._given_client or self._own_client
+        assert client is not None
+        headers = {"Accept": "application/json"}
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        url, extensions = self.address.request(path)
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        request = client.build_request(
+            "GET" if body is None else "POST", url, content=content, headers=headers, extensions=extensions
+        )
+        response = await client.send(request, auth=self.address.auth, stream=True, follow_redirects=False)
+        try:
+            read = await self._body(response)
+        finally:
+            await response.aclose()
+        return Answer(
+            status=response.status_code,
+            body=read,
+            content_type=response.headers.get("content-type"),
+            location=response.headers.get("location"),
+            retry_after_seconds=retry_after_seconds(response.headers.get("retry-after")),
+            seconds=self._clock() - started,
+        )
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        chunks, size = [], 0
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                raise EndpointRejected(
+                    f"{self.address.name} answered more than {self._max_body_bytes} bytes, which were not read on; "
+                    "ask for fewer completions or tokens (max_tokens)"
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _broken(self, about: str, error: httpx.TransportError) -> EndpointError:
+        said = redacted(str(error) or type(error).__name__, self._secrets())
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None or "CERTIFICATE_VERIFY_FAILED" in said:
+            return EndpointRejected(
+                f"the TLS connection to {self.address.name} cannot be trusted: {said}; set SSL_CERT_FILE to the "
+                "certificate of its authority, or correct the URL"
+            )
+        if isinstance(error, httpx.ConnectError):
+            return EndpointUnavailable(f"{self.address.name} cannot be reached: {said}; is the server running there?")
+        return EndpointUnavailable(f"{about} broke off: {said}; try later")
+
+
+def _worth_another(answer: Answer) -> bool:
+    # A used-up quota also comes as 429, and no waiting mends it.
+    return answer.status in TRANSIENT and not (answer.status == 429 and b"insufficient_quota" in answer.body)
