@@ -17,15 +17,17 @@ def search_frontier(steps: Steps, pool: Pool, *, value: Value, share: Share) -> 
 
     A chain that is finished takes its place from the width, so that `breadth` candidates come out.
     """
-    breadth = steps.arm.breadth
-    wanted, held = [(Chain(), breadth)], list[Chain]()
+    width = steps.arm.breadth
+    wanted, held = [(Chain(), width)], list[Chain]()
     try:
         for number in range(steps.parameters.max_steps):
-            held = yield from steps.grown(wanted, generations=0.0 if number else breadth)
+            held = yield from steps.grown(wanted, generations=0 if number else width)
+            # Chains that were not granted at the start are not made up for later, when steps are free of charge.
+            width = width if number else len(held)
             held = yield from value(held)
             steps.finish(pool, [chain for chain in held if chain.finished])
             held = [chain for chain in held if not chain.finished]
-            left = breadth - len(pool.samples)
+            left = width - len(pool.samples)
             if not held or left <= 0:
                 return
             wanted = list(zip(held, share([chain.worth for chain in held], left), strict=True))

@@ -67,10 +67,6 @@ class Chain:
             latency_seconds=_sum(self.latency_seconds, completion.latency_seconds),
         )
 
-    def again(self) -> Chain:
-        """The same chain once more, at no cost."""
-        return replace(self, prompt_tokens=0, completion_tokens=0, verifier_tokens=0, latency_seconds=0.0)
-
     def judged(self, verdict: Verdict, *, paid: bool = True) -> Chain:
         """The chain with what a verifier said of it, and its cost where it was not paid already."""
         return replace(

@@ -56,14 +56,15 @@ class _Rollouts:
         times = Counter(end.text for end in ends if not end.finished)
         new = {end.text: end for end in ends if end.text in times and end.text not in self.after}
         # All rollouts of a chain are charged where it begins.
-        charge = 0 if self.charged else self.length
+        charge, self.charged = 0 if self.charged else self.length, True
         if new:
-            self.charged = True
             replies = yield tuple(
                 self.steps.request(end, greedy=True, generations=charge * times[text]) for text, end in new.items()
             )
             for text, reply in zip(new, replies, strict=True):
                 self.after.update((text, one) for one in completions(reply)[:1] if one.finish != "error")
+            if charge and not all(replies):
+                self.length = 0  # rollouts that were not granted here are not made later, when they are free of charge
         unpaid = set(new)
         result = []
         for end in ends:

@@ -31,7 +31,7 @@ class MctsParameters(StepParameters):
 def run(arm: Arm, task: Task, pool: Pool, parameters: MctsParameters) -> Search:
     """Each simulation descends by UCT, expands a leaf, and rolls its best child out; the end's score is its value.
 
-    A simulation that descends to a finished answer adds that answer once more, at no cost.
+    A simulation that descends to a finished answer adds that answer once more, and asks for nothing.
     """
     steps = Steps(arm, task, parameters)
     tree, n = _Node(Chain()), parameters.simulations or arm.breadth
@@ -40,7 +40,7 @@ def run(arm: Arm, task: Task, pool: Pool, parameters: MctsParameters) -> Search:
         for _ in range(n):
             leaf = tree.descend(parameters.exploration)
             if leaf.chain.finished:
-                steps.finish(pool, [leaf.chain.again()])
+                steps.finish(pool, [leaf.chain])
                 leaf.visit(leaf.chain.worth)
                 continue
             wide = parameters.children if leaf is not tree else parameters.root_children or parameters.children

@@ -37,23 +37,25 @@ def run(arm: Arm, task: Task, pool: Pool, parameters: TreeParameters) -> Search:
     Source: Yao et al. 2023, "Tree of Thoughts", algorithm 1.
     """
     steps = Steps(arm, task, parameters)
-    each = min(parameters.proposals, arm.breadth)
-    n_kept = parameters.states or math.ceil(arm.breadth / each)
+    width, each = arm.breadth, min(parameters.proposals, arm.breadth)
+    n_kept = parameters.states or math.ceil(width / each)
     kept, held = [Chain()], list[Chain]()
     try:
         for level in range(parameters.max_steps):
             states = [chain for chain in kept if not chain.finished]
-            left = arm.breadth - len(pool.samples)
+            left = width - len(pool.samples)
             if not states or left <= 0:
                 return
             # the root is one state, and proposes as many first thoughts as a level holds
             wanted = _proposals(states, each if level else each * n_kept, left)
-            held = yield from steps.grown(wanted, generations=0 if level else arm.breadth)
+            held = yield from steps.grown(wanted, generations=0 if level else width)
+            # Chains that were not granted at the start are not made up for later, when steps are free of charge.
+            width = width if level else len(held)
             held = yield from _valued(steps, held)
             steps.finish(pool, [chain for chain in held if chain.finished])
             kept = sorted([*(chain for chain in kept if chain.finished), *held], key=_value, reverse=True)[:n_kept]
             held = [chain for chain in kept if not chain.finished]
-        held = yield from steps.rolled_out(held[: arm.breadth - len(pool.samples)])
+        held = yield from steps.rolled_out(held[: width - len(pool.samples)])
         steps.finish(pool, (yield from _valued(steps, held)))
     except Interrupted:
         steps.save(pool, held)
