@@ -17,6 +17,17 @@ class Answer:
     retry_after_seconds: float | None = None
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, status: int, body: bytes, **rest: Any) -> Answer:  # noqa: ANN401 - the other fields
+        """The answer as it came; some gateways answer 200 with an error inside, which then has its own status."""
+        answer = cls(status=status, body=body, **rest)
+        error = answer.data.get("error") if answer.good and "choices" not in answer.data else None
+        if not error:
+            return answer
+        code = error.get("code") if isinstance(error, dict) else None
+        inner = code if isinstance(code, int) and 400 <= code < 600 else 502
+        return cls(status=inner, body=body, **rest)
+
     @cached_property
     def data(self) -> Any:  # noqa: ANN401 - what a server sends may be anything
         """The body as JSON; None where it is none."""

@@ -19,6 +19,7 @@ class Capabilities:
     chat: it has chat completions for the model (else completions alone).
     most_choices: choices that one request gives at most (a server that ignores `n` gives 1); None: as many as asked.
     stop, seed, temperature: it takes the member. stop False: answers are cut at stop texts here.
+    greedy: it takes a temperature of 0 (else .01 is asked for).
     limit: the member that bounds completion tokens.
     continuation: how an answer's prefix is gone on from: the assistant's message left open
     (continue_final_message, add_generation_prompt false), a flat prompt at the completions route, or a user's
@@ -30,6 +31,7 @@ class Capabilities:
     stop: bool = True
     seed: bool = True
     temperature: bool = True
+    greedy: bool = True
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     continuation: Literal["final_message", "completions", "instruction"] = "final_message"
 

@@ -14,6 +14,13 @@ ECHO_CHARACTERS = 20
 """A completion that begins with so much of its prefix says it again."""
 
 
+def begins_anew(answer: Answer, request: Generate, unproven: frozenset[str]) -> bool:
+    """Whether a server took the message that was left open for a finished one, and began the answer again."""
+    if "final_message" not in unproven:
+        return False
+    return any(restarted(choice.text or "", request.prefix) for choice in read_choices(answer.data))
+
+
 def restarted(text: str, prefix: str) -> bool:
     """Whether a completion begins the answer anew rather than going on from its prefix."""
     same = 0

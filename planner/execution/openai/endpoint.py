@@ -7,13 +7,12 @@ from typing import Any
 
 from planner.core import Completion, Conventions, Generate, Verdict, Verify
 from planner.errors import EndpointError, EndpointRejected
+from planner.execution.openai.acquaintance import Acquaintance
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
-from planner.execution.openai.completions import read_completions, restarted
-from planner.execution.openai.parsing import read_choices
+from planner.execution.openai.completions import begins_anew, read_completions
 from planner.execution.openai.payloads import Flatten, Payload, flat_prompt, payload
-from planner.execution.openai.suspicion import REFUSALS, named, suspected, without
-from planner.execution.openai.tokens import TokenEstimate
+from planner.execution.openai.suspicion import REFUSALS, other_ways, without
 from planner.execution.openai.wire import Wire
 from planner.execution.verifiers.remote import RemoteVerifier
 from planner.execution.verifiers.verifier import Verifier
@@ -50,7 +49,7 @@ class OpenAIEndpoint:
         self._conventions = conventions or Conventions()
         self._memory = CapabilityMemory(memory)
         self._flatten = flatten
-        self._estimates: dict[str, TokenEstimate] = {}
+        self._seen: dict[str, Acquaintance] = {}
         self._verifier = verifier or self._remote_verifier(verifier_url, api_key, verifier_api_key, wire)
 
     def __repr__(self) -> str:
@@ -77,8 +76,7 @@ class OpenAIEndpoint:
 
     async def models(self) -> Sequence[str]:
         """Names of the models that it serves, in its order."""
-        data = await self._wire.read("/models", None)
-        listed = data.get("data") if isinstance(data, dict) else None
+        listed = (await self._wire.read("/models")).get("data")
         names = [item.get("id") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         return [name for name in names if isinstance(name, str)]
 
@@ -129,7 +127,7 @@ class OpenAIEndpoint:
     async def _ask(self, request: Generate, n: int, seed: int | None) -> tuple[Completion, ...]:
         """One request's completions: those of the first way of asking that the server bears."""
         model = request.generator
-        known = self.capabilities(model)
+        known, seen = self.capabilities(model), self._seen.setdefault(model, Acquaintance())
         first: Answer | None = None
         ways, tried = [known], set[Capabilities]()
         while ways and len(tried) < _TRIES:
@@ -138,47 +136,27 @@ class OpenAIEndpoint:
                 continue
             tried.add(way)
             sent = payload(request, min(n, way.most_choices or n), seed, way, self._conventions, self._flatten)
-            answer = await self._wire.send(sent.path, sent.body, model=model, suspects=bool(sent.members - {"chat"}))
-            if answer.good and not (fresh := self._begins_anew(answer, request, sent)):
-                self._memory.learn(self.name, model, **known.changes(way))
-                return self._take_in(answer, request, n, sent, way)
-            first = first or answer
-            if answer.good and fresh:
+            unproven = seen.unproven(sent)
+            answer = await self._wire.send(sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}))
+            if answer.good and begins_anew(answer, request, unproven):
                 ways.insert(0, without(way, frozenset({"final_message"})))
+            elif answer.good:
+                self._memory.learn(self.name, model, **known.changes(way))
+                return self._take_in(answer, request, sent, seen)
             elif answer.status in REFUSALS:
-                ways = self._other_ways(answer, sent, way, model, ways, is_first=way is known)
+                ways = [*other_ways(answer, unproven, way, model, is_first=way is known), *ways]
+            first = first or answer
         assert first is not None
         raise self._wire.complaint(first, model)
 
-    @staticmethod
-    def _other_ways(
-        answer: Answer, sent: Payload, way: Capabilities, model: str, ways: list[Capabilities], *, is_first: bool
-    ) -> list[Capabilities]:
-        """What to try next: without the members that the refusal names, else without each that may be at fault."""
-        if members := named(answer, sent.members):
-            return [without(way, members), *ways]
-        if is_first:
-            return [*ways, *(without(way, members) for members in suspected(answer, sent.members, model))]
-        return ways
-
-    @staticmethod
-    def _begins_anew(answer: Answer, request: Generate, sent: Payload) -> bool:
-        """Whether a server took the open message for a finished one, and began again."""
-        if "final_message" not in sent.members:
-            return False
-        return any(restarted(choice.text or "", request.prefix) for choice in read_choices(answer.data))
-
-    def _take_in(
-        self, answer: Answer, request: Generate, n: int, sent: Payload, way: Capabilities
-    ) -> tuple[Completion, ...]:
+    def _take_in(self, answer: Answer, request: Generate, sent: Payload, seen: Acquaintance) -> tuple[Completion, ...]:
         """The completions of an answer, and what it tells of the server."""
-        estimate = self._estimates.setdefault(request.generator, TokenEstimate())
-        completions = read_completions(answer, request, stop_sent="stop" in sent.members, estimate=estimate)
+        completions = read_completions(answer, request, stop_sent="stop" in sent.members, estimate=seen.estimate)
         if 0 < len(completions) < sent.body.get("n", 1):
             self._memory.learn(self.name, request.generator, most_choices=len(completions))
-        elif way.most_choices is not None and len(completions) > way.most_choices:
-            self._memory.learn(self.name, request.generator, most_choices=None)
-        return completions[:n]
+        if completions:
+            seen.take_in(sent, len(completions))
+        return completions
 
     def _remote_verifier(
         self, url: str | None, key: str | None, verifier_key: str | None, wire: dict[str, Any]

@@ -13,6 +13,7 @@ from planner.execution.openai.tokens import plain_text
 Flatten = Callable[[Sequence[Message], str], str]
 """From a conversation and the answer's prefix to one prompt for the completions route."""
 
+_NEARLY_GREEDY = 0.01
 GO_ON = "Go on with your last message exactly where it stops. Do not repeat any of it, and do not comment on it."
 
 
@@ -36,17 +37,25 @@ def payload(
     """The request for `n` completions, spoken as the server takes it."""
     body: dict[str, Any] = {"model": request.generator, **(conventions.body or {})}
     path, members = _conversation(body, request, known, flatten)
-    temperature = conventions.temperature if request.temperature is None else request.temperature
+    temperature = _temperature(request, known, conventions)
     max_tokens = conventions.max_tokens if request.max_tokens is None else request.max_tokens
     wanted = {
         "n": n if n > 1 else None,
         "stop": list(request.stop) if request.stop and known.stop else None,
         "seed": seed if known.seed else None,
-        "temperature": temperature if known.temperature else None,
+        "temperature": temperature,
         known.limit if path == "/chat/completions" else "max_tokens": max_tokens,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    return Payload(path, {**body, **given}, members | given.keys())
+    greedy = {"greedy"} if temperature == 0 else set[str]()
+    return Payload(path, {**body, **given}, (members | given.keys() | greedy) - ({"temperature"} if greedy else set()))
+
+
+def _temperature(request: Generate, known: Capabilities, conventions: Conventions) -> float | None:
+    wanted = conventions.temperature if request.temperature is None else request.temperature
+    if wanted is None or not known.temperature:
+        return None
+    return wanted if wanted > 0 or known.greedy else _NEARLY_GREEDY
 
 
 def _conversation(

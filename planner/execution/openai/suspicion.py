@@ -20,6 +20,7 @@ _NAMED = {
     "stop": re.compile(r"\bstop(_strings?|_sequences?|_words)?\b"),
     "seed": re.compile(r"\bseed\b"),
     "temperature": re.compile(r"\btemperature\b"),
+    "greedy": re.compile(r"\btemperature\b"),
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b"),
     "max_tokens": re.compile(r"\bmax_tokens\b"),
     "n": re.compile(
@@ -29,7 +30,29 @@ _NAMED = {
     "completions": re.compile(r"chat model|v1/completions"),
 }
 # By how often servers are known to fail on them without a word.
-_USUAL = ("final_message", "completions", "stop", "n", "max_completion_tokens", "max_tokens", "seed", "temperature")
+_USUAL = (
+    "final_message",
+    "completions",
+    "stop",
+    "n",
+    "max_completion_tokens",
+    "max_tokens",
+    "seed",
+    "greedy",
+    "temperature",
+)
+
+
+def other_ways(
+    answer: Answer, members: frozenset[str], way: Capabilities, model: str, *, is_first: bool
+) -> list[Capabilities]:
+    """How to ask next: without the members that the refusal names.
+
+    Where it names none, and nothing else was tried before: without each that may be at fault.
+    """
+    if found := named(answer, members):
+        return [without(way, found)]
+    return [without(way, left_out) for left_out in suspected(answer, members, model)] if is_first else []
 
 
 def named(answer: Answer, members: frozenset[str]) -> frozenset[str]:
@@ -40,7 +63,7 @@ def named(answer: Answer, members: frozenset[str]) -> frozenset[str]:
     said = fields or answer.text
     found = {name for name in members if name in _NAMED and _NAMED[name].search(said)}
     if fields:
-        found |= {name for name in members if re.search(rf"(^|[ .]){name}($|[ .])", fields)}
+        found |= {"n"} & members if re.search(r"(^|[ .])n($|[ .])", fields) else set()
     return frozenset(found)
 
 
@@ -66,6 +89,7 @@ def _without(known: Capabilities, name: str) -> Capabilities:
         "stop": {"stop": False},
         "seed": {"seed": False},
         "temperature": {"temperature": False},
+        "greedy": {"greedy": False},
         "max_tokens": {"limit": "max_completion_tokens"},
         "max_completion_tokens": {"limit": "max_tokens"},
         "chat": {"chat": False},

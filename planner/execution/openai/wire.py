@@ -87,12 +87,13 @@ class Wire:
                 failures += 1
                 await self._wait(failures, timeouts, asked, problem)
 
-    async def read(self, path: str, body: Mapping[str, Any] | None, *, model: str | None = None) -> Any:  # noqa: ANN401
-        """The JSON value that the server answers. Raises EndpointError for everything else."""
-        answer = await self.send(path, body, model=model)
+    async def read(self, path: str) -> dict[str, Any]:
+        """The JSON object that the server gives at a route. Raises EndpointError for everything else."""
+        answer = await self.send(path, None, suspects=True)
         if not answer.good:
-            raise self.complaint(answer, model)
-        return answer.data
+            raise self.complaint(answer, None)
+        data: dict[str, Any] = answer.data
+        return data
 
     def complaint(self, answer: Answer, model: str | None) -> EndpointError:
         """An answer without success in words."""
@@ -186,9 +187,9 @@ class Wire:
             read = await self._body(response)
         finally:
             await response.aclose()
-        return Answer(
-            status=response.status_code,
-            body=read,
+        return Answer.of(
+            response.status_code,
+            read,
             content_type=response.headers.get("content-type"),
             location=response.headers.get("location"),
             retry_after_seconds=retry_after_seconds(response.headers.get("retry-after")),
