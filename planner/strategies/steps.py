@@ -144,7 +144,13 @@ class Steps:
         requests = [self.request(chain, generations=generations) for chain in chains]
         replies = yield tuple(replace(request, stop=(), max_tokens=self.answer_tokens) for request in requests)
         return [
-            replace(chain.paid(one), text=chain.text + one.text, status=_ENDS[one.finish])
+            replace(
+                chain.paid(one),
+                text=chain.text + one.text,
+                status=_ENDS[one.finish],
+                score=None,
+                step_scores=None,
+            )
             for chain, reply in zip(chains, replies, strict=True)
             for one in completions(reply)[:1]
             if one.finish != "error"

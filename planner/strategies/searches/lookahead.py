@@ -46,9 +46,10 @@ class _Rollouts:
 
     def scored(self, chains: list[Chain]) -> Chains:
         """The chains with the scores of the ends of their rollouts."""
-        ends = list(chains)
-        for _ in range(self.length):
+        ends, n_further = list(chains), 0
+        while n_further < self.length:
             ends = yield from self._further(ends)
+            n_further += 1
         rolled = [replace(end, text=chain.text, status=chain.status) for chain, end in zip(chains, ends, strict=True)]
         return (yield from self.steps.scored(rolled, by=[end.text for end in ends]))
 
