@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 from planner.errors import InvalidInput
+from planner.formats.final import auto, boxed, json_field, raw_text, text
 from planner.formats.numbers import NUMBER, canonical_number, parse_number
 
 Extractor = Callable[[str], "str | None"]
 Grader = Callable[["str | None", str], float]
 
-EXTRACTORS = ("answer_line", "last_number", "boxed", "choice", "regex:PATTERN", "text")
-GRADERS = ("exact", "numeric", "choice")
+EXTRACTORS = (
+    "auto", "answer_line", "last_number", "boxed", "choice", "regex:PATTERN", "json:FIELD", "text", "raw",
+)  # fmt: skip
+GRADERS = ("exact", "numeric", "choice", "regex")
 
 # Numbers that differ by less than this share are the same answer written to other decimals.
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
@@ -23,7 +27,6 @@ _ANSWER_LINE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _TRAILING_MARKUP = re.compile(r"[\s*_`]+$")
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CHOICE_SAID = re.compile(
     r"(?i:answer|choice|option)[\s*_`]*(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?"
     r"(?:[(\[]([A-Za-z])[)\]]|[(\[{*]*([A-Z])(?![\w']))"
@@ -34,18 +37,22 @@ _CHOICE_LEADS_LINE = re.compile(r"^[\s*_`]*([A-Z])[).:](?:\s|$)", re.MULTILINE)
 
 
 def extractor(name: str) -> Extractor:
-    """The extractor of that name: `answer_line`, `last_number`, `boxed`, `choice`, `regex:PATTERN` or `text`.
+    """The extractor of that name: one of `EXTRACTORS`.
 
     Raises InvalidInput for an unknown name or a pattern that is no regular expression.
     """
     if name.startswith("regex:"):
         return _regex_extractor(name.removeprefix("regex:"))
+    if name.startswith("json:"):
+        return partial(json_field, field=name.removeprefix("json:"))
     known: dict[str, Extractor] = {
+        "auto": auto,
         "answer_line": answer_line,
         "last_number": last_number,
         "boxed": boxed,
         "choice": choice,
         "text": text,
+        "raw": raw_text,
     }
     if name not in known:
         raise InvalidInput(f"unknown extractor {name!r}: use one of {', '.join(EXTRACTORS)}")
@@ -53,20 +60,16 @@ def extractor(name: str) -> Extractor:
 
 
 def grader(name: str) -> Grader:
-    """The grader of that name: `exact`, `numeric` or `choice`. Raises InvalidInput for any other."""
-    known: dict[str, Grader] = {"exact": grade_exact, "numeric": grade_numeric, "choice": grade_choice}
+    """The grader of that name: one of `GRADERS`. Raises InvalidInput for any other."""
+    known: dict[str, Grader] = {
+        "exact": grade_exact,
+        "numeric": grade_numeric,
+        "choice": grade_choice,
+        "regex": grade_regex,
+    }
     if name not in known:
         raise InvalidInput(f"unknown grader {name!r}: use one of {', '.join(GRADERS)}")
     return known[name]
-
-
-def text(raw: str) -> str | None:
-    """The whole text, runs of white space made one space; None if nothing is left.
-
-    >>> text("  two   words ")
-    'two words'
-    """
-    return " ".join(raw.split()) or None
 
 
 def answer_line(raw: str) -> str | None:
@@ -92,19 +95,6 @@ def last_number(raw: str) -> str | None:
     """
     matches = NUMBER.findall(raw)
     return canonical_number(matches[-1]) if matches else None
-
-
-def boxed(raw: str) -> str | None:
-    r"""Contents of the last complete `\boxed{...}` (or `\fbox`), braces nested to any depth.
-
-    >>> boxed(r"so \boxed{\frac{1}{2}}")
-    '\\frac{1}{2}'
-    """
-    for match in reversed(list(_BOX.finditer(raw))):
-        end = _closing_brace(raw, match.end())
-        if end is not None:
-            return text(raw[match.end() : end])
-    return None
 
 
 def choice(raw: str) -> str | None:
@@ -168,6 +158,18 @@ def grade_choice(answer: str | None, reference: str) -> float:
     return grade_exact(answer, reference) if wanted is None else float(choice(answer) == wanted)
 
 
+def grade_regex(answer: str | None, reference: str) -> float:
+    """1 if the reference, a regular expression, matches the whole answer. Raises InvalidInput where it is none.
+
+    >>> grade_regex("42 km", r"42( ?km)?")
+    1.0
+    """
+    try:
+        return float(answer is not None and re.fullmatch(reference, answer) is not None)
+    except re.error as error:
+        raise InvalidInput(f"reference {reference!r} is no regular expression: {error}") from error
+
+
 def _regex_extractor(pattern: str) -> Extractor:
     try:
         compiled = re.compile(pattern)
@@ -184,17 +186,3 @@ def _regex_extractor(pattern: str) -> Extractor:
         return None if found is None else text(found)
 
     return extract
-
-
-def _closing_brace(raw: str, start: int) -> int | None:
-    depth, place = 1, start
-    while place < len(raw):
-        letter = raw[place]
-        if letter == "\\":
-            place += 2  # an escaped brace is a letter of the answer
-            continue
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        if depth == 0:
-            return place
-        place += 1
-    return None

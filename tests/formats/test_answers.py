@@ -87,3 +87,39 @@ def test_no_text_breaks_an_extractor_or_a_grader(raw):
 @given(st.recursive(st.sampled_from(["1", "x", "\\frac12"]), lambda inner: inner.map(lambda text: f"\\sqrt{{{text}}}")))
 def test_the_box_holds_what_was_put_in_it_however_deep(inside):
     assert extractor("boxed")(rf"thus \boxed{{{inside}}} is it") == inside
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        ("3 + 4 = 7\nAnswer: 7", "7"), ("So the Answer: 7.", "7"), ("**Answer:** 7", "7"), ("Answer:\n\n 7 ", "7"),
+        ("Answer: 3. No!\nFinal answer: 7", "7"), (r"Answer: $\boxed{7}$", "7"), (r"thus \boxed{\frac12}", r"\frac12"),
+        ("just  some\ntext", "just some text"), ("  ", None), ("Answer:", "Answer:"), ("Answer: 7\nAnswer:", "7"),
+    ],
+)  # fmt: skip
+def test_auto_reads_after_answer_else_a_box_else_all(raw, answer):
+    assert extractor("auto")(raw) == answer
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        ('{"answer": 7}', "7"), ('text {"answer": "a  b"} more', "a b"),
+        ('{"answer": 1} {"answer": 2} {"other": 3}', "2"),
+        ('```json\n{"answer": [1, 2]}\n```', "[1, 2]"), ('{"answer": null}', None), ("no json", None),
+        ("{" * 50_000, None),
+        ('{"a": ' * 50_000, None),
+    ],
+)  # fmt: skip
+def test_a_field_of_the_last_json_object_that_has_it_is_read(raw, answer):
+    assert extractor("json:answer")(raw) == answer
+
+
+def test_raw_leaves_code_as_it_is():
+    assert extractor("raw")("def f():\n    return 1\n") == "def f():\n    return 1\n"
+
+
+def test_a_reference_can_be_a_pattern():
+    assert [grader("regex")(answer, r"\d+( km)?") for answer in ("42", "42 km", "km 42", None)] == [1, 1, 0, 0]
+    with pytest.raises(InvalidInput, match="regular expression"):
+        grader("regex")("a", "(")

@@ -1,0 +1,109 @@
+"""Where a text says its final answer: after `Answer:`, in a box, in a field, or all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_SAID = re.compile(r"answer[\s*_`]*:[\s*_`]*(?P<answer>[^\n]*)", re.IGNORECASE)
+_MARKUP = " \t\r*_`"
+_MOST_OBJECTS = 1000
+"""Braces looked at: a text of nothing else would take for ever."""
+
+
+def text(raw: str) -> str | None:
+    """The whole text, runs of white space made one space; None if nothing is left.
+
+    >>> text("  two   words ")
+    'two words'
+    """
+    return " ".join(raw.split()) or None
+
+
+def raw_text(raw: str) -> str | None:
+    """The whole text as it is, as for code; None if it is blank."""
+    return raw if raw.strip() else None
+
+
+def said(raw: str) -> str | None:
+    r"""What follows the last `Answer:` on its line, without a box around it; None where nothing does.
+
+    >>> said("Answer: 3? No.\nFinal answer: **7**.")
+    '7'
+    >>> said(r"The answer: $\boxed{7}$")
+    '7'
+    """
+    for match in reversed(list(_SAID.finditer(raw))):
+        found = match["answer"]
+        inner = boxed(found) or text(found.rstrip(_MARKUP).removesuffix(".").rstrip(_MARKUP))
+        if inner is not None:
+            return inner
+    return None
+
+
+def boxed(raw: str) -> str | None:
+    r"""Contents of the last complete `\boxed{...}` (or `\fbox`), braces nested to any depth.
+
+    >>> boxed(r"so \boxed{\frac{1}{2}}")
+    '\\frac{1}{2}'
+    """
+    for match in reversed(list(_BOX.finditer(raw))):
+        end = _closing_brace(raw, match.end())
+        if end is not None:
+            return text(raw[match.end() : end])
+    return None
+
+
+def auto(raw: str) -> str | None:
+    r"""After the last `Answer:`, else in a box, else the whole text normalised.
+
+    >>> auto("3 + 4 = 7\nAnswer: 7"), auto("seven")
+    ('7', 'seven')
+    """
+    return said(raw) or boxed(raw) or text(raw)
+
+
+def json_field(raw: str, field: str) -> str | None:
+    """The member `field` (`a.b` goes deeper) of the last JSON object in the text; None where there is none.
+
+    >>> json_field('Here: {"result": {"value": 7}}', "result.value")
+    '7'
+    """
+    for value in reversed(list(_objects(raw))):
+        found: Any = value
+        for name in field.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            return text(found if isinstance(found, str) else json.dumps(found, sort_keys=True))
+    return None
+
+
+def _objects(raw: str) -> list[dict[str, Any]]:
+    """Outermost JSON objects of a text, in order."""
+    decoder, found, place = json.JSONDecoder(), [], raw.find("{")
+    for _ in range(_MOST_OBJECTS):
+        if place < 0:
+            break
+        try:
+            value, place = decoder.raw_decode(raw, place)
+            found.append(value)
+        except (ValueError, RecursionError):
+            place += 1
+        place = raw.find("{", place)
+    return found
+
+
+def _closing_brace(raw: str, start: int) -> int | None:
+    depth, place = 1, start
+    while place < len(raw):
+        letter = raw[place]
+        if letter == "\\":
+            place += 2  # an escaped brace is a letter of the answer
+            continue
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if depth == 0:
+            return place
+        place += 1
+    return None
