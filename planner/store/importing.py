@@ -29,9 +29,18 @@ Booleans = NDArray[np.bool_]
 class ImportSession:
     """An open import (`planner.core.batch.ImportSink`); made by `Store.begin_import`."""
 
-    def __init__(self, connection: Connection, import_key: int, import_id: str, *, store_prompt_text: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        import_key: int,
+        import_id: str,
+        *,
+        store_prompt_text: bool,
+        before: Written | None = None,
+    ) -> None:
+        """`before`: what the import held already, where this goes on with it."""
         self.import_id = import_id
-        self.written = Written()
+        self.written = before or Written()
         self._connection = connection
         self._import_key = import_key
         self._registry = Registry(connection, import_key, store_prompt_text=store_prompt_text)
@@ -187,10 +196,18 @@ def begin_import(
     format_name: str | None,
     store_prompt_text: bool,
     now: datetime,
+    import_id: str | None = None,
 ) -> Iterator[ImportSession]:
     """See `Store.begin_import`."""
     with database.writing(trusted=True) as connection:
-        key, name = next_key(connection, imports.c.import_key), _new_id(connection, now)
+        known = None if import_id is None else _known(connection, import_id)
+        if known is not None:
+            key, name, before = known
+            session = ImportSession(connection, key, name, store_prompt_text=store_prompt_text, before=before)
+            yield session
+            session.finish()
+            return
+        key, name = next_key(connection, imports.c.import_key), import_id or _new_id(connection, now)
         row = {"import_key": key, "import_id": name, "source": source, "sha256": sha256, "format": format_name}
         counts = dict.fromkeys(("n_runs", "n_samples", "n_duplicates", "n_graded"), 0)
         connection.execute(insert(imports), row | counts | {"imported_at": now})
@@ -198,6 +215,11 @@ def begin_import(
         yield session
         if session.written != _recorded(connection, key):
             session.finish()
+
+
+def _known(connection: Connection, import_id: str) -> tuple[int, str, Written] | None:
+    key = connection.execute(select(imports.c.import_key).where(imports.c.import_id == import_id)).scalar_one_or_none()
+    return None if key is None else (key, import_id, _recorded(connection, key) or Written())
 
 
 def _recorded(connection: Connection, key: int) -> Written | None:

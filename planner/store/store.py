@@ -75,10 +75,12 @@ class Store:
         format: str | None = None,  # noqa: A002 - as the command line has it
         store_prompt_text: bool = True,
         now: datetime | None = None,
+        import_id: str | None = None,
     ) -> Iterator[ImportSession]:
         """One import in one transaction: leaving the block keeps all of it, an error in it nothing.
 
-        Without `store_prompt_text` only hash, id and length of a prompt are kept.
+        `import_id`: go on with the import of that id, or begin it. Without `store_prompt_text` only hash, id and
+        length of a prompt are kept.
         """
         from planner.store.importing import begin_import  # noqa: PLC0415 - numpy is no part of a look-up
 
@@ -89,14 +91,25 @@ class Store:
             format_name=format,
             store_prompt_text=store_prompt_text,
             now=now or datetime.now(UTC),
+            import_id=import_id,
         ) as session:
             yield session
 
-    def append(self, runs: Sequence[Run], *, source: str = "api", store_prompt_text: bool = True) -> Written:
-        """Append runs as one import. Raises BadLog for a prompt without a text, or with a second one."""
+    def append(
+        self,
+        runs: Sequence[Run],
+        *,
+        source: str = "api",
+        store_prompt_text: bool = True,
+        import_id: str | None = None,
+    ) -> Written:
+        """Append runs as one import, or to the import of that id, which is begun where there is none.
+
+        Raises BadLog for a prompt without a text, or with a second one.
+        """
         from planner.store.rows import as_batch  # noqa: PLC0415
 
-        with self.begin_import(source=source, store_prompt_text=store_prompt_text) as session:
+        with self.begin_import(source=source, store_prompt_text=store_prompt_text, import_id=import_id) as session:
             return session.write(as_batch(runs))
 
     def grade(self, run_id: str, *, correct: float, grader: str | None = None) -> None:

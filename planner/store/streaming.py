@@ -95,8 +95,9 @@ def _samples(connection: Connection, keys: Sequence[int], names: Mapping[int | N
 def _sample(row: Row, names: Mapping[int | None, str]) -> Sample:
     values = _counted(dict(zip(_SAMPLE_FIELDS, row, strict=True)))
     steps = values["step_scores"]
-    return Sample(
-        **values
+    # what is stored was checked when it came in
+    return Sample.trusted(
+        values
         | {
             "status": values["status"] or "ok",
             "step_scores": None if steps is None else tuple(json.loads(steps)),
@@ -109,8 +110,8 @@ def _sample(row: Row, names: Mapping[int | None, str]) -> Sample:
 def _run(row: Row, owned: Sequence[Sample], names: Mapping[int | None, str]) -> Run:
     values = _counted(dict(zip((*_RUN_FIELDS, *_ARM_FIELDS, *_PROMPT_FIELDS), row[2:], strict=True)))
     metadata = values["metadata"]
-    return Run(
-        **values
+    return Run.trusted(
+        values
         | {
             "prompt": values.pop("text"),
             "metadata": json.loads(metadata) if metadata else {},

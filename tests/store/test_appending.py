@@ -214,3 +214,12 @@ def test_a_killed_import_leaves_the_store_as_it_was(store, store_url, all_rows):
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert killed.stdout == b"written\n"
     assert all_rows(store) == before
+
+
+def test_runs_may_be_appended_to_one_import_as_they_come(store):
+    for name in ("a", "b", "c"):
+        store.append([run(name)], source="sweep", import_id="sweep-1")
+        store.append([run("a")], source="sweep", import_id="sweep-1")
+    (row,) = store.imports()
+    assert (row.import_id, row.n_runs, row.n_duplicates) == ("sweep-1", 3, 3)
+    assert store.undo("sweep-1").n_runs == 3
