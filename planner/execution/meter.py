@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.core import Budget, Completion, Cost, Generate, ModelCard, Reply, Request, Usage
@@ -40,6 +40,7 @@ class Meter:
         completion_tokens: float | None = None,
         verified_by: Mapping[str, str] | None = None,
         shared: Sequence[Ledger] = (),
+        free: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         on_settled: Callable[[Settled], None] | None = None,
     ) -> None:
@@ -47,11 +48,12 @@ class Meter:
 
         completion_tokens: of one answer, as forecast; None where unknown.
         verified_by: the verifier that is to score a generator's completions; what that takes is kept for it.
+        free: verifiers that cost nothing, being functions and commands.
         on_settled: told of every request that is over.
         """
         self._budget = budget or Budget()
         self._ledgers = (Ledger(self._budget.ceilings), *shared)
-        self._prices = Prices(cards)
+        self._prices = Prices(cards, free)
         self._lengths = Lengths(completion_tokens)
         self._grants = Grants(self._prices, self._lengths, self._ledgers)
         self._verified_by = dict(verified_by or {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,14 +51,17 @@ class Counts:
 class Prices:
     """Rates of the models that a run may call."""
 
-    def __init__(self, cards: Mapping[str, ModelCard]) -> None:
-        """`cards` by model name."""
+    def __init__(self, cards: Mapping[str, ModelCard], free: Collection[str] = ()) -> None:
+        """`cards` by model name; `free`: functions and commands, which are no models and cost nothing."""
         self._cards = cards
+        self._free = frozenset(free)
 
     def require(self, units: Iterable[Unit], models: Iterable[tuple[str, Role]]) -> None:
         """Raise InvalidInput, naming model and missing field, where a cost in one of the units would be unknown."""
         for unit in units:
             for model, role in models:
+                if model in self._free:
+                    continue
                 for field in _NEEDED.get(unit, {}).get(role, ()):
                     if getattr(self._cards.get(model), field, None) is None:
                         raise InvalidInput(
@@ -75,6 +78,8 @@ class Prices:
         """What the counts cost in one unit but latency; None where a card or a count is unknown."""
         if unit == "generations":
             return counts.generations
+        if model in self._free:
+            return 0.0
         if unit == "usd":
             return self._usd(model, counts)
         if counts.prompt is None or counts.completion is None or counts.verifier is None:
