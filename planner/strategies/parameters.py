@@ -42,7 +42,8 @@ class Choosing(Frozen):
             return cls.model_validate(arm.params)
         except ValidationError as error:
             raise InvalidInput(
-                f"params of {arm.search!r} cannot be used: {_problems(error)}; known are {', '.join(cls.model_fields)}"
+                f"params of {arm.search!r} cannot be carried out: {_problems(error)}; known are "
+                f"{', '.join(cls.model_fields)}, of settings {', '.join(Settings.model_fields)}"
             ) from error
 
 
@@ -53,4 +54,7 @@ class Parameters(Choosing):
 
 
 def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    said = [(".".join(map(str, one["loc"])), one["type"], one["msg"]) for one in error.errors()]
+    return "; ".join(
+        f"{name} is not known" if kind == "extra_forbidden" else f"{name}: {text}" for name, kind, text in said
+    )
