@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench figures notebook wheel clean
+.PHONY: help demo test lint format bench figures reproduce notebook wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures in
 
 figures: $(VENV)/.stamp-dev ## Draw the picture of README.md from the bundled logs.
 	@$(BIN)/python -m tests.bench.picture
+
+reproduce: $(VENV)/.stamp-dev ## Carry out the searches of the bundled logs anew, and compare.
+	@$(BIN)/python -m tests.bench.reproduce
 
 notebook: $(VENV)/.stamp-dev ## Execute the notebook and check that it still runs.
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
