@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,12 +65,16 @@ class Forecasts:
         """Forecasts of each of `arms` on the prompt beside it."""
         accuracy = self.accuracy[prompts, arms]
         error = Z_90 * self.stderr[prompts, arms]
-        amounts = self.costs.parts(self.loads, prompts, arms).tolist()
+        spent = self.costs.parts(self.loads, prompts, arms)
+        unknown = np.isnan(spent)
+        if unknown.any():
+            spent = spent.astype(object)
+            spent[unknown] = None
         columns = (
             accuracy.tolist(),
             np.maximum(accuracy - error, 0).tolist(),
             np.minimum(accuracy + error, 1).tolist(),
-            amounts,
+            spent.tolist(),
             self.support.n_prompts[arms].tolist(),
             self.support.n_runs[arms].tolist(),
             self.support.extrapolated[arms].tolist(),
@@ -93,11 +96,9 @@ class Forecasts:
         ]
 
 
-def _cost(amounts: list[float]) -> Cost:
-    """The cost by `cost.SPENT`, NaN for what is unknown."""
-    generations, prompt, completion, verifier, flops, usd, seconds = (
-        amounts if isfinite(sum(amounts)) else [None if isnan(amount) else amount for amount in amounts]
-    )
+def _cost(amounts: list[float | None]) -> Cost:
+    """The cost by `cost.SPENT`."""
+    generations, prompt, completion, verifier, flops, usd, seconds = amounts
     return Cost.trusted(
         {
             "generations": generations,

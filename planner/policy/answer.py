@@ -95,16 +95,27 @@ def recommendations(
 
 
 @contextmanager
-def no_collection(n_prompts: int) -> Iterator[None]:
-    """Pause the collector of cycles while many objects are made: it would look at all of them again and again."""
-    if n_prompts < MANY or not gc.isenabled():
+def in_bulk(n_prompts: int) -> Iterator[None]:
+    """Spare many prompts what only costs them: looks for cycles among their answers, and threads for small matrices."""
+    if n_prompts < MANY:
         yield
         return
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - no part of a single recommendation
+
+    collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
+        # Threads that wait for the next of our small products take a core from whoever has work for it.
+        with threadpool_limits(1):
+            yield
     finally:
-        gc.enable()
+        if gc.get_freeze_count() == 0:  # what the caller has frozen stays so
+            # To the oldest generation at once: answers hold no cycles, and to find that out takes longer than to make
+            # them.
+            gc.freeze()
+            gc.unfreeze()
+        if collecting:
+            gc.enable()
 
 
 def _shown(decisions: Decisions) -> list[list[int]]:

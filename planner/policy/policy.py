@@ -14,7 +14,7 @@ from planner.core import Arm, Budget, ModelCard, Recommendation, Unit
 from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
-from planner.policy.answer import Decisions, no_collection, recommendations
+from planner.policy.answer import Decisions, in_bulk, recommendations
 from planner.policy.batch import allocate
 from planner.policy.candidates import hull_arms
 from planner.policy.choose import Indices, Options, aim, defaulted, worth
@@ -110,7 +110,7 @@ class Policy:
         if target_accuracy is not None and not 0 < target_accuracy <= 1:
             raise InvalidInput(f"target accuracy must be above 0 and at most 1, got {target_accuracy}")
         answers: list[Recommendation | InvalidInput] = []
-        with no_collection(len(prompts)):
+        with in_bulk(len(prompts)):
             for first in range(0, len(prompts), CHUNK):
                 chunk = prompts[first : first + CHUNK]
                 belief = self.believe(chunk)
@@ -175,7 +175,7 @@ class Policy:
             0.0,
             None,
         )
-        with no_collection(len(prompts)):
+        with in_bulk(len(prompts)):
             return recommendations(
                 prompts, belief, forecasts, decisions, total, None, self.policy_id,
                 partial(self._why_none_fits, forecasts, ceilings or total.ceilings, restriction),
