@@ -37,6 +37,9 @@ class QuickStore:
         self._connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
+        # As `Store` sets them. Ids are random: without the indexes' pages at hand each row would read and write some.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA cache_size = -65536")
         self._writer = RecommendationWriter(self._insert)
 
     @classmethod
@@ -81,7 +84,8 @@ class QuickStore:
 
     def _insert(self, columns: Columns, n_rows: int) -> None:
         # As SQLAlchemy writes it: UTC, without a zone.
-        moments = [f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in columns["created_at"]]
+        text_of = {moment: f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in set(columns["created_at"])}
+        moments = [text_of[moment] for moment in columns["created_at"]]
         values = columns | {"created_at": moments}
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         with self._words(), self._lock:
