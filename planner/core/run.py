@@ -2,22 +2,35 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
 
 from planner.core.base import Frozen
 
-Correct = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Score = Annotated[float, Field(allow_inf_nan=False)]
-TokenCount = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("an ISO 8601 time with its zone is expected, such as 2026-01-31T12:00:00Z")  # noqa: TRY004 - pydantic's own
+    return value
+
+
+_SHARE_OR_VERDICT = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "boolean"}]}
+Correct = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WithJsonSchema(_SHARE_OR_VERDICT)]
+Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+MAX_INTEGER = 2**31 - 1  # every store holds integers of four bytes
+TokenCount = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
+Place = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
+Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
+Name = Annotated[str, Field(min_length=1)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Status = Literal["ok", "truncated", "error"]
 
 
 class Sample(Frozen):
     """One finished candidate of a run, at its place in chain and attempt."""
 
-    chain: Annotated[int, Field(ge=0)] = 0
-    attempt: Annotated[int, Field(ge=0)] = 0
+    chain: Place = 0
+    attempt: Place = 0
     answer: str | None = None
     correct: Correct | None = None
     score: Score | None = None
@@ -31,7 +44,7 @@ class Sample(Frozen):
     text: str | None = None
     generator: str | None = None
     verifier: str | None = None
-    stage: Annotated[int, Field(ge=0)] | None = None
+    stage: Place | None = None
 
 
 class Run(Frozen):
@@ -43,25 +56,25 @@ class Run(Frozen):
     dataset: str | None = None
     reference: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
-    generator: Annotated[str, Field(min_length=1)]
+    generator: Name
     verifier: str | None = None
-    search: Annotated[str, Field(min_length=1)] = "sampling"
-    selection: Annotated[str, Field(min_length=1)] | None = None
-    breadth: Annotated[int, Field(ge=1)] = 1
-    depth: Annotated[int, Field(ge=1)] = 1
+    search: Name = "sampling"
+    selection: Name | None = None
+    breadth: Size = 1
+    depth: Size = 1
     params: dict[str, Any] = Field(default_factory=dict)
     answer: str | None = None
     correct: Correct | None = None
     prompt_tokens: TokenCount | None = None
     completion_tokens: TokenCount | None = None
-    verifier_calls: Annotated[int, Field(ge=0)] | None = None
+    verifier_calls: TokenCount | None = None
     verifier_tokens: TokenCount | None = None
     usd: Amount | None = None
     latency_seconds: Amount | None = None
     status: Status = "ok"
     recommendation_id: str | None = None
-    propensity: Annotated[float, Field(gt=0, le=1)] | None = None
-    started_at: AwareDatetime | None = None
+    propensity: Annotated[float, Field(strict=True, gt=0, le=1)] | None = None
+    started_at: Moment | None = None
     samples: tuple[Sample, ...] = ()
 
 

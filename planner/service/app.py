@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -16,14 +15,10 @@ from planner.service.context import Context
 from planner.service.guard import Guard
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
-from planner.service.problems import Problem, install
+from planner.service.problems import DOCUMENTED, install
 from planner.service.routes import curves, health, models, outcomes, policies, recommendations, runs
 from planner.service.security import Tokens
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "What is wrong with the request, or has to be done first."},
-    "5XX": {"model": Problem, "description": "What failed."},
-}
 ROUTERS = (recommendations, outcomes, runs, policies, curves, models, health)
 
 
@@ -48,7 +43,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
 
     app = FastAPI(
         title="planner", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        description="Recommendations of how to spend a prompt's budget, and their outcomes.", responses=_PROBLEMS,
+        description="Recommendations of how to spend a prompt's budget, and their outcomes.", responses=DOCUMENTED,
     )  # fmt: skip
     install(app)
     for module in ROUTERS:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from planner.errors import PlannerError
 
@@ -57,6 +58,19 @@ def problem(
     return ProblemResponse(body | ({"errors": errors} if errors else {}), status, headers=dict(headers or {}))
 
 
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    family: {
+        "description": description,
+        "content": {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}},
+    }
+    for family, description in (
+        ("4XX", "What is wrong with the request, or has to be done first."),
+        ("5XX", "What failed."),
+    )
+}
+"""What every route's documentation says of problems."""
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception of the application with a problem."""
     app.add_exception_handler(PlannerError, _planner_error)
@@ -81,7 +95,16 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), request_id=_id(request), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router names the methods of the first route of that path alone.
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return problem(error.status_code, str(error.detail), request_id=_id(request), headers=headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.core import Arm, Budget, Probe, Recommendation, Run
+from planner.core.run import Correct
 
 Chat = list[dict[str, Any]]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -90,7 +91,7 @@ class Logged(BaseModel):
 class GradeBody(_Body):
     """How far a run's answer is correct."""
 
-    correct: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    correct: Correct
     grader: Name = "api"
 
 

@@ -4,6 +4,8 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
 from planner.core import Run
+from planner.errors import BadLog
+from planner.formats.limits import MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
 from planner.service.context import Shared
 from planner.service.json_route import JsonRoute
 from planner.service.schemas import GradeBody, Logged, RunsBody
@@ -19,6 +21,8 @@ def log(body: Run | RunsBody, context: Shared) -> Logged:
     most = context.settings.service_max_batch
     if len(runs) > most:
         raise HTTPException(413, f"{len(runs):,} runs in one request: at most {most:,} are taken")
+    for run in runs:
+        _check(run)
     written = context.planner.store.append(runs, source="service", store_prompt_text=context.settings.store_prompt_text)
     return Logged(
         run_ids=[run_id_of(run) for run in runs],
@@ -35,3 +39,17 @@ def grade(run_id: str, body: GradeBody, context: Shared) -> None:
     if not context.planner.store.has_run(run_id):
         raise HTTPException(404, f"no run {run_id!r} is logged")
     context.planner.store.grade(run_id, correct=body.correct, grader=body.grader)
+
+
+def _check(run: Run) -> None:
+    """What an import would say of it, too: names are indexed, and scores lie in 0..1."""
+    for name in NAMES:
+        value = getattr(run, name, None)
+        if value is not None and not 0 < len(value.encode()) <= MAX_NAME_BYTES:
+            raise BadLog(f"{name}: expected text of 1 to {MAX_NAME_BYTES} bytes")
+    for text in (run.prompt, run.answer, run.reference, *(sample.text for sample in run.samples)):
+        if text is not None and len(text.encode()) > MAX_TEXT_BYTES:
+            raise BadLog(f"a text has more than {MAX_TEXT_BYTES:,} bytes")
+    for sample in run.samples:
+        if any(score is not None and not 0 <= score <= 1 for score in (sample.score, sample.score_min)):
+            raise BadLog("samples.score: expected 0..1; `planner logs import` maps scores of another range")
