@@ -10,6 +10,9 @@ from planner.strategies.parameters import Settings
 from planner.strategies.pool import Interrupted, Pool, Replies, Requests
 from planner.strategies.task import Task
 
+MAX_TEXT_BYTES = 1_000_000
+"""Of one text, as logs have it."""
+
 _STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
 
 
@@ -53,14 +56,28 @@ def as_sample(
         chain=chain,
         attempt=attempt,
         stage=stage,
-        answer=None if failed else task.extract(text),
-        text=None if failed else text,
+        answer=None if failed else answer_of(task, text),
+        text=None if failed else storable(text),
         generator=generator,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         latency_seconds=completion.latency_seconds,
         status=_STATUS[completion.finish],
     )
+
+
+def answer_of(task: Task, text: str) -> str | None:
+    """The comparable answer that a text gives."""
+    answer = task.extract(text)
+    return None if answer is None else storable(answer)
+
+
+def storable(text: str) -> str:
+    """As much of what a model wrote as a store can hold: no NUL, no half of a surrogate pair, a megabyte of UTF-8."""
+    if len(text) * 4 <= MAX_TEXT_BYTES and text.isascii() and "\0" not in text:
+        return text
+    clean = text.replace("\0", "").encode("utf-8", "replace")
+    return clean[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
 
 
 def verification(task: Task, verifier: str, texts: Sequence[str]) -> Verify:

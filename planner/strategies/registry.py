@@ -23,12 +23,16 @@ P = TypeVar("P", bound=Choosing)
 
 @dataclass(frozen=True)
 class Strategy(Generic[P]):
-    """One search: `run(arm, task, pool, parameters)` yields requests and adds finished candidates to the pool."""
+    """One search: `run(arm, task, pool, parameters)` yields requests and adds finished candidates to the pool.
+
+    needs_verifier: it goes by scores of unfinished answers, so that its arms name a verifier.
+    """
 
     name: str
     run: Callable[[Arm, Task, Pool, P], Search]
     parameters: type[P]
     summary: str
+    needs_verifier: bool = False
 
 
 @cache
@@ -47,8 +51,11 @@ def registered() -> Mapping[str, Strategy[Any]]:
             ) from error
         if not isinstance(strategy, Strategy):
             raise InvalidInput(f"{entry.value} is no planner.strategies.Strategy: mend or uninstall its package")
-        if strategy.name in found:
-            raise InvalidInput(f"strategy {strategy.name!r} of {entry.value} exists already: it needs another name")
+        if strategy.name != entry.name or strategy.name in found:
+            raise InvalidInput(
+                f"strategy {strategy.name!r} of {entry.value} exists already or is not the entry point's name, "
+                f"{entry.name!r}: mend its name"
+            )
         found[strategy.name] = strategy
     return MappingProxyType(found)
 

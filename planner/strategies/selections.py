@@ -67,8 +67,11 @@ def selections() -> Mapping[str, Selection]:
             ) from error
         if not isinstance(rule, Selection):
             raise InvalidInput(f"{entry.value} is no planner.strategies.Selection: mend or uninstall its package")
-        if rule.name in found:
-            raise InvalidInput(f"selection {rule.name!r} of {entry.value} exists already: it needs another name")
+        if rule.name != entry.name or rule.name in found:
+            raise InvalidInput(
+                f"selection {rule.name!r} of {entry.value} exists already or is not the entry point's name, "
+                f"{entry.name!r}: mend its name"
+            )
         found[rule.name] = rule
     return MappingProxyType(found)
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from planner.core import Arm, Completion, Generate, Sample, Verdict, Verify
 from planner.core.run import Status
 from planner.errors import InvalidInput
-from planner.strategies.drawing import completions
+from planner.strategies.drawing import answer_of, completions, storable
 from planner.strategies.parameters import Parameters
 from planner.strategies.pool import Pool, Replies, Requests
 from planner.strategies.task import Task
@@ -205,7 +205,7 @@ class Steps:
             text = text.removesuffix(self.separator)
         return Sample(
             chain=place,
-            answer=self.task.extract(text),
+            answer=answer_of(self.task, text),
             score=chain.score,
             score_min=min(chain.step_scores) if chain.step_scores else None,
             step_scores=chain.step_scores,
@@ -214,7 +214,7 @@ class Steps:
             verifier_tokens=chain.verifier_tokens,
             latency_seconds=chain.latency_seconds,
             status=chain.status or "truncated",
-            text=text,
+            text=storable(text),
             generator=self.arm.generator,
             # without a verifier it is the generator itself that judged
             verifier=self.arm.verifier or (None if chain.score is None else self.arm.generator),

@@ -28,4 +28,5 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 @pytest.fixture
 def third_party(install: Callable[[str], None]) -> None:
-    install("[planner.strategies]\nany = third_party:STRATEGY\n[planner.selections]\nany = third_party:SELECTION\n")
+    searches = "[planner.strategies]\none_by_one = third_party:STRATEGY\n"
+    install(searches + "[planner.selections]\nshortest = third_party:SELECTION\n")

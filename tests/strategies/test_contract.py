@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from worlds import Meter, World, drive, interrupted_at, task
@@ -32,7 +33,6 @@ PARAMS = {
     "mcts": {"simulations": 6, "children": 2},
 }
 SEEDS = range(6)
-NEED_A_VERIFIER = {"beam_search", "lookahead", "rebase", "mcts"}
 
 
 def arm_of(name: str, *, breadth: int = 4, depth: int = 1, selection: str = "weighted_vote") -> Arm:
@@ -63,10 +63,14 @@ def arms(name: str) -> list[Arm]:
     return [arm_of(name), *deep]
 
 
-def without_verifier(name: str) -> Arm:
+def without_verifier(name: str) -> list[Arm]:
+    if registered()[name].needs_verifier:
+        return []
     arm = arm_of(name, selection="majority_vote")
     stages = [{**stage, "verifier": None, "stop": None} for stage in STAGES]
-    return arm.model_copy(update={"verifier": None, "params": {"stages": stages} if name == "cascade" else arm.params})
+    return [
+        arm.model_copy(update={"verifier": None, "params": {"stages": stages} if name == "cascade" else arm.params})
+    ]
 
 
 def n_steps(arm: Arm, seed: int = 0) -> int:
@@ -207,6 +211,31 @@ def test_an_interrupted_run_is_replayed_too(name):
     assert replay(carry_out(arm, task()), transcript) == live
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_arm_that_lacks_its_verifier_is_refused_before_anything_is_asked(name):
+    bare = arm_of(name, selection="majority_vote").model_copy(update={"verifier": None})
+    if not registered()[name].needs_verifier:
+        assert without_verifier(name)
+        return
+    with pytest.raises(InvalidInput, match="name a verifier"):
+        carry_out(bare, task())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_model_writes_is_kept_as_far_as_a_store_can_hold_it(name):
+    def serve(request):
+        reply = World().serve(request)
+        if not isinstance(request, Generate):
+            return reply
+        return tuple(replace(one, text=one.text.replace("step", "\0\ud800" + "é" * 600_000, 1)) for one in reply)
+
+    result = drive(carry_out(arm_of(name, breadth=1), task()), serve)
+    for one in result.samples:
+        assert "\0" not in one.text
+        assert 999_998 <= len(one.text.encode()) <= 1_000_000
+    assert result.answer is not None
+
+
 FAULTS = {
     "error": lambda one: Completion("", finish="error", prompt_tokens=4, completion_tokens=0),
     "cut off": lambda one: Completion(one.text[:5], finish="length", prompt_tokens=4, completion_tokens=1),
@@ -230,9 +259,7 @@ def test_failed_completions_are_survived(name, fault, every):
                 reply[place] = FAULTS[fault](completion) if count % every == 0 else completion
         return tuple(reply)
 
-    for arm in (*arms(name), without_verifier(name)):
-        if arm.verifier is None and name in NEED_A_VERIFIER:
-            continue
+    for arm in (*arms(name), *without_verifier(name)):
         result = drive(carry_out(arm, task()), serve)
         assert (result.chosen is None) == (not result.samples)
         assert all(one.answer is None for one in result.samples if one.status == "error")

@@ -30,6 +30,7 @@ def test_a_third_party_search_is_found_and_carried_out():
         ("no_such_module:X", "cannot be loaded"),
         ("third_party:NO_STRATEGY", "is no planner.strategies.Strategy"),
         ("third_party:TAKEN", "'sampling' .* exists already"),
+        ("third_party:STRATEGY", "'one_by_one' .* is not the entry point's name, 'any'"),
     ],
 )
 def test_a_third_party_search_that_cannot_be_used_is_named(install, entry, problem):

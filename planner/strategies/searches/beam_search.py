@@ -52,4 +52,10 @@ def keep_best(values: Sequence[float], width: int, *, beam_width: float) -> list
     return shares
 
 
-STRATEGY = Strategy("beam_search", run, BeamParameters, "the best steps by a verifier go on, round after round")
+STRATEGY = Strategy(
+    "beam_search",
+    run,
+    BeamParameters,
+    "the best steps by a verifier go on, round after round",
+    needs_verifier=True,
+)

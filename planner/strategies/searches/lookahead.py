@@ -78,5 +78,9 @@ class _Rollouts:
 
 
 STRATEGY = Strategy(
-    "lookahead", run, LookaheadParameters, "beam search whose steps are scored by where a greedy rollout takes them"
+    "lookahead",
+    run,
+    LookaheadParameters,
+    "beam search whose steps are scored by where a greedy rollout takes them",
+    needs_verifier=True,
 )

@@ -98,4 +98,10 @@ class _Node:
             node = node.parent
 
 
-STRATEGY = Strategy("mcts", run, MctsParameters, "UCT over steps, valued by a verifier, each simulation rolled out")
+STRATEGY = Strategy(
+    "mcts",
+    run,
+    MctsParameters,
+    "UCT over steps, valued by a verifier, each simulation rolled out",
+    needs_verifier=True,
+)

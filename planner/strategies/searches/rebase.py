@@ -54,4 +54,10 @@ def by_reward(rewards: Sequence[float], width: int, *, temperature: float) -> li
     return shares
 
 
-STRATEGY = Strategy("rebase", run, RebaseParameters, "steps go on in proportion to the softmax of their rewards")
+STRATEGY = Strategy(
+    "rebase",
+    run,
+    RebaseParameters,
+    "steps go on in proportion to the softmax of their rewards",
+    needs_verifier=True,
+)
