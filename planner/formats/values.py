@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from planner.core import SEARCHES, SELECTIONS
+from planner.core import NO_OUTCOMES, SEARCHES, SELECTIONS
 from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, STATUSES
 from planner.formats.problems import shown
 
@@ -121,7 +121,7 @@ def status(field: str, value: Any) -> str:  # noqa: ANN401
 
 def search(field: str, value: Any) -> str:  # noqa: ANN401
     """The name of a search that is known; null is `sampling`."""
-    known = (*SEARCHES, "session", "rollouts")
+    known = (*SEARCHES, "session", *NO_OUTCOMES)
     if value is None:
         return "sampling"
     if not isinstance(value, str) or value not in known:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from planner.core import Arm
+from planner.core import NO_OUTCOMES, Arm
 from planner.curves.logs import Floats, Ints, Pool
 from planner.store.tables import arms, models
 
@@ -42,9 +42,9 @@ class LoggedArms:
         return self._each(lambda arm: arm.search in _STOPPING_SEARCHES, np.bool_)
 
     @cached_property
-    def rolls_out(self) -> Booleans:
-        """Whether its samples go on from the steps of another run's answer."""
-        return self._each(lambda arm: arm.search == "rollouts", np.bool_)
+    def tells_nothing(self) -> Booleans:
+        """Whether its runs are no outcomes of it."""
+        return self._each(lambda arm: arm.search in NO_OUTCOMES, np.bool_)
 
     @cached_property
     def judges_itself(self) -> Booleans:

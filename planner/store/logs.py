@@ -42,7 +42,7 @@ def read_logs(database: Database, chosen: LogFilter) -> Logs:
     """See `Store.read_logs`."""
     with database.reading() as connection:
         arms = read_arms(connection)
-        runs, rows = _without_rollouts(arms, *_read_rows(connection, chosen))
+        runs, rows = _outcomes(arms, *_read_rows(connection, chosen))
         prompts, runs["prompt"] = _read_prompts(connection, runs.pop("prompt_key"))
         models = {model.card.name: model.card for model in read_models(connection)}
     return _logs(arms, runs, rows, prompts, models)
@@ -60,9 +60,9 @@ def _read_rows(connection: Connection, chosen: LogFilter) -> tuple[Rows, Rows]:
     return runs, rows
 
 
-def _without_rollouts(arms: LoggedArms, runs: Rows, rows: Rows) -> tuple[Rows, Rows]:
-    """Leave out what went on from the steps of a logged answer: it tells of that answer, not of the prompt."""
-    kept = ~arms.rolls_out[arms.row_of_key[runs["arm_key"]]]
+def _outcomes(arms: LoggedArms, runs: Rows, rows: Rows) -> tuple[Rows, Rows]:
+    """Leave out runs that are no outcomes of an arm on a prompt."""
+    kept = ~arms.tells_nothing[arms.row_of_key[runs["arm_key"]]]
     if kept.all():
         return runs, rows
     place = np.cumsum(kept) - 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from planner.core import Run, Sample
+from planner.core import NO_OUTCOMES, Run, Sample
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def candidates(runs: Iterable[Run], seen: Seen) -> Iterator[Candidate]:
     for run in runs:
         seen.runs += 1
         seen.rollouts += is_rollouts(run)
-        for sample in run.samples if not is_rollouts(run) else ():
+        for sample in run.samples if run.search not in NO_OUTCOMES else ():
             seen.samples += 1
             if sample.text is None:
                 continue
