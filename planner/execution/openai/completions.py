@@ -14,11 +14,37 @@ ECHO_CHARACTERS = 20
 """A completion that begins with so much of its prefix says it again."""
 
 
+def absorbing(kept: tuple[Completion, ...], dropped: Sequence[Completion]) -> tuple[Completion, ...]:
+    """The completions, the first of them bearing the tokens of those that were dropped: they are billed too."""
+    if not kept or not dropped:
+        return kept
+    first, *others = kept
+    both = (first, *dropped)
+    return (
+        replace(
+            first,
+            prompt_tokens=sum(each.prompt_tokens or 0 for each in both),
+            cached_tokens=sum(each.cached_tokens for each in both),
+            completion_tokens=sum(each.completion_tokens or 0 for each in both),
+            billed_prompt_tokens=sum(each.billed_prompt_tokens or 0 for each in both),
+            estimated=any(each.estimated for each in both),
+        ),
+        *others,
+    )
+
+
 def begins_anew(answer: Answer, request: Generate, unproven: frozenset[str]) -> bool:
     """Whether a server took the message that was left open for a finished one, and began the answer again."""
     if "final_message" not in unproven:
         return False
     return any(restarted(choice.text or "", request.prefix) for choice in read_choices(answer.data))
+
+
+def stops_at_once(completions: Sequence[Completion], request: Generate, unproven: frozenset[str]) -> bool:
+    """Whether a stop text that stands at the end of the prefix is written, and met, once more."""
+    if not {"stop", "final_message"} <= unproven | {"stop"} or not request.prefix.endswith(request.stop):
+        return False
+    return any(said.text == "" and said.finish == "stop" and said.ended is not True for said in completions)
 
 
 def restarted(text: str, prefix: str) -> bool:
@@ -41,6 +67,8 @@ def read_completions(
     """
     choices = read_choices(answer.data)
     usage = read_usage(answer.data)
+    if not choices and usage.completion_tokens is not None:
+        choices = [Choice(None, "error")]  # nothing came, yet it is billed
     if not choices:
         return ()
     written = [text_bytes(choice.text or "") for choice in choices]
@@ -70,6 +98,13 @@ def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
     return (text[: min(places)], True) if places else (text, False)
 
 
+def _past(text: str, stops: Sequence[str]) -> str:
+    """The text after stop texts that it begins with: a template that trimmed the prefix has them written again."""
+    while stop := next((stop for stop in stops if stop and text.startswith(stop)), None):
+        text = text.removeprefix(stop)
+    return text
+
+
 def share(total: int, weights: Sequence[int]) -> list[int]:
     """Whole numbers that add up to `total`, as near as can be to the weights' proportions.
 
@@ -93,6 +128,8 @@ def _completion(choice: Choice, request: Generate, counted: Completion, *, stop_
     text = choice.text
     if len(request.prefix) >= ECHO_CHARACTERS:
         text = text.removeprefix(request.prefix)
+    if not stop_sent and request.prefix.endswith(request.stop):
+        text = _past(text, request.stop)
     text, was_cut = cut(text, request.stop)
     if was_cut:
         return replace(counted, text=text, ended=False)

@@ -7,18 +7,14 @@ from typing import Any
 
 from planner.core import Completion, Conventions, Generate, Verdict, Verify
 from planner.errors import EndpointError, EndpointRejected
-from planner.execution.openai.acquaintance import Acquaintance
-from planner.execution.openai.answer import Answer
+from planner.execution.openai.asking import Asker
 from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
-from planner.execution.openai.completions import begins_anew, read_completions
-from planner.execution.openai.payloads import Flatten, Payload, flat_prompt, payload
-from planner.execution.openai.suspicion import REFUSALS, other_ways, without
+from planner.execution.openai.payloads import Flatten, flat_prompt
 from planner.execution.openai.wire import Wire
 from planner.execution.verifiers.remote import RemoteVerifier
 from planner.execution.verifiers.verifier import Verifier
 
 _ROUNDS = 3
-_TRIES = 10
 _SEEDS = 2**31
 
 
@@ -46,10 +42,7 @@ class OpenAIEndpoint:
         **wire: Any,  # noqa: ANN401 - as Wire takes them
     ) -> None:
         self._wire = Wire(url, api_key=api_key, **wire)
-        self._conventions = conventions or Conventions()
-        self._memory = CapabilityMemory(memory)
-        self._flatten = flatten
-        self._seen: dict[str, Acquaintance] = {}
+        self._asker = Asker(self._wire, CapabilityMemory(memory), conventions or Conventions(), flatten)
         self._verifier = verifier or self._remote_verifier(verifier_url, api_key, verifier_api_key, wire)
 
     def __repr__(self) -> str:
@@ -63,7 +56,7 @@ class OpenAIEndpoint:
     @property
     def conventions(self) -> Conventions:
         """How its models are spoken to."""
-        return self._conventions
+        return self._asker.conventions
 
     @property
     def max_concurrency(self) -> int:
@@ -72,7 +65,7 @@ class OpenAIEndpoint:
 
     def capabilities(self, model: str) -> Capabilities:
         """What its answers have told so far of how it serves the model."""
-        return self._memory.of(self.name, model)
+        return self._asker.capabilities(model)
 
     async def models(self) -> Sequence[str]:
         """Names of the models that it serves, in its order."""
@@ -95,7 +88,7 @@ class OpenAIEndpoint:
                 f"{self.name} answered without a single choice for model {request.generator!r}; check that the model "
                 "writes text, and its limits"
             )
-        return tuple(had[: request.n])
+        return tuple(had)
 
     async def verify(self, request: Verify) -> tuple[Verdict, ...]:
         """One verdict a candidate, in order. Raises EndpointError where the scores could not be had."""
@@ -113,7 +106,7 @@ class OpenAIEndpoint:
         missing = request.n - len(had)
         most = self.capabilities(request.generator).most_choices or missing
         starts = range(len(had), request.n, most)
-        asked = (self._ask(request, min(most, request.n - start), _seed(request, start)) for start in starts)
+        asked = (self._asker.ask(request, min(most, request.n - start), _seed(request, start)) for start in starts)
         failure = None
         for outcome in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(outcome, EndpointError):
@@ -123,40 +116,6 @@ class OpenAIEndpoint:
             else:
                 had += outcome
         return failure
-
-    async def _ask(self, request: Generate, n: int, seed: int | None) -> tuple[Completion, ...]:
-        """One request's completions: those of the first way of asking that the server bears."""
-        model = request.generator
-        known, seen = self.capabilities(model), self._seen.setdefault(model, Acquaintance())
-        first: Answer | None = None
-        ways, tried = [known], set[Capabilities]()
-        while ways and len(tried) < _TRIES:
-            way = ways.pop(0)
-            if way in tried:
-                continue
-            tried.add(way)
-            sent = payload(request, min(n, way.most_choices or n), seed, way, self._conventions, self._flatten)
-            unproven = seen.unproven(sent)
-            answer = await self._wire.send(sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}))
-            if answer.good and begins_anew(answer, request, unproven):
-                ways.insert(0, without(way, frozenset({"final_message"})))
-            elif answer.good:
-                self._memory.learn(self.name, model, **known.changes(way))
-                return self._take_in(answer, request, sent, seen)
-            elif answer.status in REFUSALS:
-                ways = [*other_ways(answer, unproven, way, model, is_first=way is known), *ways]
-            first = first or answer
-        assert first is not None
-        raise self._wire.complaint(first, model)
-
-    def _take_in(self, answer: Answer, request: Generate, sent: Payload, seen: Acquaintance) -> tuple[Completion, ...]:
-        """The completions of an answer, and what it tells of the server."""
-        completions = read_completions(answer, request, stop_sent="stop" in sent.members, estimate=seen.estimate)
-        if 0 < len(completions) < sent.body.get("n", 1):
-            self._memory.learn(self.name, request.generator, most_choices=len(completions))
-        if completions:
-            seen.take_in(sent, len(completions))
-        return completions
 
     def _remote_verifier(
         self, url: str | None, key: str | None, verifier_key: str | None, wire: dict[str, Any]

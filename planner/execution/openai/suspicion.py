@@ -9,7 +9,7 @@ from typing import Any
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.capabilities import Capabilities
 
-REFUSALS = frozenset({400, 404, 405, 422, 500, 501})
+_REFUSALS = frozenset({400, 404, 405, 422, 500, 501})
 """Statuses with which servers refuse a member, a route or a way to go on."""
 
 _MISSING = frozenset({404, 405})
@@ -50,6 +50,8 @@ def other_ways(
 
     Where it names none, and nothing else was tried before: without each that may be at fault.
     """
+    if answer.status not in _REFUSALS:
+        return []
     if found := named(answer, members):
         return [without(way, found)]
     return [without(way, left_out) for left_out in suspected(answer, members, model)] if is_first else []
