@@ -59,10 +59,11 @@ class Chain:
         return self.score or 0.0
 
     def paid(self, completion: Completion) -> Chain:
-        """The chain with the cost of one more completion."""
+        """The chain with the cost of one more completion; what was cached of its prefix was not read again."""
+        read = None if completion.prompt_tokens is None else completion.prompt_tokens - completion.cached_tokens
         return replace(
             self,
-            prompt_tokens=_sum(self.prompt_tokens, completion.prompt_tokens),
+            prompt_tokens=_sum(self.prompt_tokens, read),
             completion_tokens=_sum(self.completion_tokens, completion.completion_tokens),
             latency_seconds=_sum(self.latency_seconds, completion.latency_seconds),
         )
