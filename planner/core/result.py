@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,8 @@ class RunResult(Frozen):
     status: `ok`; `truncated` where a ceiling ended it before its plan did, or the chosen text was cut off; `error`
     where it has no answer because an endpoint failed, with what was spent until then.
     reason: why it ended before its plan did, else None.
-    probes: samples drawn before the plan was settled. stages: stages that drew.
+    probes: samples drawn before the rest was planned. stages: one {generator, verifier, draw, n} for each run of like
+    draws, in order.
     """
 
     run_id: str
@@ -39,5 +40,5 @@ class RunResult(Frozen):
     usage: tuple[Usage, ...]
     plan: Recommendation
     probes: int = 0
-    stages: int = 1
+    stages: tuple[dict[str, Any], ...] = ()
     reason: str | None = None

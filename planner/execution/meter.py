@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from planner.core import Budget, Completion, Cost, Generate, ModelCard, Reply, Request, Usage
+from planner.errors import InvalidInput
 from planner.execution.grants import Amounts, Grants, Reservation
 from planner.execution.ledger import Ledger
 from planner.execution.lengths import Lengths
@@ -69,6 +70,11 @@ class Meter:
         self._prices.require(self._limited, models)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was spent so far."""
+        return self._tally.is_empty
+
+    @property
     def cost(self) -> Cost:
         """What was spent so far; None in a unit where a model card or a server is silent."""
         return self._tally.cost(self._clock() - self._started)
@@ -98,15 +104,15 @@ class Meter:
     def reserve(self, request: Request) -> Reservation | None:
         """Hold what the request may take, or as much of it as fits; None: wait until something in flight is settled.
 
-        Raises Interrupted where no part of it fits any more, InvalidInput where its cost in a limited unit is unknown.
+        Raises Interrupted where no part of it fits any more, and InvalidInput where its cost in a limited unit is
+        unknown (Interrupted once something is spent).
         """
         self.check_time()
+        self._require_known(request)
         if isinstance(request, Generate):
-            self.require([(request.generator, "generator")])
             verifier = self._verified_by.get(request.generator)
             reservation = self._grants.generate(request, self._verifying(), verifier)
         else:
-            self.require([(request.verifier, "verifier")])
             reservation = self._grants.verify(request)
             self._unverified.pop(request.verifier, None)
         if reservation is not None:
@@ -137,6 +143,16 @@ class Meter:
             if ledger.in_flight:
                 await ledger.changed()
                 return
+
+    def _require_known(self, request: Request) -> None:
+        asked: tuple[str, Role]
+        asked = (request.generator, "generator") if isinstance(request, Generate) else (request.verifier, "verifier")
+        try:
+            self.require([asked])
+        except InvalidInput as error:
+            if self._tally.is_empty:
+                raise
+            raise Interrupted(str(error)) from error
 
     def _verifying(self) -> Amounts:
         """What scoring the completions that are not scored yet will take."""

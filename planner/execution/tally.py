@@ -64,6 +64,11 @@ class Tally:
         if not isinstance(request, Generate):
             self.verdicts += len(request.candidates)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was asked for yet."""
+        return not self._models
+
     def cost(self, seconds: float) -> Cost:
         """Everything spent, after so many seconds of the clock."""
         models = self._models.values()

@@ -140,6 +140,14 @@ _PROMPT_FIELDS = (
 )  # fmt: skip
 
 
+def add_hashed_prompt(connection: Connection, prompt_id: str, *, text_sha256: str, n_characters: int) -> None:
+    """Store a prompt whose text may not be kept, unless it is known; it belongs to no import."""
+    if connection.execute(select(prompts.c.prompt_key).where(prompts.c.prompt_id == prompt_id)).first() is None:
+        key = next_key(connection, prompts.c.prompt_key)
+        values = {"prompt_key": key, "prompt_id": prompt_id, "text_sha256": text_sha256, "n_characters": n_characters}
+        connection.execute(insert(prompts), values)
+
+
 def next_key(connection: Connection, column: Any) -> int:  # noqa: ANN401 - a column of any table
     """One past the greatest key; only for transactions that write alone."""
     return 1 + (connection.execute(select(func.max(column))).scalar() or 0)

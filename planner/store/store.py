@@ -112,6 +112,13 @@ class Store:
         with self.begin_import(source=source, store_prompt_text=store_prompt_text, import_id=import_id) as session:
             return session.write(as_batch(runs))
 
+    def add_hashed_prompt(self, prompt_id: str, *, text_sha256: str, n_characters: int) -> None:
+        """Make a prompt known by the hash of its text alone, so that runs on it can be appended."""
+        from planner.store.registry import add_hashed_prompt  # noqa: PLC0415
+
+        with self.database.writing() as connection:
+            add_hashed_prompt(connection, prompt_id, text_sha256=text_sha256, n_characters=n_characters)
+
     def grade(self, run_id: str, *, correct: float, grader: str | None = None) -> None:
         """Set the grade of a run, 0..1. Raises InvalidInput for an unknown run or a grade that cannot be."""
         with self.database.writing() as connection:

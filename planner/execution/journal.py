@@ -1,0 +1,161 @@
+"""What runs spend, on disk as it is spent: a process that is killed leaves it behind, and the next one logs it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from planner.core import Run
+from planner.errors import StoreError
+
+_SUFFIX = ".jsonl"
+KILLED = "its process ended"
+
+
+@dataclass(frozen=True)
+class PromptHash:
+    """What is kept of a prompt whose text is not to be stored: SHA-256 in hex, and its length."""
+
+    sha256: str
+    n_characters: int
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A run that a process left behind, with what it had spent; `hashed` where its text was not to be stored."""
+
+    run: Run
+    hashed: PromptHash | None
+
+
+class Journal:
+    """One file of this process, a line an event, written at once; an advisory lock says that the process lives."""
+
+    def __init__(self, folder: Path) -> None:
+        """The journal of this process in `folder`, which is made; nothing is written before the first run."""
+        self._folder = folder
+        self._file: int | None = None
+        self._path: Path | None = None
+        self._open_runs: set[str] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, run: Run, hashed: PromptHash | None = None) -> None:
+        """A run begins: how it will be logged if nothing more is heard of it. It needs a `run_id`."""
+        assert run.run_id is not None
+        self._open_runs.add(run.run_id)
+        header = run.model_dump(mode="json", exclude_defaults=True)
+        self._write({"run": header, "hashed": None if hashed is None else [hashed.sha256, hashed.n_characters]})
+
+    def spend(self, run_id: str, spent: Mapping[str, float | None]) -> None:
+        """All that a run has spent so far, in columns of a `Run`."""
+        self._write({"id": run_id, "spent": dict(spent)})
+
+    def end(self, run_ids: list[str]) -> None:
+        """These runs are in the store."""
+        self._open_runs.difference_update(run_ids)
+        self._write({"ended": run_ids})
+
+    def close(self) -> None:
+        """Let go of the file, which is removed unless a run in it is not in the store."""
+        with self._lock:
+            if self._file is not None and self._path is not None:
+                if not self._open_runs:
+                    self._path.unlink(missing_ok=True)
+                os.close(self._file)
+            self._file = self._path = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _write(self, event: Mapping[str, Any]) -> None:
+        line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        with self._lock, _words(self._folder):
+            if self._file is None:
+                self._open()
+            assert self._file is not None
+            os.write(self._file, line)
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        # Locked before it bears its name: whoever looks for journals of the dead never sees it unlocked.
+        fresh = self._folder / f".{name}"
+        self._file = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._path = self._folder / (name + _SUFFIX)
+        fresh.rename(self._path)
+
+
+@contextmanager
+def left_behind(folder: Path) -> Iterator[list[Recovered]]:
+    """Runs in journals of processes that are no more; leaving the block without an error removes these journals."""
+    taken: list[tuple[Path, int]] = []
+    try:
+        with _words(folder):
+            for path in sorted(folder.glob(f"*{_SUFFIX}")):
+                file = _take(path)
+                if file is not None:
+                    taken.append((path, file))
+        yield [run for path, _ in taken for run in _read(path)]
+        for path, _ in taken:
+            path.unlink(missing_ok=True)
+    finally:
+        for _, file in taken:
+            os.close(file)
+
+
+def _take(path: Path) -> int | None:
+    """A lock on a journal whose process is no more."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
+
+
+def _read(path: Path) -> list[Recovered]:
+    begun: dict[str, tuple[dict[str, Any], list[Any] | None]] = {}
+    for line in path.read_bytes().split(b"\n"):
+        with suppress(ValueError):  # a line that was being written when the process ended
+            _take_in(begun, json.loads(line))
+    return [
+        Recovered(Run.model_validate(header), None if hashed is None else PromptHash(*hashed))
+        for header, hashed in begun.values()
+    ]
+
+
+def _take_in(begun: dict[str, tuple[dict[str, Any], list[Any] | None]], event: dict[str, Any]) -> None:
+    if "run" in event:
+        header = event["run"]
+        begun[header["run_id"]] = (header, event["hashed"])
+    elif "spent" in event:
+        begun[event["id"]][0].update(event["spent"])
+    else:
+        for run_id in event["ended"]:
+            begun.pop(run_id, None)
+
+
+@contextmanager
+def _words(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"what runs spend cannot be written to {folder} ({error.strerror}): check its permissions and the disk"
+        ) from error

@@ -1,0 +1,162 @@
+"""Where runs are written to: the journal as they spend, the store in groups when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from planner.core import Cost, Run
+from planner.errors import BadLog
+from planner.execution.journal import Journal, PromptHash, left_behind
+from planner.store import Store
+
+DELAY_SECONDS = 0.5
+"""How long a run that is over may wait for others to be written with."""
+MOST_WAITING = 200
+
+
+def journal_folder(store: Store) -> Path:
+    """Beside a SQLite file; for a database server in the user's data folder."""
+    path = store.database.path
+    if path is not None:
+        return path.with_name(f"{path.name}-runs")
+    from platformdirs import user_data_path  # noqa: PLC0415 - only with a database server
+
+    place = store.database.url.render_as_string(hide_password=True)
+    return user_data_path("planner") / "runs" / hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+def recover(store: Store, *, store_texts: bool = True) -> int:
+    """Log what processes that are no more had spent, as runs of status `error`; give how many runs."""
+    folder = journal_folder(store)
+    if not folder.is_dir():
+        return 0
+    with left_behind(folder) as found:
+        for one in found:
+            if one.hashed is not None and one.run.prompt_id is not None:
+                store.add_hashed_prompt(
+                    one.run.prompt_id, text_sha256=one.hashed.sha256, n_characters=one.hashed.n_characters
+                )
+        if found:
+            _append(store, [one.run for one in found], source="recovered", import_id=None, store_texts=store_texts)
+    return len(found)
+
+
+@dataclass
+class RunLog:
+    """Writes the runs of one process, at most a second late. Used by the tasks of one event loop.
+
+    store_texts: whether texts of prompts and answers are kept.
+    """
+
+    store: Store
+    store_texts: bool = True
+    source: str = "run"
+    import_id: str | None = None
+    _journal: Journal | None = None
+    _waiting: list[Run] = field(default_factory=list)
+    _task: asyncio.Task[None] | None = None
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of this process."""
+        self._journal = self._journal or Journal(journal_folder(self.store))
+        return self._journal
+
+    def begin(self, run: Run) -> None:
+        """A run begins; `run` is how it will be logged if nothing more is heard of it."""
+        if self.store_texts or run.prompt is None:
+            self.journal.begin(run)
+            return
+        digest = hashlib.sha256(run.prompt.encode("utf-8", "surrogatepass")).hexdigest()
+        self.journal.begin(run.model_copy(update={"prompt": None}), PromptHash(digest, len(run.prompt)))
+
+    def spend(self, run_id: str, cost: Cost, verifier_calls: int) -> None:
+        """All that a run has spent so far."""
+        self.journal.spend(run_id, run_costs(cost, verifier_calls))
+
+    def add(self, run: Run) -> None:
+        """A run is over: it is written soon, with others."""
+        if not self.store_texts:
+            bare = tuple(sample.model_copy(update={"text": None}) for sample in run.samples)
+            run = run.model_copy(update={"samples": bare})
+        self._waiting.append(run)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_later())
+
+    def forget(self, run_id: str) -> None:
+        """A run that spent nothing is not logged."""
+        self.journal.end([run_id])
+
+    async def flush(self) -> None:
+        """Wait until every run that is over is in the store; raises StoreError where one could not be written."""
+        task, self._task = self._task, None
+        if task is not None:
+            if not task.done():
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # what it could not write is tried again now
+        await self._write()
+
+    async def close(self) -> None:
+        """Write all, and let go of the journal; what could not be written stays there for the next process."""
+        try:
+            await self.flush()
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+
+    async def _write_later(self) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            await asyncio.sleep(DELAY_SECONDS)
+        await asyncio.shield(self._write())
+
+    async def _write(self) -> None:
+        async with self._writing:
+            runs, self._waiting = self._waiting, []
+            if not runs:
+                return
+            try:
+                await asyncio.to_thread(
+                    _append, self.store, runs, source=self.source, import_id=self.import_id,
+                    store_texts=self.store_texts,
+                )  # fmt: skip
+            except BaseException:
+                self._waiting = runs + self._waiting
+                raise
+            self.journal.end([run.run_id for run in runs if run.run_id is not None])
+
+
+def run_costs(cost: Cost, verifier_calls: int) -> dict[str, float | None]:
+    """What was spent, in columns of a `Run`."""
+    return {
+        "prompt_tokens": _whole(cost.prompt_tokens),
+        "completion_tokens": _whole(cost.completion_tokens),
+        "verifier_calls": verifier_calls,
+        "verifier_tokens": _whole(cost.verifier_tokens),
+        "usd": cost.usd,
+        "latency_seconds": cost.latency_seconds,
+    }
+
+
+def _append(store: Store, runs: Sequence[Run], *, source: str, import_id: str | None, store_texts: bool) -> None:
+    """Append all, or where one is refused each by itself: a run that was paid for is never lost."""
+    try:
+        store.append(runs, source=source, store_prompt_text=store_texts, import_id=import_id)
+    except BadLog:
+        for run in runs:
+            try:
+                store.append([run], source=source, store_prompt_text=store_texts, import_id=import_id)
+            except BadLog:
+                # Its prompt_id stands for another text: the text's own hash is an id that no other text has.
+                renamed = run.model_copy(
+                    update={"prompt_id": None, "metadata": {**run.metadata, "prompt_id": run.prompt_id}}
+                )
+                store.append([renamed], source=source, store_prompt_text=store_texts, import_id=import_id)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,223 @@
+"""The runner: one prompt from its plan to a logged run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from planner.core import Arm, Cost, Endpoint, ModelCard, Run, RunResult, Sample
+from planner.core.run import Status
+from planner.errors import EndpointError, InvalidInput
+from planner.execution.answers import DEFAULT_EXTRACTOR, DEFAULT_GRADER, Reading, first_named, reading
+from planner.execution.driver import drive
+from planner.execution.graders import Grader, grader
+from planner.execution.job import Job, seed_of, verified_by
+from planner.execution.ledger import Ledger
+from planner.execution.meter import Meter, Settled
+from planner.execution.prices import Role
+from planner.execution.routed import RoutedEndpoint
+from planner.execution.run_log import RunLog, run_costs
+from planner.execution.session import SEARCH, session_arm, stages_of
+from planner.execution.verifiers import CallableVerifier, CommandVerifier
+from planner.strategies.pool import Result
+from planner.strategies.task import Task
+
+KILLED = "its process ended"
+
+
+@dataclass
+class Runner:
+    """Carries plans out at one endpoint, side by side within its concurrency, and logs every run.
+
+    datasets: {extract, grade} of each data set that has its own. default_extract: where nothing else names one.
+    shared: accounts of all runs together. Used by the tasks of one event loop.
+    """
+
+    endpoint: Endpoint
+    log: RunLog
+    cards: Mapping[str, ModelCard]
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    default_extract: str = DEFAULT_EXTRACTOR
+    shared: Sequence[Ledger] = ()
+    clock: Callable[[], float] = time.monotonic
+    slots: asyncio.Semaphore = field(init=False)
+    _graders: dict[str, Grader] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.slots = asyncio.Semaphore(self.endpoint.max_concurrency)
+
+    async def run(self, job: Job, *, on_spent: Callable[[Meter], None] | None = None) -> RunResult:
+        """Carry a plan out, grade it where it has a reference, and log it.
+
+        Raises InvalidInput before anything is spent where the plan cannot be carried out, and EndpointError where no
+        answer could be had; what was spent until then is logged all the same, cancellation included.
+        on_spent: told of the meter after every request.
+        """
+        return await _Run(self, job, on_spent).run()
+
+    def free(self) -> frozenset[str]:
+        """Verifiers that are no models."""
+        verifiers = self.endpoint.verifiers if isinstance(self.endpoint, RoutedEndpoint) else {}
+        return frozenset(n for n, v in verifiers.items() if isinstance(v, CallableVerifier | CommandVerifier))
+
+    def reading(self, job: Job) -> Reading:
+        """How the job's candidates are read."""
+        return reading(first_named("extract", *self._places(job, job.extract, "extract"), default=self.default_extract))
+
+    def grader(self, job: Job) -> Grader | None:
+        """How its answers are graded; None without a reference."""
+        if job.reference is None:
+            return None
+        name = first_named("grade", *self._places(job, job.grade, "grade"), default=DEFAULT_GRADER)
+        if name not in self._graders:
+            self._graders[name] = grader(name)
+        return self._graders[name]
+
+    def _places(self, job: Job, given: str | None, member: str) -> tuple[Mapping[str, Any], ...]:
+        return ({member: given}, job.metadata, self.datasets.get(job.dataset or "", {}))
+
+
+class _Run:
+    """One run, from its beginning in the journal to its line in the log."""
+
+    def __init__(self, runner: Runner, job: Job, on_spent: Callable[[Meter], None] | None) -> None:
+        self.runner, self.job = runner, job
+        self.run_id = uuid.uuid4().hex
+        self.reading, self.grader = runner.reading(job), runner.grader(job)
+        self._on_spent = on_spent
+        self.started_at = datetime.now(UTC)
+        arm = job.plan.arm
+        self.meter = Meter(
+            job.ceilings,
+            runner.cards,
+            completion_tokens=job.completion_tokens,
+            verified_by=verified_by(arm),
+            shared=runner.shared,
+            free=runner.free(),
+            clock=runner.clock,
+            on_settled=self._settled,
+        )
+        roles: list[tuple[str, Role]] = [(name, "generator") for name in arm.generators]
+        self.meter.require([*roles, *((name, "verifier") for name in set(verified_by(arm).values()))])
+
+    async def run(self) -> RunResult:
+        runner, job = self.runner, self.job
+        task = Task(
+            job.messages,
+            self.reading.extract,
+            self.reading.answered,
+            seed=seed_of(self.run_id) if job.seed is None else job.seed,
+            cards=runner.cards,
+            conventions=runner.endpoint.conventions,
+        )
+        search = job.searching(task)
+        runner.log.begin(self._left(KILLED))
+        try:
+            result = await drive(search, runner.endpoint, self.meter, slots=runner.slots)
+        except InvalidInput:
+            if self.meter.is_empty:
+                runner.log.forget(self.run_id)
+            else:
+                runner.log.add(self._left("what it asked for could not be used"))
+            raise
+        except BaseException as error:
+            reason = str(error) if isinstance(error, EndpointError) else "it was broken off"
+            runner.log.add(self._left(reason))
+            raise
+        return await self._finished(result, self.meter.cost)
+
+    def _settled(self, _: Settled) -> None:
+        self.runner.log.spend(self.run_id, self.meter.cost, self.meter.verdicts)
+        if self._on_spent is not None:
+            self._on_spent(self.meter)
+
+    async def _finished(self, result: Result, cost: Cost) -> RunResult:
+        """Grade and log what was found; a grader that fails leaves the run ungraded."""
+        grades: dict[str | None, float] = {}
+        try:
+            for sample in result.samples:
+                if self.grader is not None and sample.status != "error" and sample.answer not in grades:
+                    grades[sample.answer] = await self.grader(sample.answer, self.job.reference or "")
+        finally:
+            samples = tuple(one.model_copy(update={"correct": _grade(one, grades)}) for one in result.samples)
+            run = self._found(result, samples, cost)
+            self.runner.log.add(run)
+        return RunResult(
+            run_id=self.run_id,
+            prompt_id=self.job.plan.prompt_id,
+            answer=run.answer,
+            text=result.text,
+            correct=run.correct,
+            status=run.status,
+            cost=cost,
+            usage=self.meter.usage,
+            plan=self.job.plan,
+            probes=int(result.arm.params.get("probes", 0)) if result.arm.search == SEARCH else 0,
+            stages=tuple(stages_of(samples)),
+            reason=result.interrupted,
+        )
+
+    def _found(self, result: Result, samples: tuple[Sample, ...], cost: Cost) -> Run:
+        chosen = None if result.chosen is None else samples[result.chosen]
+        arm = result.arm if result.interrupted is None else _interrupted(result.arm, result.interrupted, samples)
+        return self._line(
+            arm,
+            cost,
+            answer=None if chosen is None else chosen.answer,
+            correct=None if chosen is None else chosen.correct,
+            status=_status(result, chosen),
+            samples=samples,
+        )
+
+    def _left(self, reason: str) -> Run:
+        """How the run is logged that came to no result."""
+        arm = _interrupted(self.job.plan.arm, reason, ())
+        return self._line(arm, self.meter.cost, answer=None, correct=None, status="error", samples=())
+
+    def _line(self, arm: Arm, cost: Cost, **found: Any) -> Run:  # noqa: ANN401 - columns of a `Run`
+        job = self.job
+        return Run(
+            run_id=self.run_id,
+            prompt_id=job.plan.prompt_id,
+            prompt=job.text,
+            dataset=job.dataset,
+            reference=job.reference,
+            metadata=dict(job.metadata),
+            generator=arm.generator,
+            verifier=arm.verifier,
+            search=arm.search,
+            selection=arm.selection,
+            breadth=arm.breadth,
+            depth=arm.depth,
+            params=arm.params,
+            recommendation_id=job.plan.recommendation_id,
+            propensity=job.plan.propensity,
+            started_at=self.started_at,
+            **run_costs(cost, self.meter.verdicts),
+            **found,
+        )
+
+
+def _interrupted(arm: Arm, reason: str, samples: tuple[Sample, ...]) -> Arm:
+    """What a run is logged as that did not carry its plan out: no outcome of the plan's arm, nor a sample of its pool.
+
+    Who is cut off by a ceiling tends to be long, and who fails says nothing of the generator.
+    """
+    done = arm if arm.search == SEARCH else session_arm(arm, samples, probes=0)
+    planned = {} if arm.search == SEARCH else {"planned": arm.model_dump(mode="json")}
+    return done.model_copy(update={"params": {**done.params, **planned, "interrupted": reason}})
+
+
+def _status(result: Result, chosen: Sample | None) -> Status:
+    if chosen is None or chosen.status == "error":
+        return "truncated" if chosen is None and result.interrupted is not None else "error"
+    return "truncated" if result.interrupted is not None else chosen.status
+
+
+def _grade(sample: Sample, grades: Mapping[str | None, float]) -> float | None:
+    return None if sample.status == "error" else grades.get(sample.answer)
