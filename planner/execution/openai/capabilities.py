@@ -5,6 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -95,7 +96,8 @@ class CapabilityMemory:
             temporary.write_text(json.dumps(self._known, indent=1, sort_keys=True), "utf-8")
             os.replace(temporary, self._path)  # noqa: PTH105 - as Path.replace
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def _key(server: str, model: str) -> str:

@@ -48,13 +48,16 @@ def other_ways(
 ) -> list[Capabilities]:
     """How to ask next: without the members that the refusal names.
 
-    Where it names none, and nothing else was tried before: without each that may be at fault.
+    Where it names none: by another route where this one is missing, else, if nothing else was tried before, without
+    each that may be at fault.
     """
     if answer.status not in _REFUSALS:
         return []
     if found := named(answer, members):
         return [without(way, found)]
-    return [without(way, left_out) for left_out in suspected(answer, members, model)] if is_first else []
+    if not is_first and answer.status not in _MISSING:
+        return []
+    return [without(way, left_out) for left_out in suspected(answer, members, model)]
 
 
 def named(answer: Answer, members: frozenset[str]) -> frozenset[str]:
