@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from planner.core import Cost, Run
 from planner.errors import BadLog
@@ -130,7 +131,7 @@ class RunLog:
             self.journal.end([run.run_id for run in runs if run.run_id is not None])
 
 
-def run_costs(cost: Cost, verifier_calls: int) -> dict[str, float | None]:
+def run_costs(cost: Cost, verifier_calls: int) -> dict[str, Any]:
     """What was spent, in columns of a `Run`."""
     return {
         "prompt_tokens": _whole(cost.prompt_tokens),
