@@ -16,8 +16,22 @@ from planner.errors import InvalidInput
 _PREFIX = "PLANNER_"
 
 
+class AnswerNames(BaseModel):
+    """How the answers of a data set are read and graded: names as of `--extract` and `--grade`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    extract: str | None = None
+    grade: str | None = None
+
+
 class Settings(BaseModel):
-    """Where store, artifacts and models are, and how the planner logs. A secret prints as asterisks."""
+    """Where store, artifacts and models are, and how the planner logs. A secret prints as asterisks.
+
+    endpoints: URLs of generators that are served elsewhere, by name. verifiers: `module:function`, `command:...`,
+    `judge:MODEL` or a URL, by name. datasets: how answers are read and graded, by data set. These three are
+    tables of planner.toml.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +43,9 @@ class Settings(BaseModel):
     verifier_url: str | None = None
     max_concurrency: int = Field(default=16, ge=1)
     request_timeout_seconds: float = Field(default=120.0, gt=0)
+    endpoints: Mapping[str, str] = Field(default_factory=dict)
+    verifiers: Mapping[str, str] = Field(default_factory=dict)
+    datasets: Mapping[str, AnswerNames] = Field(default_factory=dict)
     service_token: SecretStr | None = None
     service_log_token: SecretStr | None = None
     service_read_token: SecretStr | None = None
@@ -41,7 +58,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("service_budget", mode="before")
+    @field_validator("service_budget", "endpoints", "verifiers", "datasets", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
