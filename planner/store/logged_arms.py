@@ -20,7 +20,7 @@ Booleans = NDArray[np.bool_]
 
 _STOPPING_SEARCHES = ("cascade", "session")
 # parameters of the choice among samples leave the samples as they are
-_SELECTION_PARAMS = ("threshold",)
+_SELECTION_PARAMS = ("aggregate", "answer_from", "step_score", "threshold")
 
 
 @dataclass(frozen=True)

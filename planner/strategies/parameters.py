@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from planner.core import Arm
 from planner.core.base import Frozen
@@ -19,6 +20,14 @@ class Settings(Frozen):
 
     temperature: Annotated[float, Field(ge=0)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, said: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
+        """None says nothing; a pool whose runs were logged with `settings` has that member among its own."""
+        if isinstance(said, Mapping) and isinstance(said.get("settings"), Mapping):
+            return {**said["settings"], **{name: value for name, value in said.items() if name != "settings"}}
+        return {} if said is None else said
 
 
 class Choosing(Frozen):

@@ -50,3 +50,14 @@ class Result:
     def text(self) -> str | None:
         """The chosen candidate's whole text."""
         return None if self.chosen is None else self.samples[self.chosen].text
+
+    @property
+    def note(self) -> str | None:
+        """What a reader of the answer should know: that a vote had nothing to go by, as with free text."""
+        answers = [sample.answer for sample in self.samples if sample.answer is not None]
+        if self.arm.selection != "majority_vote" or len(answers) < 2 or len(set(answers)) < len(answers):
+            return None
+        return (
+            f"no two of the {len(answers)} answers are equal, so that the vote told nothing and the first was taken: "
+            "for free text choose by medoid, or name a verifier"
+        )

@@ -34,9 +34,10 @@ def test_settings_that_change_answers_keep_pools_apart(store):
     assert len(store.read_logs().pools) == 2
 
 
-def test_a_threshold_of_the_selection_keeps_no_pools_apart(store):
+def test_parameters_of_the_selection_keep_no_pools_apart(store):
     votes = {"selection": "filter_vote", "verifier": "judge"}
-    store.append([sampled("a", params={"threshold": 0.5}, **votes), sampled("b", params={"threshold": 0.7}, **votes)])
+    said = [{"threshold": 0.5}, {"threshold": 0.7}, {"aggregate": "min"}, {"step_score": "min"}, {}]
+    store.append([sampled(str(place), params=params, **votes) for place, params in enumerate(said)])
     assert store.read_logs().pools == (Pool("small", "judge", {}),)
 
 

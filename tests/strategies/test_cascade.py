@@ -118,9 +118,11 @@ def test_attempts_revise_those_of_their_own_stage_alone():
     assert [len(request.messages) for request in asked(arm)] == [1, 1, 1, 3, 5]
 
 
-def test_each_stage_is_carried_out_with_the_settings_of_its_pool():
+@pytest.mark.parametrize("nested", [False, True])
+def test_each_stage_is_carried_out_with_the_settings_of_its_pool(nested):
     stages = [Stage(generator=name) for name in ("small", "large")]
-    arm = cascade(*stages, selection="majority_vote", settings=[None, {"temperature": 0.2, "max_tokens": 9}])
+    said = {"temperature": 0.2, "max_tokens": 9}
+    arm = cascade(*stages, selection="majority_vote", settings=[None, {"settings": said} if nested else said])
     assert [(request.temperature, request.max_tokens) for request in asked(arm)] == [(0.8, None), (0.2, 9)]
 
 

@@ -118,7 +118,14 @@ def test_the_separator_at_the_end_of_an_answer_does_not_make_it_unfinished():
     assert not verification.candidates[0].endswith("\n")
 
 
-@pytest.mark.parametrize("params", [{"temperature": 0.3}, {"settings": {"temperature": 0.3}}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"temperature": 0.3},
+        {"temperature": 0.3, "settings": None},
+        {"settings": {"temperature": 0.3}},
+    ],
+)
 def test_the_settings_of_a_pool_are_kept(params):
     asked = rounds(arm(params={**params, "max_tokens": 50}, depth=2, verifier=None, selection="majority_vote"))
     assert {(one.temperature, one.max_tokens) for together in asked for one in together} == {(0.3, 50)}
@@ -127,6 +134,13 @@ def test_the_settings_of_a_pool_are_kept(params):
 def test_a_setting_that_cannot_be_carried_out_is_refused():
     with pytest.raises(InvalidInput, match=r"few_shot.*temperature, max_tokens"):
         carry_out(arm(params={"few_shot": 4}), task())
+
+
+@pytest.mark.parametrize("said", [5, "warm", {"temperature": "hot"}, [1]])
+def test_settings_that_are_none_are_refused(said):
+    for params in ({"settings": said}, {"settings": said, "max_tokens": 5}):
+        with pytest.raises(InvalidInput, match="settings"):
+            carry_out(arm(params=params), task())
 
 
 def test_a_failed_attempt_costs_but_is_no_answer_and_no_context():
@@ -186,3 +200,14 @@ def test_an_unknown_search_is_refused_by_name():
 def test_an_unknown_selection_is_refused_at_once():
     with pytest.raises(UnknownStrategy, match=r"'loudest'"):
         carry_out(arm(selection="loudest"), task())
+
+
+def served(*texts: str):
+    return lambda _: tuple(Completion(f"Answer: {text}") for text in texts)
+
+
+@pytest.mark.parametrize(("texts", "told"), [("abc", True), ("aab", False), ("a", False)])
+def test_a_vote_among_answers_of_which_no_two_are_equal_is_told(texts, told):
+    voting = arm(selection="majority_vote", verifier=None, breadth=len(texts))
+    note = drive(carry_out(voting, task()), served(*texts)).note
+    assert (note is not None and "medoid" in note) == told

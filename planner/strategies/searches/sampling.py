@@ -22,10 +22,13 @@ class SamplingParameters(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _gathered(cls, params: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
-        beside = {name: value for name, value in params.items() if name in Settings.model_fields}
-        rest = {name: value for name, value in params.items() if name not in beside}
-        return {**rest, "settings": {**params.get("settings", {}), **beside}} if beside else params
+    def _gathered(cls, said: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
+        beside = {name: said[name] for name in Settings.model_fields if name in said}
+        if not beside:
+            return said
+        rest = {name: value for name, value in said.items() if name not in {*beside, "settings"}}
+        inner = {"settings": said["settings"]} if said.get("settings") else {}
+        return {**rest, "settings": {**beside, **inner}}
 
 
 def run(arm: Arm, task: Task, pool: Pool, parameters: SamplingParameters) -> Search:
