@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from planner.curves.logs import Floats
 from planner.difficulty.tokens import MAX_CHARACTERS, UNKNOWN, TokenTable
 
 N_COMPONENTS = 48
-_BLOCK = 512
+_BLOCK = 128  # prompts whose gathered vectors stay in cache
 _TINY = 1e-9
 _CLASSES = (
     "lower",
@@ -34,7 +35,7 @@ _CLASSES = (
 )
 
 
-def _class_table() -> NDArray[np.uint8]:
+def _class_table() -> bytes:
     table = np.full(256, _CLASSES.index("other"), dtype=np.uint8)
     groups = {
         "lower": "abcdefghijklmnopqrstuvwxyz", "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "digit": "0123456789",
@@ -43,10 +44,11 @@ def _class_table() -> NDArray[np.uint8]:
     }  # fmt: skip
     for name, characters in groups.items():
         table[np.frombuffer(characters.encode(), np.uint8)] = _CLASSES.index(name)
-    return table
+    return table.tobytes()
 
 
 _CLASS_OF_BYTE = _class_table()
+_WEIGHTS = (1.0 + np.log(np.maximum(np.arange(MAX_CHARACTERS + 1), 1))).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -100,57 +102,65 @@ class QuickFeatures:
         ]
         if self.categories or self.numeric:
             parts.append(self._columns(len(plain), datasets, metadata))
-        return RawFeatures(np.concatenate(parts, axis=1).astype(np.float32), known, n_characters)
+        return RawFeatures(np.concatenate(parts, axis=1, dtype=np.float32), known, n_characters)
+
+    @cached_property
+    def _of_code(self) -> Floats:
+        """(n_codes, 4) whether a code is a number, its magnitude, whether it is a known word, whether an unknown one."""
+        known = self.is_word.astype(np.float32)
+        unknown = (np.arange(len(known)) == UNKNOWN).astype(np.float32)
+        return np.stack([(self.digits > 0).astype(np.float32), self.digits, known, unknown], axis=1)
 
     def _count(self, codes: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Number of tokens, count, mean and greatest magnitude of numbers; and the share of words that are known."""
-        n = len(lengths)
-        columns = np.zeros((n, 4), dtype=np.float32)
-        known_share = np.zeros(n, dtype=np.float32)
-        filled = np.flatnonzero(lengths)
+        (filled,) = lengths.nonzero()
+        columns, share = np.zeros((len(lengths), 4), dtype=np.float32), np.zeros(len(lengths), dtype=np.float32)
         if not len(filled):
-            return columns, known_share
-        starts = (np.cumsum(lengths) - lengths)[filled]
-        magnitude = self.digits[codes]
-        is_number = magnitude > 0
-        per_token = np.stack([is_number, magnitude, self.is_word[codes], codes == UNKNOWN], axis=1, dtype=np.float32)
-        numbers, total, known, unknown = np.add.reduceat(per_token, starts, axis=0).T
-        tokens = lengths[filled]
-        columns[filled, 0] = tokens
-        columns[filled, 1] = numbers
-        columns[filled, 2] = total / np.maximum(numbers, 1)
-        columns[filled, 3] = np.maximum.reduceat(magnitude, starts)
-        columns[:, :2] = np.log1p(columns[:, :2])
-        known_share[filled] = known / np.maximum(known + unknown, 1)
-        return columns, known_share
+            return columns, share
+        starts = (lengths.cumsum() - lengths)[filled]
+        per_token = self._of_code.take(codes, axis=0)
+        sums = np.add.reduceat(per_token, starts, axis=0)
+        numbers, total, known, unknown = sums.T
+        sums[:, 1] = total / np.maximum(numbers, 1)
+        share[filled] = known / np.maximum(known + unknown, 1)
+        sums[:, 2] = np.maximum.reduceat(per_token[:, 1], starts)
+        np.log1p(numbers, out=sums[:, 0])
+        columns[filled, 1:] = sums[:, :3]
+        columns[:, 0] = np.log1p(lengths)
+        return columns, share
 
     def terms(
         self, codes: NDArray[np.int64], lengths: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows and term numbers (tokens, then bigrams) of all tokens; unknown ones are left out."""
         row = np.repeat(np.arange(len(lengths)), lengths)
-        if not len(self.pairs) or len(codes) < 2:
-            keep = codes > 0
-            return row[keep], codes[keep]
-        pair = codes[:-1] * len(self.tokens) + codes[1:]
-        place = np.minimum(np.searchsorted(self.pairs, pair), len(self.pairs) - 1)
-        found = (self.pairs[place] == pair) & (row[:-1] == row[1:])
         keep = codes > 0
-        return (
-            np.concatenate([row[keep], row[:-1][found]]),
-            np.concatenate([codes[keep], len(self.tokens) + place[found]]),
-        )
+        if not len(self.pairs) or len(codes) < 2:
+            return row[keep], codes[keep]
+        found, pair = self._bigrams(codes, row[:-1] == row[1:])
+        return np.concatenate([row[keep], row[:-1][found]]), np.concatenate([codes[keep], pair])
+
+    def _bigrams(
+        self, codes: NDArray[np.int64], inside: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which tokens begin a known bigram, and the terms of those bigrams; `inside` holds where prompts go on."""
+        pair = codes[:-1] * len(self.tokens) + codes[1:]
+        place = self.pairs.searchsorted(pair)
+        found = self.pairs.take(place, mode="clip") == pair
+        if inside is not None:
+            found &= inside
+        return found, place[found] + len(self.tokens)
 
     def _project(self, codes: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats:
-        row, term = self.terms(codes, lengths)
         if len(lengths) == 1:
-            return self._project_one(term)
+            return self._project_one(codes)
+        row, term = self.terms(codes, lengths)
         out = np.zeros((len(lengths), self.vectors.shape[1]), dtype=np.float32)
         if not len(row):
             return out
         key, count = _distinct(row * len(self.idf) + term)
         row, term = np.divmod(key, len(self.idf))
-        weight = (1.0 + np.log(count)).astype(np.float32)
+        weight = _weight(count)
         norm = np.sqrt(np.bincount(row, (weight * self.idf[term]) ** 2, len(lengths)))
         starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
         present = row[starts]
@@ -161,14 +171,17 @@ class QuickFeatures:
             out[present[first : first + _BLOCK]] = np.add.reduceat(gathered, block - block[0], axis=0)
         return (out / np.maximum(norm, _TINY)[:, None]).astype(np.float32)
 
-    def _project_one(self, terms: NDArray[np.int64]) -> Floats:
+    def _project_one(self, codes: NDArray[np.int64]) -> Floats:
         """The same for a single prompt, where the calls weigh more than the numbers."""
+        terms = codes[codes > 0]
+        if len(self.pairs) and len(codes) > 1:
+            terms = np.concatenate([terms, self._bigrams(codes)[1]])
         if not len(terms):
             return np.zeros((1, self.vectors.shape[1]), dtype=np.float32)
         term, count = _distinct(terms)
-        weight = (1.0 + np.log(count)).astype(np.float32)
-        rarity = weight * self.idf[term]
-        projected = weight @ self.vectors[term]
+        weight = _weight(count)
+        rarity = weight * self.idf.take(term)
+        projected = weight @ self.vectors.take(term, axis=0)
         return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity @ rarity), _TINY)))
 
     def _columns(
@@ -194,15 +207,18 @@ class QuickFeatures:
 
 def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sorted distinct keys and how often each occurs; np.unique takes twice as long for a single prompt."""
-    ordered = np.sort(keys)
-    last = np.empty(len(ordered), dtype=np.bool_)
-    last[-1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
-    ends = np.flatnonzero(last)
-    counts = ends.copy()
-    counts[1:] -= ends[:-1]
-    counts[0] += 1
-    return ordered[ends], counts
+    ordered = keys.copy()
+    ordered.sort()
+    bounds = np.empty(len(ordered) + 1, dtype=np.bool_)
+    bounds[0] = bounds[-1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=bounds[1:-1])
+    (at,) = bounds.nonzero()
+    return ordered[at[:-1]], at[1:] - at[:-1]
+
+
+def _weight(count: NDArray[np.int64]) -> Floats:
+    """1 + log count of each term; (n_terms,)."""
+    return _WEIGHTS.take(count, mode="clip")
 
 
 def _values(
@@ -223,8 +239,8 @@ def as_number(value: object) -> float:
 def _character_counts(texts: Sequence[str]) -> Floats:
     """Log counts of the character classes; (P, classes)."""
     data = [text[:MAX_CHARACTERS].encode("latin-1", "replace") for text in texts]
-    lengths = np.array([len(part) for part in data])
-    classes = _CLASS_OF_BYTE[np.frombuffer(b"".join(data), dtype=np.uint8)]
-    row = np.repeat(np.arange(len(texts)) * len(_CLASSES), lengths)
-    counts = np.bincount(row + classes, minlength=len(texts) * len(_CLASSES))
-    return np.log1p(counts.reshape(len(texts), len(_CLASSES))).astype(np.float32)
+    classes = np.frombuffer(b"".join(data).translate(_CLASS_OF_BYTE), dtype=np.uint8)
+    cells = len(texts) * len(_CLASSES)
+    if len(texts) > 1:
+        classes = classes + np.repeat(np.arange(0, cells, len(_CLASSES)), [len(part) for part in data])
+    return np.log1p(np.bincount(classes, minlength=cells), dtype=np.float32).reshape(len(texts), len(_CLASSES))
