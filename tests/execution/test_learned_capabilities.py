@@ -260,28 +260,25 @@ def test_a_flat_prompt_is_made_as_told():
 
 
 @pytest.mark.parametrize(
-    ("choice", "stop", "ended", "finish"),
+    ("choice", "stop", "told"),
     [
-        ({"stop_reason": None}, ("\n",), True, "stop"),
-        ({"stop_reason": 128009}, ("\n",), True, "stop"),
-        ({"stop_reason": "\n"}, ("\n",), False, "stop"),
-        ({}, ("\n",), None, "stop"),
-        ({}, (), True, "stop"),
-        ({"finish_reason": "length"}, (), False, "length"),
-        ({"finish_reason": "length", "stop_reason": None}, ("\n",), False, "length"),
-        ({"finish_reason": None}, ("\n",), None, "stop"),
-        ({"finish_reason": "content_filter"}, (), None, "error"),
+        ({"stop_reason": None}, ("\n",), (True, "stop")),
+        ({"stop_reason": 128009}, ("\n",), (True, "stop")),
+        ({"stop_reason": "\n"}, ("\n",), (False, "stop")),
+        ({}, ("\n",), (None, "stop")),
+        ({}, (), (True, "stop")),
+        ({"finish_reason": "length"}, (), (False, "length")),
+        ({"finish_reason": "length", "stop_reason": None}, ("\n",), (False, "length")),
+        ({"finish_reason": None}, ("\n",), (None, "stop")),
+        ({"finish_reason": "content_filter"}, (), (None, "error")),
     ],
 )
 def test_what_ended_a_completion_is_told_as_far_as_the_server_does(
-    choice: dict[str, Any],
-    stop: tuple[str, ...],
-    ended: bool | None,
-    finish: str,  # noqa: FBT001 - a table's column
+    choice: dict[str, Any], stop: tuple[str, ...], told: tuple[bool | None, str]
 ):
     act = answering(lambda _: (200, chat_completion("2", **choice)))
     replies, _, _ = asked(act, {"stop": stop})
-    assert [(said.ended, said.finish) for said in replies[0]] == [(ended, finish)]
+    assert [(said.ended, said.finish) for said in replies[0]] == [told]
 
 
 @pytest.mark.parametrize(

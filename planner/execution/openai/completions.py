@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 from planner.core import Completion, Generate
 from planner.execution.openai.answer import Answer
@@ -112,12 +113,8 @@ def share(total: int, weights: Sequence[int]) -> list[int]:
     [2, 3, 5]
     """
     weights = weights if sum(weights) else [1] * len(weights)
-    shares, weight_left = [], sum(weights)
-    for weight in weights:
-        given = round(total * weight / weight_left) if weight_left else 0
-        shares.append(given)
-        total, weight_left = total - given, weight_left - weight
-    return shares
+    ends = [total * so_far // sum(weights) for so_far in accumulate(weights)]
+    return [end - start for start, end in pairwise([0, *ends])]
 
 
 def _completion(choice: Choice, request: Generate, counted: Completion, *, stop_sent: bool) -> Completion:
