@@ -15,7 +15,7 @@ NO_OUTCOMES = ("rollouts", "unfinished")
 
 on runs of a sweep that were broken off with their process.
 """
-SELECTIONS = ("first", "last", "majority_vote", "filter_vote", "weighted_vote", "best_of_n")
+SELECTIONS = ("first", "last", "majority_vote", "filter_vote", "weighted_vote", "best_of_n", "medoid")
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

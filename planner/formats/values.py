@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from planner.core import NO_OUTCOMES, SEARCHES, SELECTIONS
@@ -124,16 +125,26 @@ def search(field: str, value: Any) -> str:  # noqa: ANN401
     known = (*SEARCHES, "session", *NO_OUTCOMES)
     if value is None:
         return "sampling"
-    if not isinstance(value, str) or value not in known:
+    if not isinstance(value, str) or (value not in known and value not in _third_parties("planner.strategies")):
         raise Wrong(field, f"{shown(value)} is no known search", f"one of {', '.join(known)}")
     return value
 
 
 def selection(field: str, value: Any) -> str | None:  # noqa: ANN401
     """The name of a selection that is known, or null."""
-    if value is not None and (not isinstance(value, str) or value not in SELECTIONS):
+    if value is None or (isinstance(value, str) and value in SELECTIONS):
+        return value
+    if not isinstance(value, str) or value not in _third_parties("planner.selections"):
         raise Wrong(field, f"{shown(value)} is no known selection", f"one of {', '.join(SELECTIONS)}, or null")
     return value
+
+
+@cache
+def _third_parties(group: str) -> frozenset[str]:
+    """Names that installed packages bring; their code is not needed to read what they logged."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - few logs need it
+
+    return frozenset(entry_points(group=group).names)
 
 
 def moment(field: str, value: Any) -> datetime | None:  # noqa: ANN401

@@ -13,7 +13,7 @@ import zstandard
 from sqlalchemy import event
 
 from planner.errors import BadLog, StoreError
-from planner.formats import import_logs
+from planner.formats import import_logs, values
 
 
 def test_a_run_comes_with_its_prompt_samples_generator_and_verifier(good, store, rows, write_lines):
@@ -125,7 +125,7 @@ def test_an_import_that_is_interrupted_leaves_the_store_as_it_was(good, store, c
 
 KILLED = """
 import os, signal, sys
-from planner.formats import import_logs
+from planner.formats import import_logs, values
 from planner.store import Store
 
 def die(done, total=None, stage=None):
@@ -212,3 +212,18 @@ def test_progress_rises_to_the_number_of_files(good, store, write_lines):
     import_logs(store, paths, progress=lambda done, total, _stage: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[-1] == (2, 2)
+
+
+def test_runs_of_a_third_party_search_and_selection_are_read(store, write_lines, good, tmp_path, monkeypatch):
+    metadata = tmp_path / "other-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    entries = "[planner.strategies]\nmagic = other:MAGIC\n[planner.selections]\nloudest = other:LOUDEST\n"
+    (metadata / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    values._third_parties.cache_clear()
+    try:
+        import_logs(store, write_lines(good | {"search": "magic", "selection": "loudest"}))
+    finally:
+        values._third_parties.cache_clear()
+    assert {(arm.search, arm.selection) for arm in store.read_logs().arms} == {("magic", "loudest")}
