@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from planner.core import Arm, Cost, Endpoint, ModelCard, Run, RunResult, Sample
 from planner.core.run import Status
@@ -28,6 +28,30 @@ from planner.strategies.pool import Result
 from planner.strategies.task import Task
 
 KILLED = "its process ended"
+
+
+class Judged(Protocol):
+    """What is read and graded by names of its own, of its metadata or of its data set."""
+
+    @property
+    def dataset(self) -> str | None:
+        """Name of its data set."""
+
+    @property
+    def reference(self) -> str | None:
+        """Gold answer."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """May hold `extract` and `grade`."""
+
+    @property
+    def extract(self) -> str | None:
+        """Name of an extractor, before all others."""
+
+    @property
+    def grade(self) -> str | None:
+        """Name of a grader, before all others."""
 
 
 @dataclass
@@ -65,11 +89,11 @@ class Runner:
         verifiers = self.endpoint.verifiers if isinstance(self.endpoint, RoutedEndpoint) else {}
         return frozenset(n for n, v in verifiers.items() if isinstance(v, CallableVerifier | CommandVerifier))
 
-    def reading(self, job: Job) -> Reading:
+    def reading(self, job: Judged) -> Reading:
         """How the job's candidates are read."""
         return reading(first_named("extract", *self._places(job, job.extract, "extract"), default=self.default_extract))
 
-    def grader(self, job: Job) -> Grader | None:
+    def grader(self, job: Judged) -> Grader | None:
         """How its answers are graded; None without a reference."""
         if job.reference is None:
             return None
@@ -78,7 +102,7 @@ class Runner:
             self._graders[name] = grader(name)
         return self._graders[name]
 
-    def _places(self, job: Job, given: str | None, member: str) -> tuple[Mapping[str, Any], ...]:
+    def _places(self, job: Judged, given: str | None, member: str) -> tuple[Mapping[str, Any], ...]:
         return ({member: given}, job.metadata, self.datasets.get(job.dataset or "", {}))
 
 
@@ -164,7 +188,7 @@ class _Run:
 
     def _found(self, result: Result, samples: tuple[Sample, ...], cost: Cost) -> Run:
         chosen = None if result.chosen is None else samples[result.chosen]
-        arm = result.arm if result.interrupted is None else _interrupted(result.arm, result.interrupted, samples)
+        arm = result.arm if result.interrupted is None else interrupted_arm(result.arm, result.interrupted, samples)
         return self._line(
             arm,
             cost,
@@ -176,7 +200,7 @@ class _Run:
 
     def _left(self, reason: str) -> Run:
         """How the run is logged that came to no result."""
-        arm = _interrupted(self.job.plan.arm, reason, ())
+        arm = interrupted_arm(self.job.plan.arm, reason, ())
         return self._line(arm, self.meter.cost, answer=None, correct=None, status="error", samples=())
 
     def _line(self, arm: Arm, cost: Cost, **found: Any) -> Run:  # noqa: ANN401 - columns of a `Run`
@@ -203,7 +227,7 @@ class _Run:
         )
 
 
-def _interrupted(arm: Arm, reason: str, samples: tuple[Sample, ...]) -> Arm:
+def interrupted_arm(arm: Arm, reason: str, samples: tuple[Sample, ...]) -> Arm:
     """What a run is logged as that did not carry its plan out: no outcome of the plan's arm, nor a sample of its pool.
 
     Who is cut off by a ceiling tends to be long, and who fails says nothing of the generator.
