@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +16,7 @@ from planner.artifacts.fingerprint import fingerprint
 from planner.artifacts.folder import ArtifactFolder
 from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
 from planner.artifacts.policy_files import load_policy, policy_files
+from planner.artifacts.turn import Progress, turn
 from planner.curves.cascade import replay_cascades
 from planner.curves.concatenation import concatenate_arms
 from planner.curves.logs import Logs
@@ -34,7 +34,6 @@ REPORT_PROMPTS = 3_000
 """A report from so many prompts is sharp enough: of larger logs a sample is held out, not all."""
 FOLDS = 3
 _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
-Progress = Callable[[float, float | None, str | None], None]
 
 
 @dataclass(frozen=True)
@@ -53,19 +52,27 @@ class FitResult:
 
 
 def refit(
-    store: Store, artifacts: ArtifactFolder, settings: FitSettings, *, progress: Progress | None = None
+    store: Store,
+    artifacts: ArtifactFolder,
+    settings: FitSettings,
+    *,
+    fit_id: str | None = None,
+    progress: Progress | None = None,
 ) -> FitResult:
     """Fit, keep, compare with the promoted policy, and promote if it is not worse.
 
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
-    Raises NotEnoughData where nothing is graded.
+    fit_id: of a fit that the store knows as running already; else one is noted.
+    Raises NotEnoughData where nothing is graded, NotReady where another fit over the folder is running.
     """
-    fit_id = secrets.token_hex(8)
-    store.start_fit(fit_id, settings.model_dump(mode="json"))
+    if fit_id is None:
+        fit_id = secrets.token_hex(8)
+        store.start_fit(fit_id, settings.model_dump(mode="json"))
     try:
         # Sums depend on how many threads share them, and on small tables threads cost more than they bring.
-        with threadpool_limits(1):
-            result = _refit(store, artifacts, settings, progress or _silent)
+        with turn(artifacts.root, fit_id, progress) as report, threadpool_limits(1):
+            store.end_lost_fits(but=fit_id)
+            result = _refit(store, artifacts, settings, report)
     except BaseException as error:
         store.finish_fit(fit_id, error=f"{type(error).__name__}: {error}")
         raise
@@ -191,7 +198,3 @@ def _summary(policy: Policy, report: EvaluationReport | None) -> dict[str, objec
     if report is not None:
         summary |= {"n_prompts": report.n_prompts, "unit": report.unit, "mean_gain_points": report.mean_gain()}
     return summary
-
-
-def _silent(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:
-    return

@@ -12,14 +12,16 @@ from planner import __version__
 from planner.api import Planner
 from planner.config import Settings
 from planner.service.context import Context
+from planner.service.fitting import Fits
 from planner.service.guard import Guard
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
 from planner.service.problems import DOCUMENTED, install
 from planner.service.routes import curves, health, models, outcomes, policies, recommendations, runs
+from planner.service.routes import fits as fit_routes
 from planner.service.security import Tokens
 
-ROUTERS = (recommendations, outcomes, runs, policies, curves, models, health)
+ROUTERS = (recommendations, outcomes, runs, fit_routes, policies, curves, models, health)
 
 
 def create_app(settings: Settings | None = None, *, planner: Planner | None = None) -> ASGIApp:
@@ -34,10 +36,13 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = planner or Planner.open(settings=settings)
-        app.state.context = Context(settings, own, metrics)
+        fits = Fits(settings, own)
+        fits.settle()
+        app.state.context = Context(settings, own, metrics, fits)
         try:
             yield
         finally:
+            fits.close()
             if planner is None:
                 own.close()
 

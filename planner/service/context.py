@@ -1,4 +1,4 @@
-"""What the routes share: settings, the planner, figures. One of it a process."""
+"""What the routes share: settings, the planner, figures, fits. One of it a process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from planner.api import Planner
 from planner.config import Settings
+from planner.service.fitting import Fits
 from planner.service.metrics import Metrics
 
 
@@ -19,6 +20,7 @@ class Context:
     settings: Settings
     planner: Planner
     metrics: Metrics
+    fits: Fits
 
 
 def _context(request: Request) -> Context:

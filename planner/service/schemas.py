@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.core import Arm, Budget, Probe, Recommendation, Run
-from planner.core.run import Correct
+from planner.core.run import Correct, Moment
 
 Chat = list[dict[str, Any]]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -99,7 +99,7 @@ class FitBody(_Body):
     """What to fit from; nothing given fits from all that is logged."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    since: str | None = None
+    since: Moment | None = None
     datasets: list[Name] = Field(default_factory=list)
     exclude_datasets: list[Name] = Field(default_factory=list)
     reference: Name | None = None

@@ -127,6 +127,15 @@ def finish_fit(connection: Connection, fit_id: str, *, policy_id: str | None, er
     connection.execute(update(fits).where(fits.c.fit_id == fit_id).values(**news))
 
 
+def end_lost_fits(connection: Connection, *, but: str | None, now: datetime) -> int:
+    """Note that fits which still stand as running, except `but`, ended with their process; give how many."""
+    lost = update(fits).where(fits.c.status == "running")
+    if but is not None:
+        lost = lost.where(fits.c.fit_id != but)
+    values = {"status": "failed", "finished_at": now, "error": "its process ended before it did"}
+    return connection.execute(lost.values(**values)).rowcount
+
+
 def list_fits(connection: Connection) -> list[FitRow]:
     """All fits, the newest first."""
     return [FitRow.of(row) for row in connection.execute(select(fits).order_by(fits.c.fit_key.desc()))]

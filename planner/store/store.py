@@ -244,6 +244,11 @@ class Store:
         with self.database.writing() as connection:
             policies.finish_fit(connection, fit_id, policy_id=policy_id, error=error, now=datetime.now(UTC))
 
+    def end_lost_fits(self, *, but: str | None = None) -> int:
+        """Note of every fit that stands as running, except `but`, that its process ended; give how many."""
+        with self.database.writing() as connection:
+            return policies.end_lost_fits(connection, but=but, now=datetime.now(UTC))
+
     def fits(self) -> list[policies.FitRow]:
         """All fits, the newest first."""
         with self.database.reading() as connection:

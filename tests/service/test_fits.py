@@ -1,0 +1,56 @@
+"""Fits in the background."""
+
+from __future__ import annotations
+
+import time
+
+from planner import Planner
+from planner.artifacts.turn import turn
+
+
+def wait_for(client, fit_id: str) -> dict:
+    for _ in range(600):
+        found = client.get(f"/v1/fits/{fit_id}").json()
+        if found["status"] != "running":
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def test_a_fit_runs_in_the_background_and_tells_its_end(client):
+    answer = client.post("/v1/fits", json={"seed": 1})
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    assert answer.headers["location"] == f"/v1/fits/{answer.json()['fit_id']}"
+    assert client.post("/v1/fits", json={}).status_code == 409
+    ended = wait_for(client, answer.json()["fit_id"])
+    assert (ended["status"], ended["error"]) == ("done", None)
+    assert ended["policy_id"] in {one["policy_id"] for one in client.get("/v1/policies").json()["policies"]}
+
+
+def test_a_fit_of_nothing_fails_in_words(client):
+    fit_id = client.post("/v1/fits", json={"datasets": ["nope"]}).json()["fit_id"]
+    ended = wait_for(client, fit_id)
+    assert ended["status"] == "failed"
+    assert ended["error"].startswith("NotEnoughData: ")
+
+
+def test_a_fit_whose_process_was_lost_stands_as_failed_after_a_restart(home, serve):
+    with Planner.open() as planner:
+        planner.store.start_fit("lost", {"seed": 0})
+    found = serve().get("/v1/fits/lost").json()
+    assert (found["status"], "process" in found["error"]) == ("failed", True)
+
+
+def test_a_fit_of_another_process_goes_on_while_the_service_starts(home, serve):
+    with Planner.open() as planner:
+        planner.store.start_fit("other", {"seed": 0})
+        with turn(planner.artifacts.root, "other") as report:
+            report(1, 4, "holding prompts out")
+            client = serve()
+            found = client.get("/v1/fits/other").json()
+            assert (found["status"], found["share"], found["stage"]) == ("running", 0.25, "holding prompts out")
+            assert client.post("/v1/fits", json={}).status_code == 409
+
+
+def test_an_unknown_fit_is_404(client):
+    assert client.get("/v1/fits/nope").status_code == 404
