@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from planner.core import Completion, Generate, Message, Sample, Verdict, Verify
 from planner.core.run import Status
 from planner.strategies.parameters import Settings
-from planner.strategies.pool import Interrupted, Pool, Replies, Requests
+from planner.strategies.pool import Pool, Replies, Requests
 from planner.strategies.task import Task
 
 MAX_TEXT_BYTES = 1_000_000
@@ -96,22 +96,20 @@ def judged(
 ) -> Generator[Requests, Replies, list[Sample]]:
     """Have finished candidates scored (by no one where `verifier` is None) and add them to the pool.
 
-    Those without a text are not shown to the verifier. Where the scoring is interrupted they are added all the
-    same, without scores.
+    Blank ones are not shown to the verifier. Where the scoring is interrupted all are added without scores.
     """
-    shown = [sample for sample in samples if sample.text]
     result = list(samples)
-    if verifier is not None and shown:
-        try:
-            (verdicts,) = yield (verification(task, verifier, [sample.text or "" for sample in shown]),)
-        except Interrupted:
-            for sample in samples:
-                pool.add(sample)
-            raise
-        told = iter(scored(shown, [one for one in verdicts if isinstance(one, Verdict)], verifier=verifier))
-        result = [next(told) if sample.text else sample for sample in samples]
-    for sample in result:
-        pool.add(sample)
+    shown = {place: sample.text for place, sample in enumerate(samples) if sample.text and sample.text.strip()}
+    try:
+        if verifier is not None and shown:
+            (reply,) = yield (verification(task, verifier, list(shown.values())),)
+            verdicts = [one for one in reply if isinstance(one, Verdict)]
+            told = scored([samples[place] for place in shown], verdicts, verifier=verifier)
+            for place, sample in zip(shown, told, strict=True):
+                result[place] = sample
+    finally:
+        for sample in result:
+            pool.add(sample)
     return result
 
 

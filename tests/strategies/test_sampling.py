@@ -211,3 +211,23 @@ def test_a_vote_among_answers_of_which_no_two_are_equal_is_told(texts, told):
     voting = arm(selection="majority_vote", verifier=None, breadth=len(texts))
     note = drive(carry_out(voting, task()), served(*texts)).note
     assert (note is not None and "medoid" in note) == told
+
+
+def test_blank_answers_are_not_shown_to_the_verifier():
+    def serve(request):
+        reply = World().serve(request)
+        if isinstance(request, Generate):
+            return (reply[0], replace(reply[1], text=" \n\n"), reply[2])
+        assert len(request.candidates) == 2
+        return reply
+
+    samples = drive(carry_out(arm(), task()), serve).samples
+    assert [one.score is None for one in samples] == [False, True, False]
+
+
+def test_more_verdicts_than_candidates_are_not_used():
+    def serve(request):
+        reply = World().serve(request)
+        return reply if isinstance(request, Generate) else (*reply, Verdict(1.0))
+
+    assert len(drive(carry_out(arm(), task()), serve).samples) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import model_validator
@@ -11,7 +11,7 @@ from planner.core import Arm, Generate
 from planner.errors import InvalidInput
 from planner.strategies.drawing import answers, as_sample, completions, judged
 from planner.strategies.parameters import Parameters, Settings
-from planner.strategies.pool import Pool, Search
+from planner.strategies.pool import Pool, Replies, Search
 from planner.strategies.registry import Strategy
 from planner.strategies.selections import selection_of
 from planner.strategies.task import Task
@@ -43,7 +43,7 @@ def run(arm: Arm, task: Task, pool: Pool, parameters: SamplingParameters) -> Sea
 def _draw(arm: Arm, task: Task, pool: Pool, settings: Settings, verifier: str | None) -> Search:
     """`breadth` chains of `depth` attempts: chains side by side, attempts one after the other."""
     (reply,) = yield (answers(task, arm.generator, arm.breadth, place=("sampling", 0), settings=settings),)
-    replies: Sequence[Any] = [(one,) for one in completions(reply)[: arm.breadth]]
+    replies: Replies = [(one,) for one in completions(reply)[: arm.breadth]]
     chains: dict[int, tuple[str, ...]] = dict.fromkeys(range(len(replies)), ())
     for attempt in range(arm.depth if chains else 0):
         if attempt:
