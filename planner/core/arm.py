@@ -10,11 +10,8 @@ from planner.core.base import Frozen
 from planner.errors import InvalidInput
 
 SEARCHES = ("sampling", "cascade", "beam_search", "lookahead", "rebase", "tree_of_thoughts", "mcts")
-NO_OUTCOMES = ("rollouts", "unfinished")
-"""Searches in logs whose runs are no outcome of an arm: rollouts from the steps of a logged answer, and what was spent
-
-on runs of a sweep that were broken off with their process.
-"""
+NO_OUTCOMES = ("rollouts",)
+"""Searches in logs whose runs are no outcome of an arm: rollouts go on from the steps of a logged answer."""
 SELECTIONS = ("first", "last", "majority_vote", "filter_vote", "weighted_vote", "best_of_n", "medoid")
 
 Count = Annotated[int, Field(ge=1)]

@@ -1,0 +1,154 @@
+"""One run of a sweep: carried out, graded, and written down as a log has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from planner.core import Arm, Run, Sample
+from planner.core.run import Status
+from planner.execution.driver import Searching, drive
+from planner.execution.explore.question import Question
+from planner.execution.explore.rollouts import SEARCH as ROLLOUTS
+from planner.execution.job import seed_of, verified_by
+from planner.execution.ledger import Ledger
+from planner.execution.meter import Meter
+from planner.execution.run_log import run_costs
+from planner.execution.runner import KILLED, Runner, interrupted_arm
+from planner.strategies.pool import Result
+from planner.strategies.task import Task
+
+NOT_LOGGED = ("usd", "latency_seconds")
+"""Runs of a sweep wait for one another: their time tells nothing. USD follow from the model cards."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One arm on one prompt; `search` makes its generator of requests."""
+
+    run_id: str
+    question: Question
+    arm: Arm
+    search: Callable[[Task], Searching]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every run of a sweep is carried out with; `account` is that of the total."""
+
+    runner: Runner
+    account: Ledger
+
+    async def carry(self, one: Assignment) -> Run | Exception:
+        """The run, logged; or why it came to nothing, with what it had spent logged."""
+        log, began = self.runner.log, datetime.now(UTC)
+        log.begin(_record(one, _unfinished(one.arm, KILLED), began, status="error"))
+        meter = self._meter(one)
+        try:
+            result = await drive(one.search(self._task(one)), self.runner.endpoint, meter, slots=self.runner.slots)
+            run = await self._run(one, result, meter, began)
+        except BaseException as error:
+            if meter.is_empty:
+                log.forget(one.run_id)
+            else:
+                reason = str(error) or "it was broken off"
+                log.add(_record(one, _unfinished(one.arm, reason), began, status="error", **_spent(meter)))
+            if not isinstance(error, Exception):
+                raise
+            return error
+        log.add(run)
+        return run
+
+    def _meter(self, one: Assignment) -> Meter:
+        def tell(_: object) -> None:
+            self.runner.log.spend(one.run_id, meter.cost, meter.verdicts)
+
+        meter = Meter(
+            None,
+            self.runner.cards,
+            verified_by=verified_by(one.arm),
+            shared=(self.account,),
+            free=self.runner.free(),
+            on_settled=tell,
+        )
+        return meter
+
+    def _task(self, one: Assignment) -> Task:
+        reading, endpoint = self.runner.reading(one.question), self.runner.endpoint
+        return Task(
+            one.question.messages,
+            reading.extract,
+            reading.answered,
+            seed=seed_of(one.run_id),
+            cards=self.runner.cards,
+            conventions=endpoint.conventions,
+        )
+
+    async def _run(self, one: Assignment, result: Result, meter: Meter, began: datetime) -> Run:
+        samples = await self._graded(result.samples, one)
+        chosen = None if result.chosen is None else samples[result.chosen]
+        # Who is cut off by the total tends to be long: what was drawn until then is no sample of a pool.
+        arm = one.arm if result.interrupted is None else _unfinished(one.arm, result.interrupted, result.samples)
+        found = {} if chosen is None or arm.search == ROLLOUTS else {"answer": chosen.answer, "correct": chosen.correct}
+        status = _status(result, chosen)
+        return _record(one, arm, began, status=status, samples=tuple(samples), **found, **_spent(meter))
+
+    async def _graded(self, samples: tuple[Sample, ...], one: Assignment) -> list[Sample]:
+        """With grades where there is a reference, and without names that are the run's own."""
+        grade = self.runner.grader(one.question)
+        grades: dict[str | None, float] = {}
+        graded: list[Sample] = []
+        for sample in samples:
+            if grade is not None and sample.status != "error" and sample.answer not in grades:
+                grades[sample.answer] = await grade(sample.answer, one.question.reference or "")
+            known = {
+                "correct": None if sample.status == "error" else grades.get(sample.answer),
+                "generator": None if sample.generator == one.arm.generator else sample.generator,
+                "verifier": None if sample.verifier == one.arm.verifier else sample.verifier,
+            }
+            graded.append(sample.model_copy(update=known))
+        return graded
+
+
+def is_finished(run: Run) -> bool:
+    """Whether a logged run of a sweep was carried out to its end."""
+    return "interrupted" not in run.params
+
+
+def _unfinished(arm: Arm, reason: str, samples: tuple[Sample, ...] = ()) -> Arm:
+    if arm.search == ROLLOUTS:
+        return arm.model_copy(update={"params": {**arm.params, "interrupted": reason}})
+    return interrupted_arm(arm, reason, samples)
+
+
+def _record(one: Assignment, arm: Arm, began: datetime, **found: Any) -> Run:  # noqa: ANN401 - columns of a `Run`
+    question = one.question
+    return Run(
+        run_id=one.run_id,
+        prompt_id=question.prompt_id,
+        prompt=question.prompt,
+        dataset=question.dataset,
+        reference=question.reference,
+        metadata=dict(question.metadata),
+        generator=arm.generator,
+        verifier=arm.verifier,
+        search=arm.search,
+        selection=None if arm.search == ROLLOUTS else arm.selection,
+        breadth=arm.breadth,
+        depth=arm.depth,
+        params=arm.params,
+        started_at=began,
+        **found,
+    )
+
+
+def _spent(meter: Meter) -> dict[str, float | None]:
+    return {name: value for name, value in run_costs(meter.cost, meter.verdicts).items() if name not in NOT_LOGGED}
+
+
+def _status(result: Result, chosen: Sample | None) -> Status:
+    if chosen is None:
+        return "error"
+    return "truncated" if result.interrupted is not None else chosen.status

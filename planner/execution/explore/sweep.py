@@ -1,0 +1,209 @@
+"""The sweep: round after round of the design, runs side by side, under one budget, and logged as they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from planner.core import Budget, Run, Unit
+from planner.errors import EndpointError, InvalidInput
+from planner.execution.explore.carry import Assignment, Bench, is_finished
+from planner.execution.explore.design import Design, contested, rounds, run_id, shuffled
+from planner.execution.explore.purse import Purse, spent_text
+from planner.execution.explore.question import Question
+from planner.execution.explore.rollouts import Solution, roll_out, worth_rolling_out
+from planner.execution.prices import Role
+from planner.execution.run_log import RunLog
+from planner.execution.runner import Runner
+from planner.strategies.carrying_out import carry_out
+
+MOST_RUNNING = 64
+MOST_FAILURES = 10
+"""Runs that may fail one after another before the sweep gives up."""
+SOLUTIONS = 4
+"""Answers of a prompt whose steps are rolled out, right and wrong ones by turns."""
+Report = Callable[[float, float | None, str | None], None]
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """What a sweep came to.
+
+    n_runs and n_samples are new ones, n_known runs were logged before, n_failed came to nothing. spent: by all of
+    them, 0 where a unit's cost is unknown. stopped: the unit of the total that ended it early, else None.
+    """
+
+    import_id: str
+    n_runs: int
+    n_samples: int
+    n_known: int
+    n_failed: int
+    spent: Mapping[Unit, float]
+    stopped: Unit | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        text = f"{self.n_runs:,} runs with {self.n_samples:,} samples are logged as {self.import_id}"
+        text += f"; {self.n_known:,} were logged before" if self.n_known else ""
+        text += f"; {self.n_failed:,} failed" if self.n_failed else ""
+        text += f"; {spent_text(self.spent)} in all"
+        return text + (f"; the total in {self.stopped} was reached" if self.stopped else "")
+
+
+@dataclass
+class Sweep:
+    """A design over questions. What is logged already is not done again, and counts in the total.
+
+    runner: its endpoint, log and rules are used. total: ceilings over all runs together. rollouts: so many from each
+    step of some answers; 0 for none. `run` may be called once.
+    """
+
+    design: Design
+    questions: Sequence[Question]
+    runner: Runner
+    total: Budget | None = None
+    rollouts: int = 0
+    report: Report = field(default=lambda _done, _total=None, _stage=None: None)
+
+    def __post_init__(self) -> None:
+        ceilings = {} if self.total is None else self.total.ceilings
+        if self.total is not None and (self.total.mean is not None or "latency_seconds" in ceilings):
+            raise InvalidInput("the total of a sweep is in generations, tokens, FLOPs or USD")
+        self._by_id = {one.prompt_id: one for one in self.questions}
+        if len(self._by_id) < len(self.questions):
+            raise InvalidInput("two prompts have one prompt_id: give each an id of its own, or leave the ids out")
+        self._purse = Purse(self.runner.cards, ceilings)
+        models = _models(self.design)
+        self._purse.prices.require(ceilings, models)
+        self.import_id = run_id("sweep", self.design.seed, *sorted(self._by_id), *sorted(models))
+        log = RunLog(
+            self.runner.log.store,
+            store_texts=self.runner.log.store_texts,
+            source="explore",
+            import_id=self.import_id,
+        )
+        self._bench = Bench(replace(self.runner, log=log), self._purse.account)
+        self._n_runs = self._n_samples = self._n_known = self._n_failed = self._failures = 0
+        self._stopped: Unit | None = None
+        self._rounds = rounds(self.design)
+
+    async def run(self) -> SweepReport:
+        """Carry the design out. Raises the EndpointError where run after run fails; what was done is logged."""
+        order = shuffled(self._by_id, self.design.seed)
+        logged: list[Run] = []
+        try:
+            for number, one in enumerate(self._rounds):
+                asked = contested(order, logged, self.design.seed) if one.contested else order
+                assignments = [
+                    Assignment(
+                        one.run_id(prompt, self.design.seed), self._by_id[prompt], one.arm, partial(carry_out, one.arm)
+                    )
+                    for prompt in asked
+                ]
+                logged += await self._carry(assignments, one.arm.label, number)
+            if self.rollouts:
+                assignments = self._rollouts(order, logged)
+                await self._carry(assignments, f"{self.rollouts} rollouts a step", len(self._rounds))
+        finally:
+            await self._bench.runner.log.close()
+        return SweepReport(
+            self.import_id,
+            self._n_runs,
+            self._n_samples,
+            self._n_known,
+            self._n_failed,
+            self._purse.spent,
+            self._stopped,
+        )
+
+    def _rollouts(self, order: Sequence[str], logged: Sequence[Run]) -> list[Assignment]:
+        """Rollouts of answers of the first generator, to prompts where answers differ and to some others."""
+        chosen = set(contested(order, logged, self.design.seed))
+        first = (*self.design.generators, *self.design.revisers)[0]
+        mine = [
+            run for run in logged if run.generator == first and run.search == "sampling" and run.prompt_id in chosen
+        ]
+        separator = self.runner.endpoint.conventions.step_separator
+        solutions = [
+            (prompt_id, Solution.of(run, sample, self.rollouts, separator))
+            for prompt_id, some in worth_rolling_out(mine, SOLUTIONS, separator).items()
+            for run, sample in some
+        ]
+        return [
+            Assignment(one.run_id, self._by_id[prompt_id], one.arm, partial(roll_out, one))
+            for prompt_id, one in solutions
+        ]
+
+    async def _carry(self, wanted: Sequence[Assignment], label: str, number: int) -> list[Run]:
+        """Carry out what is not logged yet, side by side, until all or the total is done; give all runs there are."""
+        known, waiting = self._known(wanted)
+        found, n_wanted = list(known), len(waiting)
+        running: set[asyncio.Task[Run | Exception]] = set()
+        try:
+            while True:
+                while waiting and len(running) < min(MOST_RUNNING, max(1, self.runner.endpoint.max_concurrency)):
+                    lacking = self._purse.lacks(waiting[-1].arm, len(running))
+                    if lacking is not None:
+                        self._stopped = lacking
+                        waiting.clear()
+                        break
+                    running.add(asyncio.create_task(self._bench.carry(waiting.pop())))
+                if not running:
+                    return found
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                found += [run for task in done if (run := self._take(task.result())) is not None]
+                share = 1 - (len(waiting) + len(running)) / n_wanted
+                n_rounds = len(self._rounds) + bool(self.rollouts)
+                self.report(number + share, n_rounds, f"{label}: {spent_text(self._purse.spent)}")
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _take(self, ended: Run | Exception) -> Run | None:
+        """Count a run that has ended; raises its error where it is no use to go on."""
+        if isinstance(ended, Run):
+            self._failures = 0
+            self._n_runs += 1
+            self._n_samples += len(ended.samples)
+            self._purse.note(ended)
+            return ended
+        self._n_failed += 1
+        self._failures += 1
+        hopeless = not (self._n_runs or self._n_known) or self._failures >= MOST_FAILURES
+        if hopeless or not isinstance(ended, EndpointError):
+            raise ended
+        return None
+
+    def _known(self, wanted: Sequence[Assignment]) -> tuple[list[Run], list[Assignment]]:
+        """Runs that are logged already, and what is left to do, the first last.
+
+        A run that was broken off stays logged as what it cost; its assignment is done under a next id.
+        """
+        known: list[Run] = []
+        left: list[Assignment] = []
+        looked_for, suffix = list(wanted), 1
+        while looked_for:
+            logged = {run.run_id: run for run in self.runner.log.store.find_runs([one.run_id for one in looked_for])}
+            for run in logged.values():
+                self._purse.remember(run)
+            finished = [run for run in logged.values() if is_finished(run)]
+            known += finished
+            left += [one for one in looked_for if one.run_id not in logged]
+            done = {run.run_id for run in finished}
+            suffix += 1
+            looked_for = [
+                replace(one, run_id=f"{one.run_id.split('/')[0]}/{suffix}")
+                for one in looked_for
+                if one.run_id in logged and one.run_id not in done
+            ]
+        self._n_known += len(known)
+        return known, left[::-1]
+
+
+def _models(design: Design) -> list[tuple[str, Role]]:
+    verifiers: list[tuple[str, Role]] = [] if design.verifier is None else [(design.verifier, "verifier")]
+    return [*((name, "generator") for name in (*design.generators, *design.revisers)), *verifiers]
