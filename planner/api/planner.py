@@ -1,18 +1,15 @@
-"""The facade: logs in, policies fitted, plans out."""
+"""The facade whole: logs in, policies fitted, plans out, and carried out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planner.api.home import Home
+from planner.api.executing import Executing
 from planner.artifacts import FitSettings, Manifest
-from planner.core import Arm, Budget, Probe, Recommendation
 from planner.errors import InvalidInput
-from planner.policy import PromptInput, Restriction
-from planner.policy.chat import Prompt, prompt_input, prompt_text
 
 if TYPE_CHECKING:
     from planner.artifacts.refit import FitResult
@@ -25,13 +22,14 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float | None, str | None], None]
 
 
-class Planner(Home):
+class Planner(Executing):
     """Plans where a prompt's budget is best spent, from the logs of one store. Safe to share between threads.
 
     >>> with Planner.open("sqlite:///planner.db") as planner:                       # doctest: +SKIP
     ...     planner.import_logs("runs.jsonl")
     ...     planner.fit(seed=0)
     ...     plan = planner.recommend("How many primes are below 1000?", Budget(max_tokens=8000))
+    ...     planner.run(plan, endpoint="http://localhost:8000/v1").answer
     """
 
     def import_logs(
@@ -94,67 +92,6 @@ class Planner(Home):
         result = refit(self.store, self.artifacts, settings, progress=progress)
         self._forget()
         return result
-
-    def recommend(
-        self,
-        prompt: Prompt,
-        budget: Budget | None = None,
-        *,
-        prompt_id: str | None = None,
-        dataset: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        probes: Sequence[Probe] = (),
-        target_accuracy: float | None = None,
-        arm: Arm | None = None,
-        generators: Sequence[str] = (),
-        searches: Sequence[str] = (),
-        selections: Sequence[str] = (),
-        seed: int = 0,
-    ) -> Recommendation:
-        """The arm that the prompt's budget is best spent on; it is stored with its propensity.
-
-        Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names.
-        """
-        asked = PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))
-        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
-        answer = self.policy.recommend(
-            [asked], budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
-        )[0]
-        if not isinstance(answer, Recommendation):
-            raise answer
-        self._serving.record([answer])
-        return answer
-
-    def recommend_batch(
-        self,
-        prompts: Sequence[Prompt | Mapping[str, Any]],
-        budget: Budget | None = None,
-        *,
-        total: Budget | None = None,
-        target_accuracy: float | None = None,
-        arm: Arm | None = None,
-        generators: Sequence[str] = (),
-        searches: Sequence[str] = (),
-        selections: Sequence[str] = (),
-        seed: int = 0,
-    ) -> list[Recommendation | InvalidInput]:
-        """One answer a prompt, in order; a prompt that no arm fits gets its error as a value.
-
-        `total` (one ceiling) is spent over all prompts together where it pays; `budget` limits each of them.
-        A prompt is text, chat messages, or a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}.
-        """
-        inputs = [prompt_input(prompt) for prompt in prompts]
-        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
-        if total is not None and (target_accuracy is not None or arm is not None):
-            raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
-        if total is None:
-            answers = self.policy.recommend(
-                inputs, budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
-            )
-        else:
-            answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction)
-        self._serving.record([answer for answer in answers if isinstance(answer, Recommendation)])
-        return answers
 
     def policies(self) -> list[PolicyRow]:
         """Every fitted policy, the newest first."""

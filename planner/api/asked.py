@@ -1,0 +1,54 @@
+"""A prompt as its run is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner.core import Message
+from planner.errors import InvalidInput
+from planner.policy import PromptInput
+from planner.policy.chat import Prompt, prompt_input
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One prompt: as it is planned for, as it is sent, and the answer that is right where that is known."""
+
+    input: PromptInput
+    chat: Prompt
+    reference: str | None = None
+
+    @classmethod
+    def of(cls, prompt: Prompt | Mapping[str, Any]) -> Asked:
+        """From text, chat messages, or {prompt, prompt_id?, reference?, dataset?, metadata?, probes?}.
+
+        Raises InvalidInput for anything else.
+        """
+        if not isinstance(prompt, Mapping):
+            return cls(prompt_input(prompt), prompt)
+        asked = prompt_input({name: value for name, value in prompt.items() if name != "reference"})
+        reference = prompt.get("reference")
+        if reference is not None and not isinstance(reference, str):
+            raise InvalidInput(f"reference: expected text, got {reference!r}")
+        return cls(asked, prompt["prompt"], reference)
+
+    @property
+    def planned(self) -> dict[str, Any]:
+        """The prompt as `Planner.recommend_batch` takes it."""
+        given = self.input
+        return {
+            "prompt": self.chat,
+            "prompt_id": given.prompt_id,
+            "dataset": given.dataset,
+            "metadata": given.metadata,
+            "probes": given.probes,
+        }
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation to be sent."""
+        if isinstance(self.chat, str):
+            return (Message("user", self.chat),)
+        return tuple(Message(str(one.get("role", "user")), one.get("content")) for one in self.chat)

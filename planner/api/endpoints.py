@@ -1,0 +1,102 @@
+"""From what a caller names to an endpoint: a URL, `lab`, or one of the caller's own, with verifiers of other kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from planner.config import Settings
+from planner.core import Endpoint
+from planner.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from planner.execution.verifiers import Verifier
+
+LAB = "lab"
+VerifierLike = Any
+"""A `Verifier`, a function `(prompt, answer) -> score`, or its name: `module:function`, `command:...`, `judge:MODEL`,
+a URL."""
+
+
+def open_endpoint(
+    named: str | Endpoint | None,
+    settings: Settings,
+    *,
+    verifiers: Mapping[str, VerifierLike] | None = None,
+    max_concurrency: int | None = None,
+    memory: Path | None = None,
+) -> Endpoint:
+    """The endpoint that is named, else the configured one, with its verifiers and generators that are elsewhere.
+
+    memory: file in which is kept what servers turned out to be able to do.
+    Raises InvalidInput where none is named, or a verifier cannot be used.
+    """
+    given = settings.endpoint_url if named is None else named
+    if given is None:
+        raise InvalidInput(
+            "no endpoint is named: give --endpoint URL, or `lab` for the embedded models, or set PLANNER_ENDPOINT_URL"
+        )
+    endpoint = _opened(given, settings, max_concurrency, memory) if isinstance(given, str) else given
+    if settings.endpoints:
+        from planner.execution.elsewhere import ElsewhereEndpoint  # noqa: PLC0415 - seldom
+
+        # The key is for the first server: it is not shown to others.
+        keyless = settings.model_copy(update={"api_key": None, "verifier_url": None})
+        others = {name: _opened(url, keyless, max_concurrency, memory) for name, url in settings.endpoints.items()}
+        endpoint = ElsewhereEndpoint(endpoint, others)
+    named_verifiers = {**settings.verifiers, **(verifiers or {})}
+    if not named_verifiers:
+        return endpoint
+    from planner.execution.routed import RoutedEndpoint  # noqa: PLC0415 - seldom
+
+    return RoutedEndpoint(endpoint, {name: _verifier(one, endpoint) for name, one in named_verifiers.items()})
+
+
+def _opened(named: str, settings: Settings, max_concurrency: int | None, memory: Path | None) -> Endpoint:
+    if named == LAB:
+        from planner.lab import LabEndpoint  # noqa: PLC0415 - its models are loaded when they are used
+
+        lab: Endpoint = LabEndpoint()
+        return lab
+    from planner.execution.openai import OpenAIEndpoint  # noqa: PLC0415 - httpx is no part of serving
+
+    key = settings.api_key
+    return OpenAIEndpoint(
+        named,
+        api_key=None if key is None else key.get_secret_value(),
+        verifier_url=settings.verifier_url,
+        memory=memory,
+        max_concurrency=max_concurrency or settings.max_concurrency,
+        timeout_seconds=settings.request_timeout_seconds,
+    )
+
+
+def _verifier(given: VerifierLike, endpoint: Endpoint) -> Verifier:
+    from planner.execution.functions import is_function_name  # noqa: PLC0415 - as above
+    from planner.execution.verifiers import (  # noqa: PLC0415
+        CallableVerifier,
+        CommandVerifier,
+        JudgeVerifier,
+        RemoteVerifier,
+    )
+
+    if not isinstance(given, str):
+        if hasattr(given, "verify"):
+            verifier: Verifier = given
+            return verifier
+        if callable(given):
+            return CallableVerifier(given)
+        raise InvalidInput(f"{given!r} is no verifier: give a function (prompt, answer) -> score, or its name")
+    makers: dict[str, Callable[[str], Verifier]] = {
+        "command:": CommandVerifier,
+        "judge:": lambda rest: JudgeVerifier(endpoint, rest),
+        "http:": lambda rest: RemoteVerifier(f"http:{rest}"),
+        "https:": lambda rest: RemoteVerifier(f"https:{rest}"),
+    }
+    for prefix, make in makers.items():
+        if given.startswith(prefix):
+            return make(given.removeprefix(prefix))
+    if is_function_name(given):
+        return CallableVerifier(given)
+    raise InvalidInput(f"verifier {given!r}: write module:function, command:PROGRAM, judge:MODEL or a URL")

@@ -1,0 +1,166 @@
+"""Carrying plans out: an endpoint held open, prompts recommended for and run at it, side by side and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from planner.api.asked import Asked
+from planner.api.endpoints import LAB, open_endpoint
+from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
+from planner.errors import PlannerError
+from planner.execution.answers import DEFAULT_EXTRACTOR
+from planner.execution.job import Job
+from planner.execution.ledger import Ledger
+from planner.execution.meter import Meter
+from planner.execution.run_log import RunLog, journal_folder, recover
+from planner.execution.runner import Runner
+from planner.execution.session import session
+
+if TYPE_CHECKING:
+    from planner.api.home import Home
+
+MOST_PROMPTS = 256
+"""Prompts that are run side by side at most: each holds its pool of answers in memory."""
+OnSpent = Callable[[Meter], None]
+
+
+@dataclass(frozen=True)
+class How:
+    """How plans are carried out: `adapt` plans anew as answers come in; names of extractor and grader; a seed."""
+
+    adapt: bool = True
+    extract: str | None = None
+    grade: str | None = None
+    seed: int | None = None
+
+
+class Running:
+    """An endpoint held open at which plans are carried out and logged; made by `Planner.running`.
+
+    Used within one event loop, by any number of its tasks.
+    """
+
+    def __init__(
+        self,
+        planner: Home,
+        endpoint: str | Endpoint | None = None,
+        *,
+        verifiers: Mapping[str, Any] | None = None,
+        max_concurrency: int | None = None,
+        total: Budget | None = None,
+    ) -> None:
+        """`total`: ceilings of all runs together. Runs that a killed process left behind are logged first."""
+        settings, store = planner.settings, planner.store
+        recover(store, store_texts=settings.store_prompt_text)
+        self._planner = planner
+        self._owned = isinstance(endpoint, str) or endpoint is None
+        memory = journal_folder(store) / "servers.json"
+        opened = open_endpoint(endpoint, settings, verifiers=verifiers, max_concurrency=max_concurrency, memory=memory)
+        cards: dict[str, ModelCard] = {stored.card.name: stored.card for stored in store.models()}
+        self.runner = Runner(
+            opened,
+            RunLog(store, store_texts=settings.store_prompt_text),
+            cards,
+            datasets={name: names.model_dump() for name, names in settings.datasets.items()},
+            # as in its logs: who gives no answer line has no answer
+            default_extract="answer_line" if opened.name == LAB else DEFAULT_EXTRACTOR,
+            shared=() if total is None else (Ledger(total.ceilings),),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Write all runs to the store, and let go of the endpoint."""
+        try:
+            await self.runner.log.close()
+        finally:
+            if self._owned:
+                await self.runner.endpoint.aclose()
+
+    async def run(
+        self,
+        plan: Recommendation,
+        asked: Asked,
+        budget: Budget | None = None,
+        *,
+        how: How | None = None,
+        on_spent: OnSpent | None = None,
+    ) -> RunResult:
+        """Carry one plan out; see `Runner.run` for what it raises."""
+        return await self.runner.run(self.job(plan, asked, budget, how or How()), on_spent=on_spent)
+
+    def job(self, plan: Recommendation, asked: Asked, budget: Budget | None, how: How) -> Job:
+        """What the runner is given."""
+        limits = budget or plan.budget
+        # What was asked for by name is carried out as it is; a session needs a budget to plan with.
+        adapts = how.adapt and limits is not None and not limits.is_empty
+        search = None
+        if adapts and limits is not None:
+            search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
+        return Job(
+            plan,
+            asked.input.text,
+            asked.messages,
+            dataset=asked.input.dataset,
+            reference=asked.reference,
+            metadata=asked.input.metadata,
+            budget=limits,
+            search=search,
+            extract=how.extract,
+            grade=how.grade,
+            seed=how.seed,
+        )
+
+    async def run_all(
+        self,
+        plans: Iterable[tuple[Asked, Recommendation | PlannerError]],
+        budget: Budget | None = None,
+        *,
+        how: How | None = None,
+        on_spent: OnSpent | None = None,
+    ) -> AsyncIterator[RunResult | PlannerError]:
+        """Carry plans out side by side; results come in the order of the plans, each as soon as those before it are.
+
+        A prompt that has no plan, or whose run failed, gives its error as a value.
+        """
+        waiting: deque[asyncio.Task[RunResult | PlannerError]] = deque()
+        room = asyncio.Semaphore(min(self.runner.endpoint.max_concurrency, MOST_PROMPTS))
+        try:
+            for asked, plan in plans:
+                await room.acquire()
+                task = asyncio.create_task(self._one(plan, asked, budget, how, on_spent))
+                task.add_done_callback(lambda _: room.release())
+                waiting.append(task)
+                while waiting and waiting[0].done():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield await waiting[0]
+                waiting.popleft()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _one(
+        self,
+        plan: Recommendation | PlannerError,
+        asked: Asked,
+        budget: Budget | None,
+        how: How | None,
+        on_spent: OnSpent | None,
+    ) -> RunResult | PlannerError:
+        if isinstance(plan, PlannerError):
+            return plan
+        try:
+            return await self.run(plan, asked, budget, how=how, on_spent=on_spent)
+        except PlannerError as error:
+            return error
