@@ -30,6 +30,7 @@ _NOUNS = {
     "fit": _Noun("planner.cli.fit", "fit", "Fit a policy from the logs, and promote it if it is not worse."),
     "policies": _Noun("planner.cli.policies", "policies", "List, show, promote, roll back and verify fitted policies."),
     "recommend": _Noun("planner.cli.recommend", "recommend", "Say which arm a prompt's budget is best spent on."),
+    "lab": _Noun("planner.cli.lab", "lab", "The tiny laboratory: real small models to serve and to explore."),
     "serve": _Noun("planner.cli.serve", "serve", "Recommendations over HTTP, a gateway, a page to look at."),
     "curves": _Noun("planner.cli.curves", "curves", "Accuracy against budget of every arm, by bin of difficulty."),
     "evaluate": _Noun(

@@ -1,0 +1,1 @@
+"""The laboratory as a server in OpenAI's form; needs the extra `serve`."""
