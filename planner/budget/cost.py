@@ -82,13 +82,11 @@ class CostModel:
 
     def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
         """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""
-        if len(self.slots) == self.n_arms:
-            slot, row, begin = arms, rows, None
-        else:
-            n_slots = self._n_slots[arms]
+        slot, n_slots, row, begin = self._start[arms], self._n_slots[arms], rows, None
+        if n_slots.max() > 1:
             pair = np.repeat(np.arange(len(arms)), n_slots)
             begin = np.cumsum(n_slots) - n_slots
-            slot, row = self._start[arms][pair] + np.arange(len(pair)) - begin[pair], rows[pair]
+            slot, row = slot[pair] + np.arange(len(pair)) - begin[pair], rows[pair]
         load = loads[row, :, self._generator[slot]].reshape(len(slot), -1, 1)
         spent = (self._coefficients[slot] @ load).reshape(len(slot), 2, len(SPENT))
         return spent if begin is None else np.asarray(np.add.reduceat(spent, begin, axis=0))

@@ -58,12 +58,13 @@ class Lengths:
     def factors(self, belief: Believed) -> Floats:
         """(P, 4, G): generations, prompt, completion and verifier tokens, relative to the mean of such difficulty."""
         features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
-        out = np.ones((len(features), 4, len(self.generators)), dtype=np.float32)
+        out = np.empty((len(features), 4, len(self.generators)), dtype=np.float32)
+        out[:, 0] = 1
         prompt = 1 + (belief.n_characters[:, None] - self.centre) * self.slope
         completion = 1 + self.weights[0] + features @ self.weights[1:]
-        out[:, 1] = np.maximum(prompt, LEAST_PROMPT_FACTOR)
-        out[:, 2] = np.minimum(np.maximum(completion, LEAST_FACTOR), MOST_FACTOR)
-        out[:, 3] = self.prompt_share * out[:, 1] + (1 - self.prompt_share) * out[:, 2]
+        prompt = np.maximum(prompt, LEAST_PROMPT_FACTOR, out=out[:, 1])
+        completion = np.minimum(np.maximum(completion, LEAST_FACTOR), MOST_FACTOR, out=out[:, 2])
+        np.add(completion, self.prompt_share * (prompt - completion), out=out[:, 3])
         return out
 
     def to_state(self) -> dict[str, Any]:

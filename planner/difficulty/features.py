@@ -106,7 +106,7 @@ class QuickFeatures:
 
     @cached_property
     def _of_code(self) -> Floats:
-        """(n_codes, 4) whether a code is a number, its magnitude, whether it is a known word, whether an unknown one."""
+        """(n_codes, 4) whether a code is a number, its magnitude, whether a known word, whether an unknown one."""
         known = self.is_word.astype(np.float32)
         unknown = (np.arange(len(known)) == UNKNOWN).astype(np.float32)
         return np.stack([(self.digits > 0).astype(np.float32), self.digits, known, unknown], axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,12 +94,13 @@ def recommendations(
     return out
 
 
-@contextmanager
-def in_bulk(n_prompts: int) -> Iterator[None]:
+def in_bulk(n_prompts: int) -> AbstractContextManager[None]:
     """Spare many prompts what only costs them: looks for cycles among their answers, and threads for small matrices."""
-    if n_prompts < MANY:
-        yield
-        return
+    return _in_bulk() if n_prompts >= MANY else nullcontext()
+
+
+@contextmanager
+def _in_bulk() -> Iterator[None]:
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - no part of a single recommendation
 
     collecting = gc.isenabled()
@@ -139,7 +140,7 @@ def _difficulty(belief: Belief, row: int) -> Difficulty:
         {
             "pass_rate": float(belief.pass_rate[row]),
             "bin_probabilities": tuple(bins),
-            "most_likely_bin": 1 + max(range(len(bins)), key=bins.__getitem__),
+            "most_likely_bin": 1 + bins.index(max(bins)),
             "source": belief.source_of(row),
         }
     )

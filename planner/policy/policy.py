@@ -17,11 +17,11 @@ from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, in_bulk, recommendations
 from planner.policy.batch import allocate
 from planner.policy.candidates import hull_arms
-from planner.policy.choose import Indices, Options, aim, defaulted, worth
+from planner.policy.choose import Options, aim, defaulted, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import Rate, mixed, solve
 from planner.policy.noise import PairedNoise
-from planner.policy.prompt import PromptInput
+from planner.policy.prompt import PromptInput, draws
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ class Policy:
 
     def mask(self, restriction: Restriction) -> Mask:
         """(A,) arms that a restriction allows; see `Restriction.mask` for its errors."""
-        if restriction not in self._masks:
-            self._masks[restriction] = restriction.mask(self.arms)
-        return self._masks[restriction]
+        mask = self._masks.get(restriction)
+        if mask is None:
+            mask = self._masks[restriction] = restriction.mask(self.arms)
+        return mask
 
     def believe(self, prompts: Sequence[PromptInput]) -> Belief:
         """What is believed of the prompts' difficulty, from their texts and probes."""
@@ -165,16 +166,9 @@ class Policy:
         arm[feasible] = allocate(options.take(feasible), unit, amount)
         ones = np.ones(len(prompts), dtype=np.float32)
         decisions = Decisions(
-            arm,
-            ones,
-            np.asarray(options.allowed.any(axis=1)),
-            declined,
-            self.evidence.too_thin,
-            worth(options, 0.0),
-            unit,
-            0.0,
-            None,
-        )
+            arm, ones, np.asarray(options.allowed.any(axis=1)), declined, self.evidence.too_thin,
+            worth(options, 0.0), unit, 0.0, None,
+        )  # fmt: skip
         with in_bulk(len(prompts)):
             return recommendations(
                 prompts, belief, forecasts, decisions, total, None, self.policy_id,
@@ -205,7 +199,7 @@ class Policy:
         rate = Rate(0.0, 0.0, 1.0)
         if budget is not None and budget.mean is not None:
             rate = self.rate(budget, restriction)
-        arm, propensity = mixed(options, rate, declined, partial(_draws, prompts, seed))
+        arm, propensity = mixed(options, rate, declined, partial(draws, prompts, seed))
         reached = None
         if target_accuracy is not None:
             if rate.high > 0:  # nothing dearer than what the average over traffic allows
@@ -220,7 +214,8 @@ class Policy:
     def rate(self, budget: Budget, restriction: Restriction = ANYTHING) -> Rate:
         """The exchange rate that keeps the budget's average over traffic like the logged prompts."""
         key = (budget, restriction)
-        if key not in self._rates:
+        rate = self._rates.get(key)
+        if rate is None:
             assert budget.mean is not None
             unit, value = budget.mean
             forecasts, mask = self.sample_forecasts, self.mask(restriction)
@@ -233,20 +228,22 @@ class Policy:
             options = options.only(self._on_hull(known, budget, restriction))
             if len(self._rates) > MOST_CACHED:
                 self._rates.clear()
-            self._rates[key] = solve(options, unit, value)
-        return self._rates[key]
+            rate = self._rates[key] = solve(options, unit, value)
+        return rate
 
     def _on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
         """Of the allowed arms those on a hull of cost and logged accuracy, where a prompt has any of them."""
         assert budget.mean is not None
         unit = budget.mean[0]
         key = (unit, tuple(budget.ceilings.items()), restriction)
-        if key not in self._near:
+        on_hull = self._near.get(key)
+        if on_hull is None:
             if len(self._near) > MOST_CACHED:
                 self._near.clear()
             sample, mask = self.sample_forecasts, self.mask(restriction)
-            self._near[key] = hull_arms(sample, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
-        near = allowed & self._near[key]
+            on_hull = hull_arms(sample, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
+            self._near[key] = on_hull
+        near = allowed & on_hull
         return np.where(near.any(axis=1, keepdims=True), near, allowed)
 
     def _why_none_fits(
@@ -295,10 +292,3 @@ class Policy:
             index, np.ones(n, np.float32), ones, ~ones, None, forecasts.accuracy,
             price_unit(None, forecasts), 0.0, None, forced=True,
         )  # fmt: skip
-
-
-def _draws(prompts: Sequence[PromptInput] | None, seed: int, rows: Indices) -> Floats:
-    """A number in 0..1 for each of the rows, by a hash of prompt and seed where the prompts are known."""
-    if prompts is None:
-        return np.random.default_rng(seed).random(len(rows), dtype=np.float32)
-    return np.array([prompts[row].draw(seed) for row in rows.tolist()], dtype=np.float32)

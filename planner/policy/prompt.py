@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planner.core import Probe
+from planner.curves.logs import Floats
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,10 @@ class PromptInput:
         """A number in 0..1 that looks random but is always the same for this prompt and seed."""
         digest = hashlib.blake2b(f"{seed}\0{self.text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "little") / 2**64
+
+
+def draws(prompts: Sequence[PromptInput] | None, seed: int, rows: NDArray[np.intp]) -> Floats:
+    """A number in 0..1 for each of the rows, by a hash of prompt and seed where the prompts are known."""
+    if prompts is None:
+        return np.random.default_rng(seed).random(len(rows), dtype=np.float32)
+    return np.array([prompts[row].draw(seed) for row in rows.tolist()], dtype=np.float32)

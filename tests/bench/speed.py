@@ -134,10 +134,13 @@ def in_process(folder: Path) -> list[list[object]]:
             rows.append(
                 [f"recommend in process, {name}, {n_arms} arms, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "0.3 / 2 ms"]
             )
+        time.sleep(1.1)  # what was recommended before is stored by then
         start = time.process_time()
         planner.recommend_batch(prompts[2000:], Budget(max_tokens=4000))
-        rate = 10_000 / (time.process_time() - start)
-        rows.append(["recommend, batch of 10,000 prompts", f"{rate:,.0f} a CPU second", "10,000"])
+        answered = time.process_time() - start
+    written = time.process_time() - start  # closing waits until all are stored
+    for what, seconds in (("answered", answered), ("answered and stored", written)):
+        rows.append([f"recommend, batch of 10,000 prompts, {what}", f"{1e4 / seconds:,.0f} a CPU second", "10,000"])
     return rows
 
 
