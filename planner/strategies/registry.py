@@ -1,4 +1,10 @@
-"""Searches by name: the modules of `searches`, and third parties' by the entry-point group `planner.strategies`."""
+"""Searches by name: the modules of `searches`, and third parties' by entry points.
+
+Another package brings one with these lines in its pyproject.toml (selections: `planner.selections`):
+
+    [project.entry-points."planner.strategies"]
+    one_by_one = "their_package.one_by_one:STRATEGY"
+"""
 
 from __future__ import annotations
 
