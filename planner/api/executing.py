@@ -49,7 +49,7 @@ class Executing(Recommending):
         **options: Any,  # noqa: ANN401 - those of `arun`
     ) -> RunResult:
         """`arun`, for callers that are not async."""
-        return _waited_for(self.arun(plan_or_prompt, budget, **options))
+        return waited_for(self.arun(plan_or_prompt, budget, **options))
 
     async def arun(
         self,
@@ -122,7 +122,7 @@ class Executing(Recommending):
                 runs = running.run_all(zip(asked, plans, strict=True), budget, how=how, on_spent=on_spent)
                 return [result async for result in runs]
 
-        return _waited_for(all_of_them())
+        return waited_for(all_of_them())
 
     def session(
         self,
@@ -203,7 +203,7 @@ def _how(**members: Any) -> How:  # noqa: ANN401 - of `How`
     return How(**members)
 
 
-def _waited_for(work: Coroutine[Any, Any, T]) -> T:
+def waited_for(work: Coroutine[Any, Any, T]) -> T:
     """What an async function returns, also where an event loop is running already, as in a notebook."""
     try:
         asyncio.get_running_loop()

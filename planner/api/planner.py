@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planner.api.executing import Executing
+from planner.api.exploring import Exploring
 from planner.artifacts import FitSettings, Manifest
 from planner.errors import InvalidInput
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float | None, str | None], None]
 
 
-class Planner(Executing):
+class Planner(Exploring):
     """Plans where a prompt's budget is best spent, from the logs of one store. Safe to share between threads.
 
     >>> with Planner.open("sqlite:///planner.db") as planner:                       # doctest: +SKIP

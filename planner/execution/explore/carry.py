@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from planner.core import Arm, Run, Sample
+from planner.core import Arm, Cost, Run, Sample
 from planner.core.run import Status
 from planner.execution.driver import Searching, drive
 from planner.execution.explore.question import Question
@@ -35,31 +35,47 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What became of an assignment: a run carried out to its end, an error, or neither where the total ended it.
+
+    cost: what was spent on it in any case.
+    """
+
+    arm: Arm
+    cost: Cost
+    run: Run | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
 class Bench:
     """What every run of a sweep is carried out with; `account` is that of the total."""
 
     runner: Runner
     account: Ledger
 
-    async def carry(self, one: Assignment) -> Run | Exception:
-        """The run, logged; or why it came to nothing, with what it had spent logged."""
-        log, began = self.runner.log, datetime.now(UTC)
-        log.begin(_record(one, _unfinished(one.arm, KILLED), began, status="error"))
+    async def carry(self, one: Assignment) -> Carried:
+        """Carry an assignment out, and log whatever was spent on it."""
+        began = datetime.now(UTC)
+        self.runner.log.begin(_record(one, _unfinished(one.arm, KILLED), began, status="error"))
         meter = self._meter(one)
         try:
             result = await drive(one.search(self._task(one)), self.runner.endpoint, meter, slots=self.runner.slots)
             run = await self._run(one, result, meter, began)
         except BaseException as error:
-            if meter.is_empty:
-                log.forget(one.run_id)
-            else:
-                reason = str(error) or "it was broken off"
-                log.add(_record(one, _unfinished(one.arm, reason), began, status="error", **_spent(meter)))
+            reason = str(error) or "it was broken off"
+            self._log(_record(one, _unfinished(one.arm, reason), began, status="error", **_spent(meter)), meter)
             if not isinstance(error, Exception):
                 raise
-            return error
-        log.add(run)
-        return run
+            return Carried(one.arm, meter.cost, error=error)
+        self._log(run, meter)
+        return Carried(one.arm, meter.cost, run if is_finished(run) else None)
+
+    def _log(self, run: Run, meter: Meter) -> None:
+        if meter.is_empty:
+            self.runner.log.forget(run.run_id or "")
+        else:
+            self.runner.log.add(run)
 
     def _meter(self, one: Assignment) -> Meter:
         def tell(_: object) -> None:

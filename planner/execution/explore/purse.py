@@ -6,63 +6,122 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner.core import Arm, ModelCard, Run, Unit
+from planner.core import Arm, Cost, ModelCard, Run, Unit
 from planner.execution.ledger import Ledger
 from planner.execution.prices import Counts, Prices
 from planner.execution.tally import SUMS
 
+_MARGIN = 1.25
+"""Beside what is expected from runs of other kinds: revisions and steps read more."""
+_FEW = 8
+"""Runs that may be begun while nothing is known of what one takes."""
+
+
+@dataclass
+class _Mean:
+    """Mean of some amounts."""
+
+    n: int = 0
+    total: dict[Unit, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
+
+    def add(self, amounts: Mapping[Unit, float]) -> None:
+        self.n += 1
+        self.total = {unit: self.total[unit] + amounts[unit] for unit in SUMS}
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Tokens of some generations."""
+
+    generations: float = 0.0
+    prompt: float = 0.0
+    completion: float = 0.0
+    verified: float = 0.0
+
+    def __add__(self, other: _Tokens) -> _Tokens:
+        return _Tokens(
+            self.generations + other.generations,
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.verified + other.verified,
+        )
+
+    def for_generations(self, n: float) -> _Tokens:
+        """What so many generations are likely to take."""
+        share = n * _MARGIN / self.generations if self.generations else 0.0
+        return _Tokens(n, share * self.prompt, share * self.completion, share * self.verified)
+
 
 @dataclass
 class Purse:
-    """The account that a sweep's runs share, and what each kind of run took so far."""
+    """The account that a sweep's runs share, and what each kind of run took so far. Unknown costs count 0."""
 
     cards: Mapping[str, ModelCard]
     ceilings: Mapping[Unit, float]
     spent: dict[Unit, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
-    _taken: dict[str, tuple[int, dict[Unit, float]]] = field(
-        default_factory=lambda: defaultdict(lambda: (0, dict.fromkeys(SUMS, 0.0)))
-    )
+    _kinds: dict[str, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
+    _tokens: _Tokens = field(default_factory=_Tokens)
 
     def __post_init__(self) -> None:
         self.account = Ledger(self.ceilings)
         self.prices = Prices(self.cards)
 
     def remember(self, run: Run) -> None:
-        """Count a run that was logged before: it is part of the total."""
-        amounts = self.note(run)
+        """Count a run that was logged before: it is part of the total.
+
+        What a server did not process again is not logged: FLOPs are those of all tokens.
+        """
+        tokens = _Tokens(
+            _generations(run), run.prompt_tokens or 0, run.completion_tokens or 0, run.verifier_tokens or 0
+        )
+        amounts = self._amounts(run, tokens)
+        self._note(run, amounts, tokens)
         for unit in self.account.ceilings:
             self.account.used[unit] += amounts[unit]
 
-    def note(self, run: Run) -> dict[Unit, float]:
-        """Count a run that went through the account; give what it took."""
-        amounts = self.taken_by(run)
-        n, taken = self._taken[_kind(run)]
-        self._taken[_kind(run)] = n + 1, {unit: taken[unit] + amounts[unit] for unit in SUMS}
-        for unit in SUMS:
-            self.spent[unit] += amounts[unit]
-        return amounts
+    def note(self, arm: Arm, cost: Cost, *, whole: bool) -> None:
+        """Count what went through the account; `whole` says that the arm was carried out to its end."""
+        known = {unit: cost.in_unit(unit) or 0.0 for unit in SUMS}
+        if not whole:
+            self.spent = {unit: self.spent[unit] + known[unit] for unit in SUMS}
+            return
+        tokens = (cost.generations, cost.prompt_tokens, cost.completion_tokens, cost.verifier_tokens)
+        self._note(arm, known, _Tokens(*(value or 0.0 for value in tokens)))
 
     def lacks(self, arm: Arm, n_running: int) -> Unit | None:
         """The unit in which one more such run is likely not to fit beside those that run; None where it fits.
 
         A run is begun only where it can be expected to be drawn in full.
         """
-        n, taken = self._taken[_kind(arm)]
+        each = self._expected(arm)
         for unit in self.account.ceilings:
-            each = taken[unit] / n if n else 0.0
-            if unit == "generations":
-                each = max(each, arm.breadth * arm.depth)
-            if self.account.room(unit, held=False) < each * (1 + n_running):
+            if self.account.room(unit, held=False) < each[unit] * (1 + n_running):
                 return unit
         return None
 
-    def taken_by(self, run: Run) -> dict[Unit, float]:
-        """What a logged run took, in the units that add up; 0 where it is unknown."""
-        prompt, completion = run.prompt_tokens or 0, run.completion_tokens or 0
-        counts = [(run.generator, Counts(_generations(run), prompt, prompt, completion=completion))]
-        if run.verifier is not None:
-            counts.append((run.verifier, Counts(verifier=run.verifier_tokens or 0)))
-        return {unit: sum(self.prices.cost(model, one, unit) or 0.0 for model, one in counts) for unit in SUMS}
+    def most_running(self, arm: Arm) -> int | None:
+        """How many such runs may be begun side by side; None where what they take is known, or is not limited."""
+        if not self.account.ceilings or self._tokens.generations or self._kinds[_kind(arm)].n:
+            return None
+        return _FEW
+
+    def _expected(self, arm: Arm) -> Mapping[Unit, float]:
+        """What a run of an arm takes: such runs' mean, else by the tokens of a generation of whatever was run."""
+        known = self._kinds[_kind(arm)]
+        if known.n:
+            return {unit: known.total[unit] / known.n for unit in SUMS}
+        return self._amounts(arm, self._tokens.for_generations(arm.breadth * arm.depth))
+
+    def _note(self, arm: Run | Arm, amounts: Mapping[Unit, float], tokens: _Tokens) -> None:
+        self._kinds[_kind(arm)].add(amounts)
+        self.spent = {unit: self.spent[unit] + amounts[unit] for unit in SUMS}
+        self._tokens += tokens
+
+    def _amounts(self, arm: Run | Arm, tokens: _Tokens) -> dict[Unit, float]:
+        own = Counts(tokens.generations, tokens.prompt, tokens.prompt, completion=tokens.completion)
+        verified = [] if arm.verifier is None else [(arm.verifier, Counts(verifier=tokens.verified))]
+        models = [(arm.generator, own), *verified]
+        return {unit: sum(self.prices.cost(name, one, unit) or 0.0 for name, one in models) for unit in SUMS}
 
 
 def spent_text(spent: Mapping[Unit, float]) -> str:

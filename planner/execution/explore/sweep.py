@@ -9,7 +9,7 @@ from functools import partial
 
 from planner.core import Budget, Run, Unit
 from planner.errors import EndpointError, InvalidInput
-from planner.execution.explore.carry import Assignment, Bench, is_finished
+from planner.execution.explore.carry import Assignment, Bench, Carried, is_finished
 from planner.execution.explore.design import Design, contested, rounds, run_id, shuffled
 from planner.execution.explore.purse import Purse, spent_text
 from planner.execution.explore.question import Question
@@ -141,20 +141,19 @@ class Sweep:
         """Carry out what is not logged yet, side by side, until all or the total is done; give all runs there are."""
         known, waiting = self._known(wanted)
         found, n_wanted = list(known), len(waiting)
-        running: set[asyncio.Task[Run | Exception]] = set()
+        running: set[asyncio.Task[Carried]] = set()
         try:
             while True:
-                while waiting and len(running) < min(MOST_RUNNING, max(1, self.runner.endpoint.max_concurrency)):
-                    lacking = self._purse.lacks(waiting[-1].arm, len(running))
-                    if lacking is not None:
-                        self._stopped = lacking
-                        waiting.clear()
-                        break
-                    running.add(asyncio.create_task(self._bench.carry(waiting.pop())))
+                self._start(waiting, running)
                 if not running:
                     return found
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                found += [run for task in done if (run := self._take(task.result())) is not None]
+                for task in done:
+                    run = self._take(task.result())
+                    if run is not None:
+                        found.append(run)
+                    elif self._stopped:
+                        waiting.clear()
                 share = 1 - (len(waiting) + len(running)) / n_wanted
                 n_rounds = len(self._rounds) + bool(self.rollouts)
                 self.report(number + share, n_rounds, f"{label}: {spent_text(self._purse.spent)}")
@@ -163,19 +162,36 @@ class Sweep:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    def _take(self, ended: Run | Exception) -> Run | None:
-        """Count a run that has ended; raises its error where it is no use to go on."""
-        if isinstance(ended, Run):
+    def _start(self, waiting: list[Assignment], running: set[asyncio.Task[Carried]]) -> None:
+        """Begin what may run beside what runs; where the total would not bear it, nothing is left waiting."""
+        most = min(MOST_RUNNING, max(1, self.runner.endpoint.max_concurrency))
+        while waiting:
+            arm = waiting[-1].arm
+            if len(running) >= min(most, self._purse.most_running(arm) or most):
+                return
+            lacking = self._purse.lacks(arm, len(running))
+            if lacking is not None:
+                self._stopped = lacking
+                waiting.clear()
+                return
+            running.add(asyncio.create_task(self._bench.carry(waiting.pop())))
+
+    def _take(self, carried: Carried) -> Run | None:
+        """Count what has ended; raises its error where it is no use to go on."""
+        self._purse.note(carried.arm, carried.cost, whole=carried.run is not None)
+        if carried.run is not None:
             self._failures = 0
             self._n_runs += 1
-            self._n_samples += len(ended.samples)
-            self._purse.note(ended)
-            return ended
+            self._n_samples += len(carried.run.samples)
+            return carried.run
+        if carried.error is None:
+            self._stopped = self._stopped or next(iter(self._purse.ceilings), None)
+            return None
         self._n_failed += 1
         self._failures += 1
         hopeless = not (self._n_runs or self._n_known) or self._failures >= MOST_FAILURES
-        if hopeless or not isinstance(ended, EndpointError):
-            raise ended
+        if hopeless or not isinstance(carried.error, EndpointError):
+            raise carried.error
         return None
 
     def _known(self, wanted: Sequence[Assignment]) -> tuple[list[Run], list[Assignment]]:
