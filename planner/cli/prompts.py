@@ -27,15 +27,23 @@ class InputLine:
     error: InvalidInput | None = None
 
 
-def read_input(path: str, probes: Probes) -> list[InputLine]:
+def read_input(path: str, probes: Probes, *, with_reference: bool = False) -> list[InputLine]:
     """Every prompt of the file (`-`: standard input), with the probes that bear its prompt_id.
+
+    with_reference: a line may have a `reference`, the answer that is right.
 
     Raises InvalidInput where the file cannot be read or holds no line.
     """
-    lines = [_line(path, number, raw, probes) for number, raw in _raw_lines(path)]
+    members = _MEMBERS | {"reference"} if with_reference else _MEMBERS
+    lines = [_line(path, number, raw, probes, members) for number, raw in _raw_lines(path)]
     if not lines:
         raise InvalidInput(f'{path} holds no prompts: write one JSON object a line, {{"prompt": "..."}}')
     return lines
+
+
+def read_prompt(given: str) -> str:
+    """The prompt of the command line; `-` is read from standard input."""
+    return sys.stdin.buffer.read().decode("utf-8", "replace") if given == "-" else given
 
 
 def read_probes(path: str | None) -> Probes:
@@ -60,17 +68,20 @@ def _raw_lines(path: str) -> list[tuple[int, bytes]]:
     return [(number, raw) for number, raw in enumerate(data.split(b"\n"), 1) if raw.strip()]
 
 
-def _line(path: str, number: int, raw: bytes, probes: Probes) -> InputLine:
+def _line(path: str, number: int, raw: bytes, probes: Probes, members: set[str]) -> InputLine:
     where = f"{path}:{number}"
     prompt_id: str | None = None
     try:
         value = _object(where, raw)
         prompt_id = _member(where, value, "prompt_id", str, "text")
-        unknown = sorted(value.keys() - _MEMBERS)
-        _require(not unknown, f"{where}: {', '.join(unknown)}: unknown; there are {', '.join(sorted(_MEMBERS))}")
+        unknown = sorted(value.keys() - members)
+        _require(not unknown, f"{where}: {', '.join(unknown)}: unknown; there are {', '.join(sorted(members))}")
+        if isinstance(value.get("reference"), int | float):
+            value["reference"] = str(value["reference"])
+        _member(where, value, "reference", str, "text or a number")
         _member(where, value, "dataset", str, "text")
         _member(where, value, "metadata", dict, "an object")
-        value["prompt"] = _prompt(where, value.get("prompt"))
+        _check_prompt(where, value.get("prompt"))
     except InvalidInput as error:
         return InputLine(prompt_id, error=error)
     return InputLine(prompt_id, prompt={**value, "probes": probes.get(prompt_id, ())})
@@ -87,11 +98,11 @@ def _require(fine: bool, otherwise: str) -> None:
         raise InvalidInput(otherwise)
 
 
-def _prompt(where: str, value: object) -> str:
+def _check_prompt(where: str, value: object) -> None:
     from planner.policy.chat import prompt_text
 
     try:
-        return prompt_text(value)
+        prompt_text(value)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: prompt: {error}") from error
 
