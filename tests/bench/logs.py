@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import planner.lab
@@ -14,10 +16,26 @@ from planner.store.card_files import read_model_cards
 PUBLIC = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
+LAB = Path(planner.lab.__file__).parent / "logs"
+LAB_CARDS, LAB_SAMPLES, LAB_RUNS = LAB / "models.json", LAB / "lab.samples.parquet", LAB / "lab.runs.jsonl.gz"
+
+
 def lab_logs() -> Logs:
     """The bundled logs."""
-    folder = Path(planner.lab.__file__).parent / "logs"
-    return _stored(folder / "models.json", folder / "lab.samples.parquet", folder / "lab.runs.jsonl.gz")
+    return _stored(LAB_CARDS, LAB_SAMPLES, LAB_RUNS)
+
+
+@contextmanager
+def fitted(*logs: Path, cards: Path = LAB_CARDS, seed: int = 0) -> Iterator[Planner]:
+    """A planner over a store of its own, with a policy fitted from these logs."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Planner.open(f"sqlite:///{folder}/bench.db", artifact_dir=folder) as own,
+    ):
+        own.store.save_models(read_model_cards(cards))
+        own.import_logs(list(logs))
+        own.fit(seed=seed)
+        yield own
 
 
 def public_logs(name: str) -> Logs:
