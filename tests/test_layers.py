@@ -118,7 +118,7 @@ def test_every_error_is_a_planner_error_with_its_parents_codes():
     ("error", "exit_code", "status"),
     [
         (errors.PlannerError, 1, 500), (errors.InvalidInput, 2, 422), (errors.NotReady, 3, 409),
-        (errors.ArtifactError, 4, 500), (errors.StoreError, 5, 503),
+        (errors.ArtifactError, 4, 500), (errors.StoreError, 5, 503), (errors.EndpointError, 6, 502),
     ],
 )  # fmt: skip
 def test_exit_codes_are_as_documented(error: type[errors.PlannerError], exit_code: int, status: int):

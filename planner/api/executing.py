@@ -15,7 +15,8 @@ from planner.errors import InvalidInput, PlannerError
 from planner.policy.chat import Prompt
 
 if TYPE_CHECKING:
-    from planner.api.running import How, OnSpent, Running
+    from planner.api.running import How, Running
+    from planner.execution.runner import OnSpent
     from planner.strategies.pool import Replies, Requests, Result
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Executing(Recommending):
         verifiers: Mapping[str, Any] | None = None,
         max_concurrency: int | None = None,
         on_spent: OnSpent | None = None,
-        **planned: Any,  # noqa: ANN401 - those of `recommend_batch`
+        **options: Any,  # noqa: ANN401 - those of `recommend_batch`
     ) -> list[RunResult | PlannerError]:
         """Plan for prompts and carry the plans out, side by side; one result a prompt, in order, errors as values.
 
@@ -117,9 +118,12 @@ class Executing(Recommending):
             opened = self.running(endpoint, verifiers=verifiers, max_concurrency=max_concurrency, total=total)
             async with opened as running:
                 asked = [Asked.of(prompt) for prompt in prompts]
-                plans = self.recommend_batch([one.planned for one in asked], budget, total=total, **planned)
-                how = _how(adapt=adapt and not _restricted(planned), extract=extract, grade=grade)
-                runs = running.run_all(zip(asked, plans, strict=True), budget, how=how, on_spent=on_spent)
+                plans = self.recommend_batch([one.planned for one in asked], budget, total=total, **options)
+                how = _how(adapt=adapt and not _restricted(options), extract=extract, grade=grade)
+                planned = [
+                    (one, p) if isinstance(p, Recommendation) else p for one, p in zip(asked, plans, strict=True)
+                ]
+                runs = running.run_all(planned, budget, how=how, on_spent=on_spent)
                 return [result async for result in runs]
 
         return waited_for(all_of_them())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -16,9 +16,8 @@ from planner.errors import PlannerError
 from planner.execution.answers import DEFAULT_EXTRACTOR
 from planner.execution.job import Job
 from planner.execution.ledger import Ledger
-from planner.execution.meter import Meter
 from planner.execution.run_log import RunLog, journal_folder, recover
-from planner.execution.runner import Runner
+from planner.execution.runner import OnSpent, Runner
 from planner.execution.session import session
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_PROMPTS = 256
 """Prompts that are run side by side at most: each holds its pool of answers in memory."""
-OnSpent = Callable[[Meter], None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class Running:
 
     async def run_all(
         self,
-        plans: Iterable[tuple[Asked, Recommendation | PlannerError]],
+        plans: Iterable[PlannerError | tuple[Asked, Recommendation]],
         budget: Budget | None = None,
         *,
         how: How | None = None,
@@ -135,9 +133,9 @@ class Running:
         waiting: deque[asyncio.Task[RunResult | PlannerError]] = deque()
         room = asyncio.Semaphore(min(self.runner.endpoint.max_concurrency, MOST_PROMPTS))
         try:
-            for asked, plan in plans:
+            for planned in plans:
                 await room.acquire()
-                task = asyncio.create_task(self._one(plan, asked, budget, how, on_spent))
+                task = asyncio.create_task(self._one(planned, budget, how, on_spent))
                 task.add_done_callback(lambda _: room.release())
                 waiting.append(task)
                 while waiting and waiting[0].done():
@@ -152,14 +150,14 @@ class Running:
 
     async def _one(
         self,
-        plan: Recommendation | PlannerError,
-        asked: Asked,
+        planned: PlannerError | tuple[Asked, Recommendation],
         budget: Budget | None,
         how: How | None,
         on_spent: OnSpent | None,
     ) -> RunResult | PlannerError:
-        if isinstance(plan, PlannerError):
-            return plan
+        if isinstance(planned, PlannerError):
+            return planned
+        asked, plan = planned
         try:
             return await self.run(plan, asked, budget, how=how, on_spent=on_spent)
         except PlannerError as error:

@@ -32,6 +32,8 @@ _NOUNS = {
     "recommend": _Noun("planner.cli.recommend", "recommend", "Say which arm a prompt's budget is best spent on."),
     "lab": _Noun("planner.cli.lab", "lab", "The tiny laboratory: real small models to serve and to explore."),
     "serve": _Noun("planner.cli.serve", "serve", "Recommendations over HTTP, a gateway, a page to look at."),
+    "run": _Noun("planner.cli.run", "run", "Recommend, carry out at an endpoint, grade and log."),
+    "explore": _Noun("planner.cli.explore", "explore", "Draw answers to many prompts at an endpoint, and log them."),
     "curves": _Noun("planner.cli.curves", "curves", "Accuracy against budget of every arm, by bin of difficulty."),
     "evaluate": _Noun(
         "planner.cli.evaluate", "evaluate", "Measure the policy against its baselines, on folds by prompt."
@@ -105,7 +107,7 @@ def main(ctx: click.Context, database_url: str | None, artifact_dir: str | None)
     """Plan where a prompt's budget is best spent: which search, selection and model, from your own logs.
 
     `planner demo` shows the whole way on bundled logs. Data goes to stdout, progress and logs to stderr.
-    Exit codes: 0 ok, 2 bad input, 3 not ready, 4 artifact, 5 store.
+    Exit codes: 0 ok, 2 bad input, 3 not ready, 4 artifact, 5 store, 6 endpoint.
     """
     ctx.obj = {"database_url": database_url, "artifact_dir": artifact_dir}
 

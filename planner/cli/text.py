@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from planner.core import Cost, Forecast, Recommendation
+    from planner.core import Cost, Forecast, Recommendation, RunResult
 
 UNKNOWN = "-"
 
@@ -75,6 +75,27 @@ def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
     ]
     if explain:
         lines += _explanation(plan)
+    return "\n".join(f"{label:<11} {text}" for label, text in lines)
+
+
+def run_text(result: RunResult) -> str:
+    """What a run came to as a few labelled lines: the answer, its cost, and what was planned and done."""
+    plan = result.plan
+    lines = [("answer", result.answer if result.answer is not None else "none")]
+    if result.correct is not None:
+        lines.append(("correct", f"{result.correct:g}"))
+    if result.status != "ok":
+        lines.append(("status", result.status if result.reason is None else f"{result.status}: {result.reason}"))
+    done = " > ".join(f"{stage['n']} {stage['draw']} of {stage['generator']}" for stage in result.stages)
+    lines += [
+        ("cost", cost_text(result.cost)),
+        (
+            "planned",
+            f"{plan.arm.label}: {plan.forecast.accuracy:.3f}, {cost_text(plan.forecast.cost)}",
+        ),
+        ("done", (done or "nothing") + (f" ({result.probes} of them probes)" if result.probes else "")),
+        ("run", result.run_id),
+    ]
     return "\n".join(f"{label:<11} {text}" for label, text in lines)
 
 

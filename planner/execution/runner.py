@@ -28,6 +28,8 @@ from planner.strategies.pool import Result
 from planner.strategies.task import Task
 
 KILLED = "its process ended"
+OnSpent = Callable[[str, Cost], None]
+"""Told after every request which run has spent how much by then."""
 
 
 class Judged(Protocol):
@@ -75,12 +77,11 @@ class Runner:
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.endpoint.max_concurrency)
 
-    async def run(self, job: Job, *, on_spent: Callable[[Meter], None] | None = None) -> RunResult:
+    async def run(self, job: Job, *, on_spent: OnSpent | None = None) -> RunResult:
         """Carry a plan out, grade it where it has a reference, and log it.
 
         Raises InvalidInput before anything is spent where the plan cannot be carried out, and EndpointError where no
         answer could be had; what was spent until then is logged all the same, cancellation included.
-        on_spent: told of the meter after every request.
         """
         return await _Run(self, job, on_spent).run()
 
@@ -109,7 +110,7 @@ class Runner:
 class _Run:
     """One run, from its beginning in the journal to its line in the log."""
 
-    def __init__(self, runner: Runner, job: Job, on_spent: Callable[[Meter], None] | None) -> None:
+    def __init__(self, runner: Runner, job: Job, on_spent: OnSpent | None) -> None:
         self.runner, self.job = runner, job
         self.run_id = uuid.uuid4().hex
         self.reading, self.grader = runner.reading(job), runner.grader(job)
@@ -156,9 +157,10 @@ class _Run:
         return await self._finished(result, self.meter.cost)
 
     def _settled(self, _: Settled) -> None:
-        self.runner.log.spend(self.run_id, self.meter.cost, self.meter.verdicts)
+        cost = self.meter.cost
+        self.runner.log.spend(self.run_id, cost, self.meter.verdicts)
         if self._on_spent is not None:
-            self._on_spent(self.meter)
+            self._on_spent(self.run_id, cost)
 
     async def _finished(self, result: Result, cost: Cost) -> RunResult:
         """Grade and log what was found; a grader that fails leaves the run ungraded."""

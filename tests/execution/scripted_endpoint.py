@@ -20,8 +20,7 @@ CARDS = {
 
 def plain(request: Generate, _number: int) -> tuple[Completion, ...]:
     return tuple(
-        Completion(f"Answer: {i}", prompt_tokens=5, completion_tokens=10, latency_seconds=0.0)
-        for i in range(request.n)
+        Completion(f"Answer: {i}", prompt_tokens=5, completion_tokens=10, latency_seconds=0.0) for i in range(request.n)
     )
 
 
