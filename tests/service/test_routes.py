@@ -101,3 +101,40 @@ def test_a_service_without_a_policy_is_alive_but_not_ready(serve, tmp_path):
 def test_the_api_describes_itself(client):
     spec = client.get("/openapi.json").json()
     assert "/v1/recommendations" in spec["paths"]
+
+
+def test_difficulty_tells_what_was_expected_of_each_bin_and_what_came(client):
+    found = client.get("/v1/difficulty").json()
+    assert abs(sum(one["share"] for one in found["histogram"]) - 1) < 1e-6
+    expected = [one["expected"] for one in found["calibration"]]
+    assert expected == sorted(expected, reverse=True)
+
+
+def carried_out(client, correct: float) -> None:
+    budget = {"mean_flops": 3e8}
+    plan = client.post("/v1/recommendations", json={"prompt": PROMPT, "budget": budget}).json()
+    tokens = {"prompt_tokens": 20, "completion_tokens": 30, "verifier_tokens": 0}
+    ids = {"run_id": plan["recommendation_id"], "recommendation_id": plan["recommendation_id"], "propensity": 1}
+    assert client.post("/v1/runs", json=run(0) | ids | tokens | {"correct": correct}).status_code == 201
+
+
+def test_production_sets_forecasts_beside_outcomes(client):
+    for correct in (1, 1, 0, 0):
+        carried_out(client, correct)
+    found = client.get("/v1/production").json()
+    assert (found["n_runs"], found["n_graded"]) == (4, 4)
+    assert found["drift"] < 0
+    assert found["tokens"] > 0
+    assert sum(one["n"] for one in found["classes"]) == 4
+
+
+def test_savings_are_told_in_any_unit(client):
+    carried_out(client, 1)
+    found = client.get("/v1/savings", params={"unit": "tokens"}).json()
+    assert (found["unit"], found["n"]) == ("tokens", 1)
+    assert found["best_of_n"] >= 0
+
+
+def test_without_any_run_nothing_is_claimed(client):
+    assert client.get("/v1/production").json()["drift"] is None
+    assert client.get("/v1/savings").json()["times"] is None

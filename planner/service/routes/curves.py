@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from planner.core import Arm, Unit
 from planner.errors import InvalidInput
-from planner.policy import Policy
+from planner.service.by_bin import by_bin
 from planner.service.context import Shared
 
 router = APIRouter(tags=["curves"])
@@ -56,7 +56,7 @@ def curves(
     kept = [place for place, arm in enumerate(policy.arms) if generator is None or generator in arm.generators]
     if not kept:
         raise InvalidInput(f"no fitted arm has the generator {generator!r}")
-    accuracy, error, cost = _by_bin(policy, unit)
+    accuracy, error, cost = by_bin(policy, unit)
     shown = range(n_bins + 1) if bin is None else (bin,)
     points = [
         Point(
@@ -80,16 +80,3 @@ def curves(
         labels=[arm.label for arm in arms],
         points=points,
     )
-
-
-def _by_bin(policy: Policy, unit: Unit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accuracy, its standard error and cost, (1 + B, A) each: all prompts first, then each bin.
-
-    The cost in a bin is that of the stored sample of prompts, weighted by how surely each is of that bin.
-    """
-    model, bins = policy.budget_model, policy.sample.bins
-    weights = np.vstack([np.ones(len(bins)), bins.T])
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    mix = np.vstack([policy.prior_bins, np.eye(len(model.accuracy_))])
-    error = np.sqrt(np.square(mix) @ model.variance_)
-    return mix @ model.accuracy_, error, weights @ policy.sample_forecasts.cost(unit)
