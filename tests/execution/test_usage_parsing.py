@@ -14,8 +14,9 @@ from serving import question, serving
 
 from planner.core import Completion, Message
 from planner.execution.openai.answer import Answer
-from planner.execution.openai.completions import absorbing, cut, read_completions, share
+from planner.execution.openai.completions import absorbing, read_completions, share
 from planner.execution.openai.parsing import Usage, read_choices, read_usage
+from planner.execution.openai.texts import cut
 from planner.execution.openai.tokens import TokenEstimate
 
 COUNTS = st.integers(1, 10**6)

@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a server answered to one request; `seconds` is the time of the try that it answered."""
+    """What a server answered to one request.
+
+    seconds: time of the try that it answered. assembled: what a streamed body comes to.
+    """
 
     status: int
     body: bytes = b""
@@ -16,6 +19,7 @@ class Answer:
     location: str | None = None
     retry_after_seconds: float | None = None
     seconds: float = 0.0
+    assembled: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, status: int, body: bytes, **rest: Any) -> Answer:  # noqa: ANN401 - the other fields
@@ -31,6 +35,8 @@ class Answer:
     @cached_property
     def data(self) -> Any:  # noqa: ANN401 - what a server sends may be anything
         """The body as JSON; None where it is none."""
+        if self.assembled is not None:
+            return self.assembled
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from planner.core import Completion, Conventions, Generate
 from planner.execution.openai.acquaintance import Acquaintance
@@ -8,7 +9,9 @@ from planner.execution.openai.answer import Answer
 from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
 from planner.execution.openai.completions import absorbing, begins_anew, read_completions, stops_at_once
 from planner.execution.openai.payloads import Flatten, Payload, payload
+from planner.execution.openai.streamed import Streamed
 from planner.execution.openai.suspicion import other_ways, without
+from planner.execution.openai.texts import met_stop
 from planner.execution.openai.wire import Wire
 
 _TRIES = 10
@@ -46,7 +49,10 @@ class Asker:
             tried.add(way)
             sent = payload(request, min(n, way.most_choices or n), seed, way, self.conventions, self.flatten)
             unproven = seen.unproven(sent)
-            answer = await self.wire.send(sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}))
+            streamed = partial(Streamed, sent.body.get("n", 1), partial(met_stop, request=request))
+            answer = await self.wire.send(
+                sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}), streamed=streamed
+            )
             first = first or answer
             if not answer.good:
                 ways = [*other_ways(answer, unproven, way, model, is_first=way is known), *ways]

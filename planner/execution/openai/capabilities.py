@@ -19,7 +19,8 @@ class Capabilities:
 
     chat: it has chat completions for the model (else completions alone).
     most_choices: choices that one request gives at most (a server that ignores `n` gives 1); None: as many as asked.
-    stop, seed, temperature: it takes the member. stop False: answers are cut at stop texts here.
+    stop, seed, temperature: it takes the member. stop False: answers are cut at stop texts here, and streamed (where
+    stream is True), so that what follows need not be written.
     stop_after_prefix: a stop text at the end of a prefix is kept. Templates that trim messages lose it, and the model
     writes it again first: a stop would end the completion at once.
     greedy: it takes a temperature of 0 (else .01 is asked for).
@@ -33,6 +34,7 @@ class Capabilities:
     most_choices: int | None = None
     stop: bool = True
     stop_after_prefix: bool = True
+    stream: bool = True
     seed: bool = True
     temperature: bool = True
     greedy: bool = True

@@ -9,10 +9,8 @@ from itertools import accumulate, pairwise
 from planner.core import Completion, Generate
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.parsing import Choice, Usage, read_choices, read_usage
+from planner.execution.openai.texts import own_text, restarted
 from planner.execution.openai.tokens import TokenEstimate, prompt_bytes, text_bytes
-
-ECHO_CHARACTERS = 20
-"""A completion that begins with so much of its prefix says it again."""
 
 
 def absorbing(kept: tuple[Completion, ...], dropped: Sequence[Completion]) -> tuple[Completion, ...]:
@@ -46,16 +44,6 @@ def stops_at_once(completions: Sequence[Completion], request: Generate, unproven
     if not {"stop", "final_message"} <= unproven | {"stop"} or not request.prefix.endswith(request.stop):
         return False
     return any(said.text == "" and said.finish == "stop" and said.ended is not True for said in completions)
-
-
-def restarted(text: str, prefix: str) -> bool:
-    """Whether a completion begins the answer anew rather than going on from its prefix."""
-    same = 0
-    for own, before in zip(text.lstrip(), prefix.lstrip(), strict=False):
-        if own != before:
-            break
-        same += 1
-    return ECHO_CHARACTERS <= same < len(prefix.lstrip())
 
 
 def read_completions(
@@ -93,19 +81,6 @@ def read_completions(
     )
 
 
-def cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop text, and whether there was one."""
-    places = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
-    return (text[: min(places)], True) if places else (text, False)
-
-
-def _past(text: str, stops: Sequence[str]) -> str:
-    """The text after stop texts that it begins with: a template that trimmed the prefix has them written again."""
-    while stop := next((stop for stop in stops if stop and text.startswith(stop)), None):
-        text = text.removeprefix(stop)
-    return text
-
-
 def share(total: int, weights: Sequence[int]) -> list[int]:
     """Whole numbers that add up to `total`, as near as can be to the weights' proportions.
 
@@ -122,12 +97,7 @@ def _completion(choice: Choice, request: Generate, counted: Completion, *, stop_
         return replace(counted, ended=True)  # nothing more to say is a fair end of an answer that has begun
     if choice.text is None or choice.finish == "error":
         return replace(counted, text=choice.text or "", finish="error")
-    text = choice.text
-    if len(request.prefix) >= ECHO_CHARACTERS:
-        text = text.removeprefix(request.prefix)
-    if not stop_sent and request.prefix.endswith(request.stop):
-        text = _past(text, request.stop)
-    text, was_cut = cut(text, request.stop)
+    text, was_cut = own_text(choice.text, request, stop_sent=stop_sent)
     if was_cut:
         return replace(counted, text=text, ended=False)
     # Where no stop text was sent, only the model itself can have ended it.

@@ -39,9 +39,11 @@ def payload(
     path, members = _conversation(body, request, known, flatten)
     temperature = _temperature(request, known, conventions)
     max_tokens = conventions.max_tokens if request.max_tokens is None else request.max_tokens
+    takes_stop = bool(request.stop) and known.stop and (known.stop_after_prefix or not request.prefix)
     wanted = {
         "n": n if n > 1 else None,
-        "stop": list(request.stop) if request.stop and _takes_stop(request, known) else None,
+        "stop": list(request.stop) if takes_stop else None,
+        "stream": True if request.stop and not takes_stop and known.stream else None,
         "seed": seed if known.seed else None,
         "temperature": temperature,
         known.limit if path == "/chat/completions" else "max_tokens": max_tokens,
@@ -49,10 +51,6 @@ def payload(
     given = {name: value for name, value in wanted.items() if value is not None}
     greedy = {"greedy"} if temperature == 0 else set[str]()
     return Payload(path, {**body, **given}, (members | given.keys() | greedy) - ({"temperature"} if greedy else set()))
-
-
-def _takes_stop(request: Generate, known: Capabilities) -> bool:
-    return known.stop and (known.stop_after_prefix or not request.prefix)
 
 
 def _temperature(request: Generate, known: Capabilities, conventions: Conventions) -> float | None:

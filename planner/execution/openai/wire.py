@@ -15,6 +15,7 @@ from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.complaints import answered, excerpt, redacted
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
+from planner.execution.openai.streamed import Streamed
 
 _SUSPECT_AFTER = 2
 """Times that a server may answer 500 before the request itself is suspected."""
@@ -58,12 +59,19 @@ class Wire:
         return f"Wire({self.address.name!r})"
 
     async def send(
-        self, path: str, body: Mapping[str, Any] | None, *, model: str | None = None, suspects: bool = False
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        model: str | None = None,
+        suspects: bool = False,
+        streamed: Callable[[], Streamed] | None = None,
     ) -> Answer:
         """The server's answer to a POST of `body` as JSON, or to a GET where there is none.
 
         Answers that another try would not change are returned whatever their status is (`complaint` puts them in
         words). suspects: the request holds what the server may not bear, so a second status 500 is returned too.
+        streamed: makes what reads a body of events, which may have enough before its end.
         Raises EndpointUnavailable or EndpointTimeout when all tries are used up, EndpointRejected where the
         connection is not to be trusted or the body is too large.
         """
@@ -74,7 +82,7 @@ class Wire:
                 await self._hold_back()
                 asked = None
                 try:
-                    answer = await self._once(path, body, model)
+                    answer = await self._once(path, body, model, streamed)
                 except (EndpointUnavailable, EndpointTimeout) as error:
                     problem: EndpointError = error
                     timeouts += isinstance(error, EndpointTimeout)
@@ -151,12 +159,18 @@ class Wire:
             self._resume_at = max(self._resume_at, self._clock() + asked)
         await self._sleep(wait)
 
-    async def _once(self, path: str, body: Mapping[str, Any] | None, model: str | None) -> Answer:
+    async def _once(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        model: str | None,
+        streamed: Callable[[], Streamed] | None,
+    ) -> Answer:
         about = f"{self.address.name}" if model is None else f"{self.address.name}, asked for model {model!r},"
         started = self._clock()
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                return await self._exchange(path, body, started)
+                return await self._exchange(path, body, streamed() if streamed else None, started)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise EndpointTimeout(
                 f"{about} did not answer within {self.timeout_seconds:g} seconds; try later, ask for fewer tokens, or "
@@ -168,10 +182,12 @@ class Wire:
             said = redacted(str(error), self._secrets())
             raise EndpointRejected(f"{about} answered what cannot be read: {said}; check the URL") from error
 
-    async def _exchange(self, path: str, body: Mapping[str, Any] | None, started: float) -> Answer:
+    async def _exchange(
+        self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
+    ) -> Answer:
         client = self._given_client or self._own_client
         assert client is not None
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json, text/event-stream"}
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
         url, extensions = self.address.request(path)
@@ -183,20 +199,23 @@ class Wire:
             "GET" if body is None else "POST", url, content=content, headers=headers, extensions=extensions
         )
         response = await client.send(request, auth=self.address.auth, stream=True, follow_redirects=False)
+        kind = response.headers.get("content-type")
+        streamed = streamed if kind and kind.startswith("text/event-stream") else None
         try:
-            read = await self._body(response)
+            read = await self._body(response, streamed)
         finally:
             await response.aclose()
         return Answer.of(
             response.status_code,
             read,
-            content_type=response.headers.get("content-type"),
+            content_type=kind,
             location=response.headers.get("location"),
             retry_after_seconds=retry_after_seconds(response.headers.get("retry-after")),
             seconds=self._clock() - started,
+            assembled=None if streamed is None else streamed.data,
         )
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx.Response, streamed: Streamed | None) -> bytes:
         chunks, size = [], 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)
@@ -206,6 +225,8 @@ class Wire:
                     "ask for fewer completions or tokens (max_tokens)"
                 )
             chunks.append(chunk)
+            if streamed is not None and streamed.feed(chunk):
+                break
         return b"".join(chunks)
 
     def _broken(self, about: str, error: httpx.TransportError) -> EndpointError:
