@@ -50,7 +50,7 @@ class Exploring(Executing):
 
         prompts: as for `run_batch`; answers are graded by their references. generators: default all that are served,
         the cheapest first by their model cards. verifier: default the one that is served, None for none. revisers:
-        default those whose model card says how many attempts they bear. searches: default beam_search where the
+        default, where no generator is named, those whose model card says how many attempts they bear. searches: default beam_search where the
         verifier scores steps. total: ceilings of the whole sweep, earlier parts of it included. rollouts: so many
         from each step of some answers, for labels of steps. design: samples, other_samples, chains, depth,
         tree_sizes, settings (temperature, max_tokens) and seed. endpoint, verifiers: see `running`.
@@ -101,11 +101,11 @@ async def _design(runner: Runner, names: Mapping[str, Any], options: Mapping[str
     verifier = names["verifier"]
     if verifier == AUTO:
         verifier = _only_verifier(served, runner)
-    revisers = names["revisers"] or [one for one in served if _bears_attempts(cards.get(one))]
-    generators = names["generators"] or [
-        one for one in served if one != verifier and one not in revisers and not _verifies(cards.get(one))
-    ]
-    if not names["generators"] and len(generators) > MOST_GENERATORS:
+    named = names["generators"] or names["revisers"]
+    revisers = names["revisers"] if named else [one for one in served if _bears_attempts(cards.get(one))]
+    others = [one for one in served if one != verifier and one not in revisers and not _verifies(cards.get(one))]
+    generators = names["generators"] if named else others
+    if not named and len(generators) > MOST_GENERATORS:
         raise InvalidInput(
             f"{runner.endpoint.name} serves {len(generators)} models: name those to draw from with --generator, "
             f"such as {', '.join(generators[:3])}"
@@ -125,7 +125,7 @@ async def _design(runner: Runner, names: Mapping[str, Any], options: Mapping[str
 
 async def _served(runner: Runner, names: Mapping[str, Any]) -> Sequence[str]:
     """Models of the endpoint, where something is to be found out from them."""
-    if names["generators"] and names["verifier"] != AUTO:
+    if (names["generators"] or names["revisers"]) and names["verifier"] != AUTO:
         return ()
     return await runner.endpoint.models()
 

@@ -39,6 +39,7 @@ def test_recommend_loads_neither_learners_nor_migrations_nor_tables(fitted_home)
 
 NOUNS = (
     "demo", "db", "models", "logs", "grade", "fit", "policies", "recommend", "curves", "evaluate", "export",
+    "explore",
 )  # fmt: skip
 
 

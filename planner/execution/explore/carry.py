@@ -10,10 +10,10 @@ from typing import Any
 from planner.core import Arm, Cost, Run, Sample
 from planner.core.run import Status
 from planner.execution.driver import Searching, drive
+from planner.execution.explore.purse import Purse
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import SEARCH as ROLLOUTS
 from planner.execution.job import seed_of, verified_by
-from planner.execution.ledger import Ledger
 from planner.execution.meter import Meter
 from planner.execution.run_log import run_costs
 from planner.execution.runner import KILLED, Runner, interrupted_arm
@@ -49,10 +49,10 @@ class Carried:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every run of a sweep is carried out with; `account` is that of the total."""
+    """What every run of a sweep is carried out with."""
 
     runner: Runner
-    account: Ledger
+    purse: Purse
 
     async def carry(self, one: Assignment) -> Carried:
         """Carry an assignment out, and log whatever was spent on it."""
@@ -84,8 +84,9 @@ class Bench:
         meter = Meter(
             None,
             self.runner.cards,
+            completion_tokens=self.purse.completion_tokens,
             verified_by=verified_by(one.arm),
-            shared=(self.account,),
+            shared=(self.purse.account,),
             free=self.runner.free(),
             on_settled=tell,
         )

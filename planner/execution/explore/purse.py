@@ -105,6 +105,12 @@ class Purse:
             return None
         return _FEW
 
+    @property
+    def completion_tokens(self) -> float | None:
+        """Of one answer, as they came so far; None before the first."""
+        seen = self._tokens
+        return seen.completion / seen.generations if seen.generations and seen.completion else None
+
     def _expected(self, arm: Arm) -> Mapping[Unit, float]:
         """What a run of an arm takes: such runs' mean, else by the tokens of a generation of whatever was run."""
         known = self._kinds[_kind(arm)]

@@ -85,7 +85,7 @@ class Sweep:
             source="explore",
             import_id=self.import_id,
         )
-        self._bench = Bench(replace(self.runner, log=log), self._purse.account)
+        self._bench = Bench(replace(self.runner, log=log), self._purse)
         self._n_runs = self._n_samples = self._n_known = self._n_failed = self._failures = 0
         self._stopped: Unit | None = None
         self._rounds = rounds(self.design)

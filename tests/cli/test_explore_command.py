@@ -1,0 +1,71 @@
+"""`planner explore` as people type it, on the lab's models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from planner.cli import main
+
+PROMPTS = [
+    {"prompt": "Start with 5. Add 3. How many now?", "reference": "8", "dataset": "two"},
+    {"prompt": "Start with 70. Take the remainder by 9. Multiply by 8. How many now?", "reference": "56"},
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PLANNER_DATABASE_URL", "PLANNER_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "prompts.jsonl").write_text("\n".join(map(json.dumps, PROMPTS)))
+    return tmp_path
+
+
+def planner(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, [*arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def explore(*arguments: str, code: int = 0) -> Result:
+    return planner("explore", "--prompts", "prompts.jsonl", "--endpoint", "lab", *arguments, code=code)
+
+
+def test_the_lab_is_swept_with_its_verifier_and_its_reviser(folder: Path):
+    sizes = ["--samples", "4", "--other-samples", "1", "--chains", "1", "--depth", "2", "--tree-size", "4"]
+    report = json.loads(explore(*sizes, "--json").stdout)
+    assert report["n_failed"] == 0
+    rows = json.loads(planner("logs", "stats", "--json").stdout)
+    found = {(row["generator"], row["verifier"]) for row in rows if row["search"] == "sampling"}
+    assert found == {(name, "lab-prm") for name in ("lab-small", "lab-large", "lab-reviser")}
+    assert sum(row["n_ungraded"] for row in rows) == 0
+    again = json.loads(explore(*sizes, "--json").stdout)
+    assert (again["n_runs"], again["n_known"]) == (0, report["n_runs"])
+
+
+def test_one_generator_without_a_verifier_and_a_total(folder: Path):
+    asked = ["--generator", "lab-small", "--no-verifier", "--no-search", "--max-generations", "12"]
+    result = explore(*asked)
+    assert "the total in generations was reached" in result.stdout
+    (row,) = json.loads(planner("logs", "stats", "--json").stdout)
+    assert (row["generator"], row["verifier"], row["n_samples"]) == ("lab-small", None, 8)
+
+
+def test_bad_lines_are_named_before_anything_is_drawn(folder: Path):
+    (folder / "prompts.jsonl").write_text('{"prompt": "a"}\n{"prompt": 7}\nnothing')
+    error = explore(code=2).stderr
+    assert "prompts.jsonl:2" in error
+    assert "prompts.jsonl:3" in error
+
+
+def test_an_endpoint_has_to_be_named(folder: Path):
+    assert "--endpoint" in planner("explore", "--prompts", "prompts.jsonl", code=2).stderr
+
+
+def test_a_search_needs_a_verifier(folder: Path):
+    asked = ["--generator", "lab-small", "--no-verifier", "--search", "beam_search"]
+    assert "needs a verifier" in explore(*asked, code=2).stderr

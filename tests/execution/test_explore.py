@@ -1,0 +1,222 @@
+"""A designed sweep: what is drawn first, what is not drawn again, and what a total leaves undone."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_endpoint import CARDS, Scripted
+
+from planner.core import Budget, Completion, Conventions, Generate, Message, ModelCard, Run, Sample
+from planner.errors import EndpointUnavailable, InvalidInput
+from planner.execution.explore import Design, Question, Sweep, SweepReport, by_price, rounds
+from planner.execution.explore.design import contested
+from planner.execution.run_log import RunLog
+from planner.execution.runner import Runner
+from planner.store import Store
+
+ALL_CARDS = CARDS | {"large": ModelCard(name="large", active_params=9e6), "other": ModelCard(name="other")}
+
+
+def answering(request: Generate, number: int) -> tuple[Completion, ...]:
+    """Two steps and an answer, right about half of the time, but for prompt 0, which is easy."""
+    rng = random.Random(f"{request.seed} {number}")
+    easy = request.messages[0].content == "How many? 0"
+    return tuple(
+        Completion(
+            "one step\nanother\nAnswer: " + ("7" if easy or rng.random() < 0.5 else "8"),
+            ended=True,
+            prompt_tokens=5,
+            completion_tokens=10,
+        )
+        for _ in range(request.n)
+    )
+
+
+def questions(n: int) -> list[Question]:
+    texts = [f"How many? {i}" for i in range(n)]
+    return [Question(text, f"p{i}", (Message("user", text),), "7", "fresh") for i, text in enumerate(texts)]
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store.open(f"sqlite:///{tmp_path / 'planner.db'}") as opened:
+        yield opened
+
+
+def sweep(store: Store, endpoint: Scripted, design: Design, n: int = 3, **options) -> SweepReport:
+    async def run() -> SweepReport:
+        runner = Runner(endpoint, RunLog(store), ALL_CARDS, default_extract="answer_line")
+        return await Sweep(design, questions(n), runner, **options).run()
+
+    return asyncio.run(run())
+
+
+def lines() -> Scripted:
+    return Scripted(reply=answering, conventions=Conventions(step_separator="\n"))
+
+
+SMALL = Design(generators=("small",), samples=8)
+FULL = Design(
+    generators=("small", "large"), verifier="judge", revisers=("other",), searches=("beam_search",), samples=32
+)
+
+
+def test_a_little_of_every_arm_comes_before_more_of_any():
+    arms = [(one.arm.generator, one.arm.search, one.arm.breadth, one.arm.depth) for one in rounds(FULL)]
+    assert arms[:3] == [("small", "sampling", 4, 1), ("large", "sampling", 2, 1), ("other", "sampling", 1, 4)]
+    assert arms[-1] == ("small", "sampling", 16, 1)
+
+
+@given(st.integers(1, 200), st.integers(1, 60))
+def test_the_batches_of_a_pool_add_up(samples: int, others: int):
+    design = Design(generators=("small", "large"), samples=samples, other_samples=others)
+    drawn = Counter[str]()
+    for one in rounds(design):
+        drawn[one.arm.generator] += one.arm.breadth
+    assert drawn == {"small": samples, "large": others}
+
+
+def test_more_samples_leave_the_batches_drawn_before_as_they_were():
+    def of_few(design: Design) -> set[str]:
+        return {one.run_id("p", design.seed) for one in rounds(design)}
+
+    assert of_few(Design(generators=("small",), samples=32)) < of_few(Design(generators=("small",), samples=64))
+
+
+def test_searches_go_where_samples_differ_and_to_few_others():
+    def run(prompt_id: str, *grades: float | None) -> Run:
+        samples = tuple(Sample(chain=k, answer=str(k), correct=grade) for k, grade in enumerate(grades))
+        return Run(run_id=prompt_id, prompt_id=prompt_id, generator="small", samples=samples)
+
+    plain = [f"p{i}" for i in range(400)]
+    logged = [run("mixed", 1, 0), run("ungraded", None, None), *(run(one, 1, 1) for one in plain)]
+    chosen = contested(["mixed", "ungraded", *plain], logged, seed=0)
+    assert chosen[:2] == ["mixed", "ungraded"]
+    assert 20 <= len(chosen) - 2 <= 80
+
+
+def test_models_are_put_in_order_of_price_else_of_size():
+    assert by_price(["other", "large", "small"], {**ALL_CARDS, "small": ModelCard(name="small", active_params=1)}) == [
+        "small", "large", "other",
+    ]  # fmt: skip
+
+
+def test_everything_drawn_is_graded_and_logged_with_its_text(store: Store):
+    report = sweep(store, lines(), SMALL)
+    assert (report.n_runs, report.n_samples, report.n_known, report.stopped) == (6, 24, 0, None)
+    runs = list(store.stream_runs())
+    assert all(sample.correct == (sample.answer == "7") and sample.text for run in runs for sample in run.samples)
+    assert report.spent["tokens"] == 24 * 15
+    (row,) = store.imports()
+    assert (row.import_id, row.n_runs) == (report.import_id, 6)
+
+
+def test_what_is_logged_is_not_drawn_again(store: Store):
+    first = sweep(store, lines(), SMALL)
+    again = lines()
+    report = sweep(store, again, SMALL)
+    assert (report.n_runs, report.n_known, again.seen) == (0, 6, [])
+    assert report.spent == first.spent
+
+
+def test_a_sweep_goes_on_where_it_was_broken_off(store: Store):
+    async def broken_off() -> None:
+        endpoint = lines()
+        endpoint.seconds, endpoint.max_concurrency = 0.02, 1
+        runner = Runner(endpoint, RunLog(store), ALL_CARDS, default_extract="answer_line")
+        await asyncio.wait_for(Sweep(SMALL, questions(3), runner).run(), timeout=0.05)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(broken_off())
+    report = sweep(store, lines(), SMALL)
+    assert report.n_known >= 1
+    assert report.n_runs + report.n_known == 6
+    logs = store.read_logs()
+    assert len(logs.samples) == 24
+
+
+@pytest.mark.parametrize(
+    "total",
+    [Budget(max_generations=50), Budget(max_tokens=2000), Budget(max_flops=4e9), Budget(max_usd=5e-3)],
+    ids=["generations", "tokens", "flops", "usd"],
+)
+def test_a_total_is_kept_and_spent_on_whole_runs(store: Store, total: Budget):
+    design = Design(generators=("small",), samples=32)
+    report = sweep(store, lines(), design, n=12, total=total)
+    ((unit, ceiling),) = total.ceilings.items()
+    assert report.stopped == unit
+    assert 0 < report.spent[unit] <= ceiling
+    assert {run.search for run in store.stream_runs()} == {"sampling"}
+    assert report.n_samples == sum(run.breadth for run in store.stream_runs())
+
+
+def test_a_larger_total_goes_on_with_the_sweep(store: Store):
+    design = Design(generators=("small",), samples=8)
+    sweep(store, lines(), design, total=Budget(max_generations=9))
+    report = sweep(store, lines(), design, total=Budget(max_generations=1000))
+    assert (report.n_known, report.n_runs, report.spent["generations"]) == (2, 4, 24)
+
+
+def test_an_unknown_price_is_named_before_anything_is_spent(store: Store):
+    endpoint = lines()
+    with pytest.raises(InvalidInput, match=r"'other' has no active_params"):
+        sweep(store, endpoint, Design(generators=("other",)), total=Budget(max_flops=1e12))
+    assert endpoint.seen == []
+
+
+def test_a_total_in_seconds_is_refused(store: Store):
+    with pytest.raises(InvalidInput, match="generations, tokens, FLOPs or USD"):
+        sweep(store, lines(), SMALL, total=Budget(max_latency_seconds=9))
+
+
+def test_runs_that_fail_now_and_then_are_done_the_next_time(store: Store):
+    def failing(request: Generate, number: int) -> tuple[Completion, ...]:
+        if number == 2:
+            raise EndpointUnavailable("away for lunch")
+        return answering(request, number)
+
+    endpoint = Scripted(reply=failing, max_concurrency=1)
+    report = sweep(store, endpoint, SMALL)
+    assert (report.n_runs, report.n_failed) == (5, 1)
+    assert sweep(store, lines(), SMALL).n_runs == 1
+
+
+def test_a_server_that_never_answers_ends_the_sweep(store: Store):
+    def failing(request: Generate, number: int) -> tuple[Completion, ...]:
+        raise EndpointUnavailable("gone")
+
+    endpoint = Scripted(reply=failing, max_concurrency=1)
+    with pytest.raises(EndpointUnavailable, match="gone"):
+        sweep(store, endpoint, SMALL)
+    assert len(endpoint.seen) == 1
+    assert store.count().n_runs == 0
+
+
+def test_rollouts_go_on_from_every_step_but_the_last(store: Store):
+    from planner.formats.exports import PrmExport
+
+    endpoint = lines()
+    report = sweep(store, endpoint, SMALL, rollouts=3)
+    rolled = [run for run in store.stream_runs() if run.search == "rollouts"]
+    assert report.n_runs == 6 + len(rolled)
+    assert {run.prompt_id for run in rolled} >= {"p1", "p2"}
+    for run in rolled:
+        assert Counter(sample.stage for sample in run.samples) == {1: 3, 2: 3}
+        assert all((sample.text or "").startswith("one step\n") for sample in run.samples)
+    prefixes = {request.prefix for request in endpoint.seen if request.prefix}
+    assert prefixes == {"one step\n", "one step\nanother\n"}
+    labels = [record["labels"] for record in PrmExport(min_rollouts=3).records(store.stream_runs())]
+    assert len(labels) == len(rolled)
+    assert all(len(one) == 3 for one in labels)
+
+
+def test_two_prompts_with_one_id_are_refused(store: Store):
+    runner = Runner(lines(), RunLog(store), ALL_CARDS)
+    with pytest.raises(InvalidInput, match="two prompts have one prompt_id"):
+        Sweep(SMALL, [*questions(1), *questions(1)], runner)
