@@ -50,10 +50,11 @@ class Exploring(Executing):
 
         prompts: as for `run_batch`; answers are graded by their references. generators: default all that are served,
         the cheapest first by their model cards. verifier: default the one that is served, None for none. revisers:
-        default, where no generator is named, those whose model card says how many attempts they bear. searches: default beam_search where the
-        verifier scores steps. total: ceilings of the whole sweep, earlier parts of it included. rollouts: so many
-        from each step of some answers, for labels of steps. design: samples, other_samples, chains, depth,
-        tree_sizes, settings (temperature, max_tokens) and seed. endpoint, verifiers: see `running`.
+        default, where no generator is named, those whose model card says how many attempts they bear. searches:
+        default beam_search where the verifier scores steps. total: ceilings of the whole sweep, earlier parts of it
+        included. rollouts: so many from each step of some answers, for labels of steps. design: samples,
+        other_samples, chains, depth, tree_sizes, settings (temperature, max_tokens) and seed. endpoint, verifiers:
+        see `running`.
 
         Raises InvalidInput where something is not known, EndpointError where run after run fails; what was done is
         logged in any case.

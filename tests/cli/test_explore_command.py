@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from planner.cli import main
 
 PROMPTS = [
-    {"prompt": "Start with 5. Add 3. How many now?", "reference": "8", "dataset": "two"},
+    {"prompt": "Start with 5. Add 3. How many now?", "reference": "8"},
     {"prompt": "Start with 70. Take the remainder by 9. Multiply by 8. How many now?", "reference": "56"},
 ]
 
