@@ -1,15 +1,16 @@
 # Every target sets up what it needs: a fresh machine has CPython 3.11, pip, gcc, make and git.
 PYTHON ?= python3
 VENV ?= .venv
+SERVERS ?= $(VENV)-servers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench figures reproduce notebook wheel clean
+.PHONY: help demo test test-servers lint format bench figures reproduce notebook wheel clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One stamp a set of packages: made again when what the project needs changes.
 $(VENV)/.stamp-run: pyproject.toml
@@ -27,6 +28,16 @@ demo: $(VENV)/.stamp-run ## Bundled logs -> fit -> held-out report -> recommenda
 
 test: $(VENV)/.stamp-dev ## Run the tests.
 	@$(BIN)/python -m pytest -n $(XDIST)
+
+# A model server's packages are large and pinned: they have an environment of their own.
+$(SERVERS)/.stamp: Makefile
+	$(PYTHON) -m venv $(SERVERS)
+	$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install torch==2.13.0
+	$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install "transformers[serving]==5.23.0"
+	touch $@
+
+test-servers: $(VENV)/.stamp-dev $(SERVERS)/.stamp ## Try a model server that others wrote: `transformers serve`.
+	@PLANNER_TEST_TRANSFORMERS=$(abspath $(SERVERS))/bin/transformers $(BIN)/python -m pytest -m servers
 
 lint: $(VENV)/.stamp-dev ## Check style and types.
 	@$(BIN)/ruff check .
@@ -52,4 +63,4 @@ wheel: $(VENV)/.stamp-dev ## Build the wheel, install it in an empty environment
 	@.ci/check-wheel $(PYTHON)
 
 clean: ## Remove environment, build output and caches.
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
