@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.common import echo_json, json_option, open_planner, parsed, progress
+from planner.cli.common import echo_json, json_option, open_planner, parsed, progress, writing
 from planner.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from planner.api import Planner
     from planner.core import Budget
@@ -134,10 +135,10 @@ def explore(context: click.Context, /, prompts_file: str, as_json: bool, **optio
     if options["no_search"] or options["searches"]:
         asked["searches"] = () if options["no_search"] else options["searches"]
     prompts = _prompts(prompts_file)
-    sweep(context, open_planner(create=True), prompts, {**asked, **of_design(options)}, options, as_json=as_json)
+    sweep(context, open_planner(create=True), prompts, asked, options, as_json=as_json)
 
 
-def of_design(options: Mapping[str, Any]) -> dict[str, Any]:
+def _of_design(options: Mapping[str, Any]) -> dict[str, Any]:
     """What `design_options` said, as `Planner.explore` takes it."""
     from planner.core import Budget
 
@@ -157,10 +158,9 @@ def sweep(
     *,
     as_json: bool,
 ) -> None:
-    """Sweep, say what came of it, and fit where that is asked for."""
+    """Sweep, say what came of it, and fit where that is asked for; `options` are those of `design_options`."""
     try:
-        with progress("exploring") as report:
-            done = planner.explore(prompts, progress=report, **asked)
+        done = _swept(planner, prompts, asked, options)
     except KeyboardInterrupt:
         click.echo("interrupted: what was drawn is logged; the same command goes on from there", err=True)
         context.exit(INTERRUPTED)
@@ -176,6 +176,34 @@ def sweep(
         echo_json({"sweep": _plain(done), "fit": fit_json(fitted)})
     else:
         click.echo(fit_text(fitted))
+
+
+def sweep_to_file(
+    path: Path, prompts: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Sweep, and write the runs to a file as `planner logs import` reads them; no store keeps them."""
+    import tempfile
+
+    from planner.api import Planner
+
+    if options["fits"]:
+        raise InvalidInput("--fit needs the logs in the store: leave out --output, or import the file and fit")
+    with (
+        tempfile.TemporaryDirectory(prefix="planner-explore-") as folder,
+        Planner.open(f"sqlite:///{folder}/planner.db") as planner,
+    ):
+        done = _swept(planner, prompts, asked, options)
+        with writing(path) as write:
+            for run in planner.store.stream_runs():
+                write(run.model_dump_json(exclude_none=True))
+    click.echo(f"{path}: {done.n_runs:,} runs with {done.n_samples:,} samples", err=True)
+
+
+def _swept(
+    planner: Planner, prompts: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], options: Mapping[str, Any]
+) -> SweepReport:
+    with progress("exploring") as report:
+        return planner.explore(prompts, progress=report, **asked, **_of_design(options))
 
 
 def _say(done: SweepReport, *, as_json: bool) -> None:

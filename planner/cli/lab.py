@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
+from typing import Any
 
 import click
 
+from planner.cli.common import json_option, open_planner
+from planner.cli.explore import design_options, sweep, sweep_to_file
 from planner.errors import InvalidInput
+
+_SEARCHES = ("beam_search", "lookahead", "rebase", "tree_of_thoughts", "mcts")
 
 
 @click.group()
@@ -32,3 +38,57 @@ def serve(host: str, port: int) -> None:
 
     click.echo(f"http://{host}:{port}/v1  (Ctrl-C ends it)", err=True)
     uvicorn.run(create_app(), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+
+
+@lab.command()
+@click.option("--problems", "n_problems", type=click.IntRange(min=1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--search",
+    "searches",
+    type=click.Choice(_SEARCHES),
+    multiple=True,
+    default=_SEARCHES,
+    help="Tree searches; repeatable. [all]",
+)
+@click.option(
+    "--output",
+    "output_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write JSON Lines to this file instead of the store.",
+)
+@design_options
+@json_option
+@click.pass_context
+def explore(
+    context: click.Context,
+    /,
+    n_problems: int,
+    searches: tuple[str, ...],
+    output_file: Path | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - of the design
+) -> None:
+    """Run every strategy on fresh problems, none of them in the bundled logs, and log it.
+
+    \b
+    planner lab explore --problems 400 --seed 1 --output lab.runs.jsonl
+    planner lab explore --problems 50 --rollouts 8 --max-flops 1e12 --fit
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    from planner.lab.problems import problems
+
+    seed = options["seed"]
+    prompts = [
+        {
+            "prompt": one.prompt,
+            "prompt_id": f"lab-fresh-{seed}-{number:05}",
+            "reference": one.reference,
+            "dataset": "lab-fresh",
+            "metadata": {"n_steps": one.n_steps},
+        }
+        for number, one in enumerate(problems(n_problems, seed=seed))
+    ]
+    asked = {"endpoint": "lab", "searches": searches}
+    if output_file is None:
+        sweep(context, open_planner(create=True), prompts, asked, options, as_json=as_json)
+    else:
+        sweep_to_file(output_file, prompts, asked, options)

@@ -69,3 +69,13 @@ def test_an_endpoint_has_to_be_named(folder: Path):
 def test_a_search_needs_a_verifier(folder: Path):
     asked = ["--generator", "lab-small", "--no-verifier", "--search", "beam_search"]
     assert "needs a verifier" in explore(*asked, code=2).stderr
+
+
+def test_fresh_problems_of_the_lab_are_explored_into_a_file_that_can_be_imported(folder: Path):
+    sizes = ["--samples", "2", "--other-samples", "1", "--chains", "1", "--depth", "2", "--tree-size", "2"]
+    planner("lab", "explore", "--problems", "3", "--search", "rebase", *sizes, "--output", "lab.jsonl")
+    assert not (folder / "planner.db").exists()
+    planner("logs", "import", "lab.jsonl")
+    rows = json.loads(planner("logs", "stats", "--json").stdout)
+    assert {row["dataset"] for row in rows} == {"lab-fresh"}
+    assert sum(row["n_samples"] for row in rows if row["search"] == "sampling") == 3 * (2 + 1 + 2)
