@@ -68,7 +68,7 @@ def pooling(seen: Seen) -> tuple[int, Any]:
 
 def test_step_scores_are_read_and_the_last_is_the_score():
     verdicts, seen = verified(answering(steps), times=2)
-    assert scores_of(verdicts) == [(0.75, (0.5, 0.75)), (0.75, None), (0.75, None)]
+    assert scores_of(verdicts) == [(0.75, (0.5, 0.75)), (0.75, (0.75,)), (0.75, (0.75,))]
     assert [sent.body["prompt"] for sent in seen] == ["What is 1 + 1?"] * 2
     assert all(verdict.generations == 0.0 and verdict.estimated and verdict.tokens for verdict in verdicts)
 

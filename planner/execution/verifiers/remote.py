@@ -109,7 +109,7 @@ class RemoteVerifier:
         raise complaint
 
     def _verdicts(self, request: Verify, answers: list[Answer], found: list[Any]) -> tuple[Verdict, ...]:
-        read = [read_scores(item) for item in found]
+        read = [read_scores(item, by_step=self._protocols == ("steps",)) for item in found]
         self._scale.learn([score for scores in read if scores is not None for score in scores[0]])
         counts, estimated = self._tokens(request, answers)
         seconds = max(answer.seconds for answer in answers)

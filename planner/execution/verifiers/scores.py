@@ -29,11 +29,11 @@ class Scale:
         return raw if 0.0 <= raw <= 1.0 else None
 
 
-def read_scores(item: Any) -> tuple[list[float], bool] | None:  # noqa: ANN401 - what a server sends may be anything
+def read_scores(item: Any, *, by_step: bool = False) -> tuple[list[float], bool] | None:  # noqa: ANN401
     """Raw scores of a candidate and whether they are of its steps; None where there are none to be read.
 
-    A number or a list of one is the candidate's score; a longer list has one a step; of a list of rows each is a
-    step's, by its last column (rows of two: probabilities of wrong and right).
+    A number is the candidate's score, a list has one a step; of a list of rows each is a step's, by its last column
+    (rows of two: probabilities of wrong and right). by_step: a list of one is a step's too, else the candidate's.
     """
     if not isinstance(item, list):
         score = _number(item)
@@ -43,7 +43,7 @@ def read_scores(item: Any) -> tuple[list[float], bool] | None:  # noqa: ANN401 -
     found = [score for score in scores if score is not None]
     if not found or len(found) < len(scores):
         return None
-    return found, rows or len(found) > 1
+    return found, by_step or rows or len(found) > 1
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401
