@@ -103,6 +103,7 @@ def difficulty(context: Shared) -> DifficultyShown:
 @router.get("/v1/production", summary="Forecast beside realised accuracy and cost of what was carried out.")
 def production(context: Shared, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Production:
     """Of the latest recommendations with a run."""
+    context.planner.flush()
     found = production_of(context.planner.store.served(limit=limit, carried_out=True))
     if found.drift is not None:
         context.metrics.value("calibration_drift", found.drift)
@@ -112,6 +113,7 @@ def production(context: Shared, limit: Annotated[int, Query(ge=1, le=10_000)] = 
 @router.get("/v1/savings", summary="What plans cost beside best_of_n at equal accuracy.")
 def savings(context: Shared, unit: Unit = "flops", limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Savings:
     """Over the latest recommendations that were carried out, by the promoted policy's curves."""
+    context.planner.flush()
     served = context.planner.store.served(limit=limit, carried_out=True)
     return _savings(context.planner.policy, served, unit)
 
