@@ -17,11 +17,11 @@ from planner.service.guard import Guard
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
 from planner.service.problems import DOCUMENTED, install
-from planner.service.routes import curves, health, insight, models, outcomes, policies, recommendations, runs
+from planner.service.routes import curves, health, insight, models, outcomes, page, policies, recommendations, runs
 from planner.service.routes import fits as fit_routes
 from planner.service.security import Tokens
 
-ROUTERS = (recommendations, outcomes, runs, fit_routes, policies, curves, insight, models, health)
+ROUTERS = (recommendations, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
 
 
 def create_app(settings: Settings | None = None, *, planner: Planner | None = None) -> ASGIApp:
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
     install(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    page.mount(app)
     return Guard(
         app,
         Tokens.of(settings),

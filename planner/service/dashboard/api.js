@@ -1,0 +1,57 @@
+// The public JSON routes, and the token that they may ask for.
+
+const KEY = "planner-token";
+
+export class Problem extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export async function get(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return send("GET", given.length ? `${path}?${new URLSearchParams(given)}` : path);
+}
+
+export const post = (path, body) => send("POST", path, body);
+
+async function send(method, path, body) {
+  const headers = { Accept: "application/json" };
+  const token = sessionStorage.getItem(KEY);
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Problem(0, "the service does not answer: is it still running?");
+  }
+  if (answer.status === 401) {
+    await askForToken(token ? "This token is not known." : "");
+    return send(method, path, body);
+  }
+  const text = await answer.text();
+  const found = text ? JSON.parse(text) : null;
+  if (!answer.ok) throw new Problem(answer.status, found?.detail ?? answer.statusText);
+  return found;
+}
+
+let asking = null;
+
+function askForToken(words) {
+  asking ??= new Promise((resolve) => {
+    const dialog = document.getElementById("ask-token");
+    const field = document.getElementById("token");
+    document.getElementById("token-problem").textContent = words;
+    dialog.addEventListener("close", () => {
+      sessionStorage.setItem(KEY, field.value.trim());
+      field.value = "";
+      asking = null;
+      resolve();
+    }, { once: true });
+    dialog.showModal();
+    field.focus();
+  });
+  return asking;
+}

@@ -1,0 +1,55 @@
+// Sections by the address's hash; each is a function that returns its element.
+
+import { get, Problem } from "./api.js";
+import { el, empty } from "./dom.js";
+import { curves } from "./curves.js";
+import { difficulty } from "./difficulty.js";
+import { map } from "./map.js";
+import { overview } from "./overview.js";
+import { policies } from "./policies.js";
+import { recommendations } from "./recommendations.js";
+import { tryIt } from "./try.js";
+
+const SECTIONS = { overview, curves, map, difficulty, recommendations, policies, try: tryIt };
+let turn = 0;
+
+async function show() {
+  const name = location.hash.slice(1) in SECTIONS ? location.hash.slice(1) : "overview";
+  const mine = ++turn;
+  const main = document.getElementById("main");
+  for (const link of document.querySelectorAll("#tabs a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${name} · planner`;
+  main.setAttribute("aria-busy", "true");
+  let made;
+  try {
+    made = await SECTIONS[name]();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    made = error.status === 409
+      ? el("section", {}, el("h2", {}, "Nothing to show yet"), empty(error.message))
+      : el("section", {}, el("h2", {}, "That did not work"), el("p.problem", { role: "alert" }, error.message));
+  }
+  if (mine !== turn) return;
+  main.replaceChildren(made);
+  main.removeAttribute("aria-busy");
+  made.dispatchEvent(new CustomEvent("shown"));
+}
+
+async function serving() {
+  const place = document.getElementById("serving");
+  try {
+    const found = await get("/readyz");
+    place.textContent = `policy ${found.policy}`;
+  } catch (error) {
+    place.textContent = error.status === 503 ? "no policy is served yet" : error.message;
+  }
+}
+
+window.addEventListener("hashchange", () => show().then(() => document.getElementById("main").focus()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+serving();
+setInterval(serving, 15000);
+show();

@@ -1,0 +1,38 @@
+// What is served, what it was worth on prompts held out, and what it saves.
+
+import { get } from "./api.js";
+import { amount, el, empty, percent, table, tiles, UNITS } from "./dom.js";
+
+export async function overview() {
+  const [manifest, savings, production] = await Promise.all([get("/v1/policies/promoted"), get("/v1/savings"), get("/v1/production")]);
+  const report = manifest.report;
+  return el("section", {}, el("h2", {}, "Overview"), tiles([
+    ["fitted from", `${manifest.n_prompts.toLocaleString("en")} prompts`, `${manifest.n_samples.toLocaleString("en")} samples`],
+    ["arms", manifest.arms.length, `difficulty by ${manifest.reference_generator}`],
+    ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", savings.times ? `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans` : "nothing has been carried out yet"],
+    ["right in production", production.drift === null ? "–" : `${production.drift >= 0 ? "+" : ""}${(100 * production.drift).toFixed(1)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, ${production.n_graded} graded runs`],
+  ]), ...(report ? held(report) : [empty("Too few prompts were graded to hold any out: there is no report.")]));
+}
+
+export function held(report) {
+  const unit = UNITS[report.unit] ?? report.unit;
+  const mine = report.lines.filter((line) => line.contender === "policy");
+  const gain = (g) => (g ? `${g.value >= 0 ? "+" : ""}${g.value.toFixed(1)} (${g.low.toFixed(1)} to ${g.high.toFixed(1)})` : null);
+  return [
+    el("h3", {}, "On prompts held out"),
+    table([
+      { title: `mean ${unit}`, number: true, cell: (l) => amount(l.budget_value) },
+      { title: "accuracy", number: true, cell: (l) => percent(l.accuracy) },
+      { title: `spent, ${unit}`, number: true, cell: (l) => amount(l.cost) },
+      { title: "points over the hull of all arms", number: true, cell: (l) => gain(l.gain) },
+      { title: "points over the hull of fixed arms", number: true, cell: (l) => gain(l.gain_fixed) },
+    ], mine, { caption: `${report.n_prompts} prompts, ${report.n_folds} folds; 90% intervals by paired bootstrap` }),
+    el("h3", {}, "Cost at equal accuracy"),
+    table([
+      { title: "baseline", cell: (m) => m.baseline },
+      { title: "accuracy", number: true, cell: (m) => percent(m.accuracy) },
+      { title: `its ${unit}`, number: true, cell: (m) => amount(m.cost) },
+      { title: "times dearer than the policy", number: true, cell: (m) => (m.times === null ? "not reached" : `${m.times.toFixed(1)} ×`) },
+    ], report.multiples),
+  ];
+}

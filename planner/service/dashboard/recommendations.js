@@ -1,0 +1,49 @@
+// What was recommended, why, and what came of it.
+
+import { get } from "./api.js";
+import { amount, el, empty, inUnit, moment, percent, table } from "./dom.js";
+
+export async function recommendations() {
+  const body = el("div");
+  let before = null, rows = [];
+  const more = el("button", { type: "button", onclick: () => load() }, "Older ones");
+  const load = async () => {
+    const page = await get("/v1/recommendations", { limit: 50, before });
+    rows = rows.concat(page.outcomes);
+    before = page.next_before;
+    body.replaceChildren(rows.length ? shown(rows) : empty("Nothing has been recommended yet.", 'planner recommend "..." --max-tokens 8000'));
+    more.hidden = before === null;
+  };
+  await load();
+  return el("section", {}, el("h2", {}, "Recent recommendations"), body, more);
+}
+
+function shown(rows) {
+  return table([
+    { title: "when (UTC)", cell: (o) => moment(o.created_at) },
+    { title: "plan", cell: (o) => el("details", {}, el("summary", {}, label(o.recommendation.arm)), el("p.quiet", {}, o.recommendation.reason), el("p.quiet", {}, `prompt ${o.recommendation.prompt_id}`)) },
+    { title: "budget", cell: (o) => budget(o.recommendation.budget) },
+    { title: "bin", number: true, cell: (o) => o.recommendation.difficulty.most_likely_bin },
+    { title: "forecast", number: true, cell: (o) => percent(o.recommendation.forecast.accuracy) },
+    { title: "came", number: true, cell: (o) => came(o.realised) },
+    { title: "tokens forecast", number: true, cell: (o) => amount(inUnit(o.recommendation.forecast.cost, "tokens")) },
+    { title: "tokens spent", number: true, cell: (o) => (o.realised ? amount(inUnit(o.realised.cost, "tokens")) : null) },
+  ], rows);
+}
+
+function came(realised) {
+  if (realised === null) return "not run";
+  if (realised.correct === null) return realised.status === "ok" ? "not graded" : realised.status;
+  return el(realised.correct >= 0.5 ? "span.good" : "span.bad", {}, realised.correct >= 0.5 ? "✓ right" : "✗ wrong");
+}
+
+export function label(arm) {
+  if (arm.search === "cascade") return arm.params.stages.map((s) => `${s.generator} ≤${s.max_samples}${s.stop ? ` until ${s.stop.rule} ${s.stop.threshold ?? s.stop.confidence ?? s.stop.share}` : ""}`).join(" > ");
+  if (arm.search === "sampling" && arm.breadth * arm.depth === 1) return `${arm.generator}, one sample`;
+  return `${arm.generator} ${arm.search === "sampling" ? "" : `${arm.search} `}${arm.selection} ${arm.breadth}${arm.depth > 1 ? ` × ${arm.depth}` : ""}`;
+}
+
+export function budget(given) {
+  if (!given) return "–";
+  return Object.entries(given).filter(([, v]) => v !== null).map(([k, v]) => `${k.replace("max_", "at most ").replace("mean_", "mean ").replaceAll("_", " ")} ${amount(v)}`).join(", ") || "–";
+}
