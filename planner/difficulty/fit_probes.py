@@ -13,14 +13,17 @@ from planner.curves.table import OutcomeTable
 from planner.difficulty.bins import rate_posterior
 from planner.difficulty.evidence import Evidence
 from planner.difficulty.latent import Doubles, Latent
-from planner.difficulty.posterior import fit_multinomial
+from planner.difficulty.posterior import fit_multinomial, softmax
 from planner.difficulty.probe_features import draw_rows, probe_basis
+from planner.difficulty.probe_model import fit_probe_model
+from planner.difficulty.sharpen import LearnedProbes, Update
 
 PROBE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 _LEAST_PROMPTS = 30
 _WANTED_DRAWS = 4_000
 _MOST_DRAWS = 8
 _RIDGE = 2.0
+_SHARES = np.linspace(0.0, 1.5, 31)
 
 # Bin membership of training prompts (rows) once the samples that were drawn as probes are left out of the evidence:
 # (rows, number drawn and graded, number of them correct) -> (rows, B).
@@ -28,9 +31,12 @@ Without = Callable[[NDArray[np.intp], Floats, Floats], Doubles]
 
 
 def fit_probes(
-    table: OutcomeTable, logs: Logs, pool: int, bins: Floats, without: Without, *, seed: int
-) -> dict[int, Doubles]:
-    """Updates by number of probes for one pool of `logs`; bins (P, B) is the text's posterior, out of fold."""
+    table: OutcomeTable, logs: Logs, pool: int, bins: Floats, rates: Doubles, without: Without, *, seed: int
+) -> LearnedProbes | None:
+    """What ungraded probes of one pool of `logs` tell; None where too few prompts have samples to replay.
+
+    bins: (P, B) the text's posterior, out of fold. rates: (B, len(RATES)) the pool's pass rates by bin.
+    """
     samples = logs.samples
     own = np.flatnonzero((samples.pool == pool) & (samples.attempt == 0))
     scored = bool(np.isfinite(samples.score[own]).any())
@@ -41,22 +47,35 @@ def fit_probes(
     counts = np.bincount(rows[rows >= 0], minlength=len(table.prompts))
     starts = np.cumsum(counts) - counts + int((rows < 0).sum())
     offset = np.log(np.maximum(bins.astype(np.float64), 1e-12))
-    updates = {}
+    model = fit_probe_model(samples, own)
+    updates: dict[int, Update] = {}
     for k in PROBE_COUNTS:
         enough = np.flatnonzero(counts >= k)
         if len(enough) < _LEAST_PROMPTS:
             break
         if k == 1 and not scored:
             continue  # a single answer without a score agrees with itself
+        rng = np.random.default_rng([seed, k])
         draws = int(np.clip(_WANTED_DRAWS // len(enough), 1, _MOST_DRAWS))
-        prompts = np.tile(enough, draws)
-        drawn = own[draw_rows(starts[prompts], counts[prompts], k, np.random.default_rng([seed, k]))]
+        prompts = np.tile(rng.permutation(enough)[:_WANTED_DRAWS], draws)
+        drawn = own[draw_rows(starts[prompts], counts[prompts], k, rng)]
         correct = samples.correct[drawn]
         graded = np.isfinite(correct)
         target = without(prompts, graded.sum(axis=1), np.where(graded, correct, 0.0).sum(axis=1))
-        basis = probe_basis(samples.answer[drawn].astype(np.int64), samples.score[drawn].astype(np.float64))
-        updates[k] = fit_multinomial(basis, target, offset[prompts], ridge=_RIDGE * draws)
-    return updates
+        answers, scores = samples.answer[drawn].astype(np.int64), samples.score[drawn].astype(np.float64)
+        expected = model.by_bin(answers, scores, rates)
+        share = _best_share(offset[prompts], expected, target)
+        told = offset[prompts] + share * expected
+        updates[k] = Update(share, fit_multinomial(probe_basis(answers, scores), target, told, ridge=_RIDGE * draws))
+    return LearnedProbes(model, updates) if updates else None
+
+
+def _best_share(offset: Doubles, expected: Doubles, target: Doubles) -> float:
+    """The share of the model's log likelihood worth most: samples of one prompt are more alike than it thinks."""
+    values = [
+        float((target * np.log(np.maximum(softmax(offset + share * expected), 1e-12))).sum()) for share in _SHARES
+    ]
+    return float(_SHARES[int(np.argmax(values))])
 
 
 def leave_out(

@@ -25,12 +25,12 @@ from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_pr
 from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
 from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
-from planner.difficulty.sharpen import ProbeUpdate
+from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate
 from planner.difficulty.state import State, require
 from planner.difficulty.text_prior import TextPrior, fit_text_prior
 from planner.errors import InvalidInput, NotEnoughData
 
-_VERSION = 2
+_VERSION = 3
 _LEAST_PROMPTS = 10
 
 
@@ -248,7 +248,7 @@ class DifficultyPredictor:
     def _learn_probes(
         self, table: OutcomeTable, evidence: Evidence, log_prior: Doubles, logs: Logs | None
     ) -> ProbeUpdate:
-        updates: dict[str, Mapping[int, Doubles]] = {}
+        learned: dict[str, LearnedProbes] = {}
         rates = {self.reference_: self.rates_by_bin_}
         pools = {} if logs is None else {pool_key(pool): i for i, pool in enumerate(logs.pools)}
         pooled = zip(evidence.generators, evidence.is_pool, strict=True)
@@ -258,9 +258,10 @@ class DifficultyPredictor:
             rates.setdefault(generator, rate_by_bin(posterior, self.membership_.astype(np.float64)))
             if logs is not None and (pool := pools.get(evidence.keys[column])) is not None:
                 without = leave_out(self.latent_, evidence, column, self.column_, self.edges_, log_prior)
-                learned = fit_probes(table, logs, pool, self.belief_.bins, without, seed=self.random_state)
-                updates |= {generator: learned} if learned else {}
-        return ProbeUpdate(self.reference_, updates, rates)
+                bins, seed = self.belief_.bins, self.random_state
+                told = fit_probes(table, logs, pool, bins, rates[generator], without, seed=seed)
+                learned |= {generator: told} if told else {}
+        return ProbeUpdate(self.reference_, learned, rates)
 
     def _cut(self, posterior: RatePosterior, logits: Doubles) -> None:
         self.edges_ = (

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.difficulty.latent import Doubles
+from planner.difficulty.probe_model import score_logits
 
 N_FEATURES = 10
-_MISSING_SCORE = 0.5
-_LEAST_SCORE = 0.01
 
 
 def probe_basis(answers: NDArray[np.int64], scores: Doubles) -> Doubles:
@@ -25,7 +24,7 @@ def probe_basis(answers: NDArray[np.int64], scores: Doubles) -> Doubles:
     top = group.max(axis=1) / n_samples
     distinct = np.where(group > 0, 1.0 / np.maximum(group, 1), 0.0).sum(axis=1) / n_samples
     silent = (answers < 0).mean(axis=1)
-    logits = _logits(scores)
+    logits = score_logits(scores)
     known = np.isfinite(scores)
     held = np.where(same, np.where(known, scores, 0.0)[:, None, :], 0.0).sum(axis=2)
     total = np.maximum(np.where(known, scores, 0.0).sum(axis=1), 1e-6)
@@ -36,11 +35,6 @@ def probe_basis(answers: NDArray[np.int64], scores: Doubles) -> Doubles:
         mean, logits.min(axis=1), logits.max(axis=1), mean**2 / 4.0, share,
     )  # fmt: skip
     return np.stack(columns, axis=1)
-
-
-def _logits(scores: Doubles) -> Doubles:
-    filled = np.clip(np.where(np.isfinite(scores), scores, _MISSING_SCORE), _LEAST_SCORE, 1.0 - _LEAST_SCORE)
-    return np.asarray(np.log(filled / (1.0 - filled)))
 
 
 def draw_rows(

@@ -1,8 +1,8 @@
 """Sharpens the posterior over bins by samples already drawn: probes, graded or not.
 
-Graded probes enter by the chance of their outcomes in each bin. Ungraded ones enter by a multinomial logistic update,
-learned from probes replayed from the logged samples, beside the log of the text's posterior: where nothing was
-logged to learn it from, they change nothing.
+Graded probes enter by the chance of their outcomes in each bin. Ungraded ones enter by a likelihood that sums over
+which of the answers is right (`probe_model`), scaled and corrected as probes replayed from the logged samples ask for:
+where nothing was logged to learn from, they change nothing.
 """
 
 from __future__ import annotations
@@ -20,20 +20,50 @@ from planner.difficulty.bins import RATES
 from planner.difficulty.latent import Doubles
 from planner.difficulty.posterior import softmax
 from planner.difficulty.probe_features import probe_basis
+from planner.difficulty.probe_model import ProbeModel
 
 _TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Update:
+    """What so many probes tell: `share` of the model's log likelihood, and features (1, N_FEATURES) @ coefficients."""
+
+    share: float
+    coefficients: Doubles
+
+
+@dataclass(frozen=True)
+class LearnedProbes:
+    """What was learned of one generator's ungraded probes; updates: by number of probes."""
+
+    model: ProbeModel
+    updates: Mapping[int, Update]
+
+    def tell(self, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
+        """What probes say of the bins, equally many for each of R prompts; (R, B), added to log probabilities."""
+        update = self.updates[len(drawn[0])]
+        coded = [_coded(own) for own in drawn]
+        answers = np.array([answers for answers, _ in coded], dtype=np.int64)
+        scores = np.array([scores for _, scores in coded], dtype=np.float64)
+        expected = self.model.by_bin(answers, scores, rates)
+        return np.asarray(update.share * expected + probe_basis(answers, scores) @ update.coefficients)
+
+    def most(self, n_probes: int) -> int:
+        """The greatest number of probes with a learned update that is at hand; 0 for none."""
+        return max((k for k in self.updates if k <= n_probes), default=0)
 
 
 @dataclass(frozen=True)
 class ProbeUpdate:
     """What probes of each generator say of the bins.
 
-    updates: generator -> number of probes -> coefficients (N_FEATURES, B), learned from replayed probes.
+    learned: generator -> what its ungraded probes tell, from replayed ones.
     rates: generator -> distribution of its pass rate within each bin, over `RATES`; (B, len(RATES)).
     """
 
     reference: str
-    updates: Mapping[str, Mapping[int, Doubles]]
+    learned: Mapping[str, LearnedProbes]
     rates: Mapping[str, Doubles]
 
     def apply(self, belief: Belief, probes: Sequence[Sequence[Probe]]) -> Belief:
@@ -48,13 +78,12 @@ class ProbeUpdate:
                     log_bins[row] += self._graded(generator, np.array(graded))
                     told[row] = True
                 rest = [probe for probe in own if probe.correct is None]
-                if rest and (k := self._learned_size(generator, len(rest))):
+                if rest and generator in self.learned and (k := self.learned[generator].most(len(rest))):
                     ungraded[generator, k].append((row, rest[:k]))
                     told[row] = True
-        for (generator, k), group in ungraded.items():
+        for (generator, _), group in ungraded.items():
             rows = np.array([row for row, _ in group])
-            basis = np.concatenate([_basis(drawn) for _, drawn in group])
-            log_bins[rows] += basis @ self.updates[generator][k]
+            log_bins[rows] += self.learned[generator].tell([drawn for _, drawn in group], self.rates[generator])
         return self._sharper(belief, softmax(log_bins), told)
 
     def _sharper(self, belief: Belief, bins: Doubles, told: np.ndarray[Any, np.dtype[np.bool_]]) -> Belief:
@@ -77,13 +106,9 @@ class ProbeUpdate:
         likelihood = RATES ** correct.sum() * (1.0 - RATES) ** (1.0 - correct).sum()
         return np.asarray(np.log(np.maximum(self.rates[generator] @ likelihood, 1e-300)))
 
-    def _learned_size(self, generator: str, n_probes: int) -> int:
-        """The greatest number of probes with a learned update that is at hand; 0 for none."""
-        return max((k for k in self.updates.get(generator, {}) if k <= n_probes), default=0)
 
-
-def _basis(drawn: Sequence[Probe]) -> Doubles:
+def _coded(drawn: Sequence[Probe]) -> tuple[list[int], list[float]]:
+    """Answers as codes, -1 for none, and scores, NaN for none."""
     codes: dict[str, int] = {}
     answers = [-1 if p.answer is None else codes.setdefault(p.answer, len(codes)) for p in drawn]
-    scores = [np.nan if p.score is None else p.score for p in drawn]
-    return probe_basis(np.array([answers], dtype=np.int64), np.array([scores], dtype=np.float64))
+    return answers, [np.nan if p.score is None else p.score for p in drawn]

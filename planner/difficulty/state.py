@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from planner.difficulty.domain import Domain
 from planner.difficulty.features import QuickFeatures
 from planner.difficulty.latent import Doubles, Latent
 from planner.difficulty.posterior import BinPosterior
+from planner.difficulty.probe_model import ProbeModel
 from planner.difficulty.regress import Blend, Ridge
-from planner.difficulty.sharpen import ProbeUpdate
+from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate, Update
 from planner.difficulty.text_prior import TextPrior
 from planner.difficulty.tokens import TokenTable
 from planner.errors import ArtifactIncompatible
@@ -149,17 +149,24 @@ def probes_state(probes: ProbeUpdate) -> State:
     """What probes say of the bins."""
     return {
         "reference": probes.reference,
-        "updates": {name: {str(k): c for k, c in by_k.items()} for name, by_k in probes.updates.items()},
+        "learned": {
+            name: {"model": vars(own.model), "updates": {str(k): vars(update) for k, update in own.updates.items()}}
+            for name, own in probes.learned.items()
+        },
         "rates": dict(probes.rates),
     }
 
 
 def probes_from(state: State) -> ProbeUpdate:
     """The update that `probes_state` wrote."""
-    updates: Mapping[str, Mapping[int, Doubles]] = {
-        name: {int(k): _doubles(c) for k, c in by_k.items()} for name, by_k in state["updates"].items()
+    learned = {
+        name: LearnedProbes(
+            ProbeModel(**own["model"]),
+            {int(k): Update(of_k["share"], _doubles(of_k["coefficients"])) for k, of_k in own["updates"].items()},
+        )
+        for name, own in state["learned"].items()
     }
-    return ProbeUpdate(state["reference"], updates, {name: _doubles(v) for name, v in state["rates"].items()})
+    return ProbeUpdate(state["reference"], learned, {name: _doubles(v) for name, v in state["rates"].items()})
 
 
 def require(state: State, version: int) -> None:
