@@ -14,6 +14,7 @@ from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, End
 from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.complaints import answered, excerpt, redacted
+from planner.execution.openai.lines import Lines
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
 
@@ -46,13 +47,12 @@ class Wire:
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
         self._api_key = api_key
-        self._given_client = client
+        self._lines = Lines(client)
         self._backoff = backoff or Backoff()
         self._max_body_bytes = max_body_bytes
         self._sleep, self._clock, self._rng = sleep, clock, rng or random.Random()  # noqa: S311 - jitter is no secret
         self._resume_at = float("-inf")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._own_client: httpx.AsyncClient | None = None
         self._slots = asyncio.Semaphore(max_concurrency)
 
     def __repr__(self) -> str:
@@ -124,20 +124,12 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones."""
-        client, self._own_client, self._loop = self._own_client, None, None
-        if client is not None:
-            await client.aclose()
+        await self._lines.aclose()
 
     def _enter_loop(self) -> None:
-        # Connections and locks belong to one event loop; each asyncio.run has its own.
         loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
-        self._loop = loop
-        self._slots = asyncio.Semaphore(self.max_concurrency)
-        if self._given_client is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=self.max_concurrency)
-            self._own_client = httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=False)  # noqa: S113 - see _once
+        if self._loop is not loop:  # a semaphore belongs to one of them; each asyncio.run has its own
+            self._loop, self._slots = loop, asyncio.Semaphore(self.max_concurrency)
 
     def _secrets(self) -> tuple[str, ...]:
         return tuple(secret for secret in (self._api_key, *self.address.secrets) if secret)
@@ -185,8 +177,6 @@ class Wire:
     async def _exchange(
         self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
     ) -> Answer:
-        client = self._given_client or self._own_client
-        assert client is not None
         headers = {"Accept": "application/json, text/event-stream"}
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
@@ -195,16 +185,16 @@ class Wire:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = client.build_request(
-            "GET" if body is None else "POST", url, content=content, headers=headers, extensions=extensions
-        )
-        response = await client.send(request, auth=self.address.auth, stream=True, follow_redirects=False)
-        kind = response.headers.get("content-type")
-        streamed = streamed if kind and kind.startswith("text/event-stream") else None
-        try:
-            read = await self._body(response, streamed)
-        finally:
-            await response.aclose()
+        method = "GET" if body is None else "POST"
+        async with self._lines.line() as client:
+            request = client.build_request(method, url, content=content, headers=headers, extensions=extensions)
+            response = await client.send(request, auth=self.address.auth, stream=True, follow_redirects=False)
+            kind = response.headers.get("content-type")
+            streamed = streamed if kind and kind.startswith("text/event-stream") else None
+            try:
+                read = await self._body(response, streamed)
+            finally:
+                await response.aclose()
         return Answer.of(
             response.status_code,
             read,
