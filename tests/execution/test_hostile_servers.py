@@ -159,6 +159,16 @@ def test_waits_grow_and_end_after_six_tries():
     assert all(slept <= 0.5 * 2**place for place, slept in enumerate(time.slept))
 
 
+def test_a_server_that_asks_for_patience_is_asked_ten_times():
+    async def run() -> int:
+        async with serving(error(429)) as (endpoint, server):
+            with pytest.raises(EndpointUnavailable):
+                await endpoint.generate(question())
+            return len(server.seen)
+
+    assert asyncio.run(run()) == 10
+
+
 def test_no_more_requests_run_side_by_side_than_allowed():
     async def run() -> int:
         async with serving(delayed(0.02, chat("2")), max_concurrency=3) as (endpoint, server):

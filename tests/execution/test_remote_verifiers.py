@@ -125,6 +125,14 @@ def test_a_candidate_whose_score_cannot_be_read_has_none():
     assert [verdict.score for verdict in verdicts] == [0.5, None, None]
 
 
+def test_a_candidate_that_fails_beside_others_has_no_score():
+    def failing(seen: Seen) -> tuple[int, Any]:
+        return (400, {}) if "three" in str(seen.body) else pooling(seen)
+
+    verdicts, _ = verified(answering(failing), protocol="pooling", step_tag="<extra_0>")
+    assert [verdict.score for verdict in verdicts] == [0.9, None, 0.9]
+
+
 def test_no_candidates_are_no_request():
     async def run() -> tuple[Verdict, ...]:
         return await RemoteVerifier("http://127.0.0.1:9").verify(Verify("prm", (), ()))

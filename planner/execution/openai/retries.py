@@ -13,12 +13,14 @@ TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 52
 class Backoff:
     """Waits between tries: exponential with full jitter, and at least as long as the server asked for.
 
-    tries: of one request in all. timeouts: tries that may end in a timeout, since each may be billed.
+    tries: of one request in all. throttled_tries: where the server only asks for patience (429).
+    timeouts: tries that may end in a timeout, since each may be billed.
     longest_wait_seconds: a server that asks for more is given up at once.
     Source: Brooker 2015, "Exponential Backoff And Jitter".
     """
 
     tries: int = 6
+    throttled_tries: int = 10
     timeouts: int = 2
     base_seconds: float = 0.5
     cap_seconds: float = 20.0

@@ -80,7 +80,7 @@ class Wire:
         async with self._slots:
             while True:
                 await self._hold_back()
-                asked = None
+                answer, asked = None, None
                 try:
                     answer = await self._once(path, body, model, streamed)
                 except (EndpointUnavailable, EndpointTimeout) as error:
@@ -93,7 +93,11 @@ class Wire:
                         return answer
                     problem, asked = self.complaint(answer, model), answer.retry_after_seconds
                 failures += 1
-                await self._wait(failures, timeouts, asked, problem)
+                throttled = answer is not None and answer.status == 429
+                tries = self._backoff.throttled_tries if throttled else self._backoff.tries
+                if failures >= tries or timeouts >= self._backoff.timeouts:
+                    raise problem
+                await self._wait(failures, asked, problem)
 
     async def read(self, path: str) -> dict[str, Any]:
         """The JSON object that the server gives at a route. Raises EndpointError for everything else."""
@@ -140,10 +144,8 @@ class Wire:
         if wait > 0:
             await self._sleep(wait + self._rng.uniform(0.0, 0.1 * wait))
 
-    async def _wait(self, failures: int, timeouts: int, asked: float | None, problem: EndpointError) -> None:
-        """Wait before the next try, or raise the problem where there is none."""
-        if failures >= self._backoff.tries or timeouts >= self._backoff.timeouts:
-            raise problem
+    async def _wait(self, failures: int, asked: float | None, problem: EndpointError) -> None:
+        """Wait before the next try, or raise the problem where the server asks for too long a time."""
         if asked is not None and asked > self._backoff.longest_wait_seconds:
             raise EndpointUnavailable(f"{problem} (it asks to wait {asked:.0f} seconds)") from problem
         wait = self._backoff.wait_seconds(failures, asked, self._rng)

@@ -79,17 +79,22 @@ class RemoteVerifier:
         """Close the connections."""
         await self._wire.aclose()
 
-    async def _ask(self, protocol: Protocol, request: Verify) -> tuple[list[Answer], list[Any]]:
-        """Answers, and what stands in them for each candidate."""
+    async def _ask(self, protocol: Protocol, request: Verify) -> tuple[list[Answer | None], list[Any]]:
+        """Answers, and what stands in them for each candidate; None for those that failed beside others."""
         model = self._model or request.verifier
         asked = bodies(protocol, request, model, separator=self._step_separator, tag=self._step_tag)
         unsure = len(self._protocols) > 1
         # The first of several tells whether the server knows the protocol at all.
-        answers = [await self._wire.send(ROUTES[protocol], asked[0], model=model, suspects=unsure)]
-        self._check(protocol, answers[0], model)
+        first = await self._wire.send(ROUTES[protocol], asked[0], model=model, suspects=unsure)
+        found = self._check(protocol, first, model)
+        answers: list[Answer | None] = [first]
         sends = (self._wire.send(ROUTES[protocol], body, model=model) for body in asked[1:])
-        answers += await asyncio.gather(*sends)
-        found = [item for answer in answers for item in self._check(protocol, answer, model)]
+        for outcome in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, EndpointError):
+                raise outcome
+            answer = outcome if isinstance(outcome, Answer) and outcome.good else None
+            answers.append(answer)
+            found += [None] if answer is None else self._check(protocol, answer, model)
         if len(found) != len(request.candidates):
             raise EndpointRejected(
                 f"{self._wire.address.name} gave {len(found)} scores for {len(request.candidates)} candidates of "
@@ -108,11 +113,11 @@ class RemoteVerifier:
             raise _NotSpoken(complaint)
         raise complaint
 
-    def _verdicts(self, request: Verify, answers: list[Answer], found: list[Any]) -> tuple[Verdict, ...]:
+    def _verdicts(self, request: Verify, answers: list[Answer | None], found: list[Any]) -> tuple[Verdict, ...]:
         read = [read_scores(item, by_step=self._protocols == ("steps",)) for item in found]
         self._scale.learn([score for scores in read if scores is not None for score in scores[0]])
         counts, estimated = self._tokens(request, answers)
-        seconds = max(answer.seconds for answer in answers)
+        seconds = max(answer.seconds for answer in answers if answer is not None)
         return tuple(
             self._verdict(scores, tokens=tokens, latency_seconds=seconds, estimated=estimated)
             for scores, tokens in zip(read, counts, strict=True)
@@ -125,11 +130,11 @@ class RemoteVerifier:
             return Verdict(None, **counts)
         return Verdict(known[-1], tuple(known) if scores[1] else None, **counts)
 
-    def _tokens(self, request: Verify, answers: list[Answer]) -> tuple[list[int], bool]:
+    def _tokens(self, request: Verify, answers: list[Answer | None]) -> tuple[list[int], bool]:
         """Tokens read for each candidate: the server's total shared by length, else prompt and candidate estimated."""
         prompt = text_bytes(prompt_text(request))
         sizes = [prompt + text_bytes(candidate) for candidate in request.candidates]
-        usages = [read_usage(answer.data) for answer in answers]
+        usages = [read_usage(answer.data) for answer in answers if answer is not None]
         told = [usage.prompt_tokens for usage in usages if usage.prompt_tokens is not None]
         if len(told) < len(answers):
             return [self._estimate.tokens(size) for size in sizes], True
