@@ -14,6 +14,7 @@ from planner.lab.weights import Floats, Weights
 
 LANES = 16
 MAX_POSITIONS = 1024
+_BLOCKS_AT_ONCE = 8  # what the MLP holds between its matrices should stay in the processor's cache
 
 
 class Llama:
@@ -59,18 +60,24 @@ class Llama:
         return np.ascontiguousarray(mixed.transpose(0, 2, 1)).reshape(-1, mixed.shape[1])
 
     def after_attention(self, layer: int, hidden: Floats, attended: Floats) -> Floats:
-        """Hidden states after the layer; attended: rows (lanes, width) of what its heads read."""
+        """Hidden states after the layer, in place; attended: rows (lanes, width) of what its heads read."""
+        rows = attended.reshape(-1, LANES, self.shape.width).transpose(0, 2, 1)
+        for start in range(0, len(hidden), _BLOCKS_AT_ONCE):
+            piece = slice(start, start + _BLOCKS_AT_ONCE)
+            hidden[piece] += np.matmul(self._weights.layers[layer].out, rows[piece])
+            hidden[piece] += self._mlp(layer, self._normed(hidden[piece]))
+        return hidden
+
+    def _mlp(self, layer: int, normed: Floats) -> Floats:
         matrices = self._weights.layers[layer]
-        hidden += np.matmul(matrices.out, attended.reshape(-1, LANES, self.shape.width).transpose(0, 2, 1))
-        inner = np.matmul(matrices.gate_up, self._normed(hidden))
+        inner = np.matmul(matrices.gate_up, normed)
         gate, up = inner[:, : self.shape.inner], inner[:, self.shape.inner :]
         gated = np.negative(gate)
         np.exp(gated, out=gated)
         gated += np.float32(1)
         np.divide(gate, gated, out=gated)
         gated *= up
-        hidden += np.matmul(matrices.down, gated)
-        return hidden
+        return np.matmul(matrices.down, gated)
 
     def logits(self, hidden: Floats) -> Floats:
         """Rows (lanes, vocabulary) of the next token's logits."""
