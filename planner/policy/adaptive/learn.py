@@ -1,0 +1,122 @@
+"""Learns a session's answer model and plans from logged pools, by replay (METHODS 5b)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.core import Unit
+from planner.curves.cascade_draws import Source
+from planner.curves.logs import Floats, Logs
+from planner.policy.adaptive.answers import AnswerModel, Evidence, fit_answers
+from planner.policy.adaptive.draws import lattice
+from planner.policy.adaptive.logistic import Doubles
+from planner.policy.adaptive.plan import Costed, Plan
+from planner.policy.adaptive.plans import Carried, Search, carry
+from planner.policy.adaptive.pools import Places, choose_pools
+from planner.policy.adaptive.replays import Replays, pool_rates, replay_pools, replayable
+from planner.policy.adaptive.seen import Judged, Seen
+from planner.policy.folds import fold_of_prompts
+
+FEWEST_PROMPTS = 50
+"""On fewer prompts a session learns nothing: it is the cascade."""
+MOST_PROMPTS = 1500
+REPLAYED_DRAWS = 100_000
+MOST_ORDERS = 24
+RIDGE = 10.0
+EVIDENCE_REPLAYS, STATES_A_NODE = 3000, 200
+PRICES = np.geomspace(2e-4, 0.2, 12)
+"""Accuracy that the cheapest draw must bring."""
+N_CEILINGS = 6
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned from some prompts.
+
+    priced: by unit, for each of `PRICES` the place in `plans`. use: (4, 2K) mean generations (one) and prompt,
+    completion and verifier tokens of every kind of draw. rates: by unit (4, K), see `pool_rates`.
+    """
+
+    where: Places
+    model: AnswerModel
+    plans: tuple[Costed, ...]
+    priced: Mapping[Unit, tuple[int, ...]]
+    use: Floats
+    rates: Mapping[Unit, Floats]
+
+
+def learn(logs: Logs, laid: Source, prompts: NDArray[np.intp], *, seed: int) -> Learned | None:
+    """Learn from `prompts` alone; None where too little of them can be replayed."""
+    where = choose_pools(logs, laid, prompts)
+    if where is None:
+        return None
+    prompts = prompts[replayable(laid, where.places, where.pools)[prompts]]
+    if len(prompts) < FEWEST_PROMPTS:
+        return None
+    rng = np.random.default_rng([seed, 0xADA])
+    if len(prompts) > MOST_PROMPTS:
+        prompts = np.sort(rng.choice(prompts, MOST_PROMPTS, replace=False))
+    replays = lay_out(logs, laid, where, prompts, seed=seed)
+    half = fold_of_prompts(logs.prompts.take(prompts), 2, seed)[np.searchsorted(prompts, replays.prompt)]
+    judged = [Judged(_model(replays.take(half != h), rng), np.flatnonzero(half == h)) for h in (0, 1)]
+    seen = Seen(replays, judged)
+    plans, priced = _plans(Search(seen), replays)
+    costed = tuple(_costed(plan, carry(plan, seen), replays) for plan in plans)
+    return Learned(
+        where, _model(replays, rng), costed, priced, _use(replays), pool_rates(logs, laid, where.places, where.pools)
+    )
+
+
+def lay_out(logs: Logs, laid: Source, where: Places, prompts: NDArray[np.intp], *, seed: int) -> Replays:
+    """As many replays of each prompt as a fit can wait for."""
+    n_draws = sum(pool.most_chains * pool.most_attempts for pool in where.pools)
+    n_orders = int(np.clip(REPLAYED_DRAWS // (n_draws * len(prompts)), 1, MOST_ORDERS))
+    return replay_pools(logs, laid, where.places, where.pools, prompts, n_orders=n_orders, seed=seed)
+
+
+def _model(replays: Replays, rng: np.random.Generator) -> AnswerModel:
+    some = replays.take(_some(rng, len(replays), EVIDENCE_REPLAYS))
+    evidence = Evidence.fit(some.drawn, some.right, len(replays.pools), ridge=RIDGE)
+    states, right = [], []
+    for node in lattice(replays.pools)[1:]:
+        some = replays.take(_some(rng, len(replays), STATES_A_NODE))
+        states.append(some.state(some.columns(node)))
+        right.append(some.right)
+    return fit_answers(evidence, states, right, ridge=RIDGE)
+
+
+def _some(rng: np.random.Generator, n: int, most: int) -> NDArray[np.intp]:
+    return np.sort(rng.choice(n, min(n, most), replace=False))
+
+
+def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tuple[int, ...]]]:
+    """Best plans for a range of prices, and under ceilings at next to no price, in every unit; every one once."""
+    places: dict[Plan, int] = {}
+
+    def place(plan: Plan) -> int:
+        return places.setdefault(plan, len(places))
+
+    priced: dict[Unit, tuple[int, ...]] = {}
+    for unit, cost in replays.cost.items():
+        mean = cost.mean(axis=0)
+        least = float(mean.min())
+        priced[unit] = tuple(place(search.best(cost, price / least)) for price in PRICES)
+        for ceiling in np.geomspace(least, mean.sum(), N_CEILINGS + 1)[:-1] * 1.001:
+            place(search.best(cost, PRICES[0] / least, float(ceiling)))
+    return list(places), priced
+
+
+def _costed(plan: Plan, carried: Carried, replays: Replays) -> Costed:
+    cost: dict[Unit, Doubles] = {unit: carried.cost(values).mean(axis=1) for unit, values in replays.cost.items()}
+    return Costed(plan, carried.grade.mean(axis=1), cost)
+
+
+def _use(replays: Replays) -> Floats:
+    """(4, 2K) by kind of draw: a chain's first attempt, and the mean of later ones."""
+    kinds = np.array([2 * slot.pool + (slot.attempt > 0) for slot in replays.slots])
+    columns = [replays.use[:, kinds == kind] for kind in range(2 * len(replays.pools))]
+    return np.stack([part.mean(axis=1) if part.size else np.zeros(4, np.float32) for part in columns], axis=1)
