@@ -80,16 +80,20 @@ class ArtifactFolder:
         except ValidationError as error:
             raise _corrupt(self.path(policy_id) / MANIFEST, "is no manifest of the planner") from error
 
-    def read(self, policy_id: str, names: Sequence[str] | None = None) -> tuple[Manifest, dict[str, bytes]]:
+    def read(
+        self, policy_id: str, names: Sequence[str] | None = None, *, optional: Sequence[str] = ()
+    ) -> tuple[Manifest, dict[str, bytes]]:
         """Manifest and files (default: all), each checked against its hash before anything else reads it.
 
+        `optional` files are read beside `names` where the manifest has them.
         A damaged LightGBM text would abort the process instead of raising.
         """
         manifest = self.manifest(policy_id)
         missing = set(names or ()) - manifest.files.keys()
         if missing:
             raise _corrupt(self.path(policy_id) / MANIFEST, f"does not name {min(missing)}")
-        files = {name: self._read(policy_id, name) for name in names or manifest.files}
+        wanted = names and [*names, *(name for name in optional if name in manifest.files)]
+        files = {name: self._read(policy_id, name) for name in wanted or manifest.files}
         for name, data in files.items():
             if _sha256(data) != manifest.files[name]:
                 raise _corrupt(self.path(policy_id) / name, "differs from the hash in its manifest")

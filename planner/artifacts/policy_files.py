@@ -12,15 +12,18 @@ from planner.budget import BudgetModel
 from planner.core import ModelCard
 from planner.difficulty import Belief, DifficultyPredictor
 from planner.policy import Policy
+from planner.policy.adaptive.model import Adaptive
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
 
 DIFFICULTY, TEXT_MODEL, BUDGET, POLICY = "difficulty.json", "difficulty.lightgbm.txt", "budget.json", "policy.json"
+SESSION = "session.json"
 
 
 def policy_files(policy: Policy) -> dict[str, bytes]:
     """Content of the files that hold `policy`; equal policies give equal bytes."""
     difficulty, text_model = policy.predictor.to_state()
+    learned = {} if policy.adaptive is None else {SESSION: to_json(policy.adaptive.to_state())}
     return {
         DIFFICULTY: to_json(difficulty),
         TEXT_MODEL: text_model.encode(),
@@ -35,16 +38,17 @@ def policy_files(policy: Policy) -> dict[str, bytes]:
                 "models": {name: card.model_dump() for name, card in policy.models.items()},
             }
         ),
+        **learned,
     }
 
 
 SERVED = (DIFFICULTY, TEXT_MODEL, BUDGET, POLICY)
-"""What has to be read, and checked, before a policy can serve."""
+"""What has to be read, and checked, before a policy can serve; beside it what sessions decide by, where it is there."""
 
 
 def load_policy(folder: ArtifactFolder, policy_id: str) -> Policy:
     """The policy of that id. Raises ArtifactCorrupt or ArtifactIncompatible before anything damaged is used."""
-    _, files = folder.read(policy_id, SERVED)
+    _, files = folder.read(policy_id, SERVED, optional=(SESSION,))
     return policy_from_files(files, policy_id)
 
 
@@ -61,6 +65,7 @@ def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
         evidence=Evidence(**state["evidence"]),
         models={name: ModelCard(**card) for name, card in state["models"].items()},
         policy_id=policy_id,
+        adaptive=Adaptive.from_state(from_json(files[SESSION])) if SESSION in files else None,
     )
 
 

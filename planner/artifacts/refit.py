@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -23,6 +23,7 @@ from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
 from planner.errors import ArtifactError, NotEnoughData
 from planner.policy import Policy
+from planner.policy.adaptive.contest import fit_adaptive
 from planner.policy.evaluate import Evaluation, evaluate, with_cascades
 from planner.policy.fit import fit_policy
 from planner.policy.promotion import challenge
@@ -91,6 +92,9 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     evaluation = _evaluation(examined, settings, progress)
     progress(0.6, 1, "fitting on all prompts")
     policy = _fit(logs, evaluation if examined is not logs else None, settings)
+    if evaluation is not None:
+        progress(0.8, 1, "learning what a session decides by")
+        policy = replace(policy, adaptive=fit_adaptive(examined, evaluation, seed=settings.seed))
     progress(0.9, 1, "comparing with the promoted policy")
     promoted, reason = _verdict(store, artifacts, evaluation, examined)
     policy_id = artifacts.write(

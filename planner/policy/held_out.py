@@ -41,7 +41,8 @@ class Played:
 class HeldOut:
     """One fold: a policy fitted on the other prompts, and the outcomes of its own.
 
-    cost, train_cost: logged cost in `unit` of every arm on the held-out and the training prompts, (P, A).
+    cost: logged cost in `unit` of every arm on the held-out prompts, (P, A). train: means over the training prompts,
+    whose outcomes are `known`.
     """
 
     policy: Policy
@@ -49,11 +50,14 @@ class HeldOut:
     unit: Unit
     cost: Floats
     train: Means
+    known: OutcomeTable
 
     @classmethod
     def of(cls, policy: Policy, train: OutcomeTable, test: OutcomeTable, unit: Unit) -> HeldOut:
         """Work out costs and the training means."""
-        return cls(policy, test, unit, logged_cost(test, unit), Means.of(train.outcome, logged_cost(train, unit)))
+        return cls(
+            policy, test, unit, logged_cost(test, unit), Means.of(train.outcome, logged_cost(train, unit)), train
+        )
 
     @property
     def prompts(self) -> list[PromptInput]:

@@ -26,6 +26,7 @@ from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_uni
 
 if TYPE_CHECKING:
     from planner.difficulty import Belief, DifficultyPredictor
+    from planner.policy.adaptive.model import Adaptive
 
 CHUNK = 2048
 MOST_CACHED = 256
@@ -39,6 +40,7 @@ class Policy:
     sample, sample_ids: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
     logged_accuracy: (1 + B, A) mean outcome over all logged prompts, then over those believed to be of each bin;
     forecasts take the place of what is not logged.
+    adaptive: what sessions decide by; None where too little is logged to learn it, and sessions are as recommended.
     """
 
     predictor: DifficultyPredictor
@@ -50,6 +52,7 @@ class Policy:
     evidence: Evidence
     models: Mapping[str, ModelCard]
     policy_id: str = "unsaved"
+    adaptive: Adaptive | None = None
     _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
     _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
     _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
