@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers lint format bench figures reproduce notebook wheel clean
+.PHONY: help demo test test-api test-browser test-servers lint format bench figures reproduce notebook wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,14 @@ $(SERVERS)/.stamp: Makefile
 	$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install torch==2.13.0
 	$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install "transformers[serving]==5.23.0"
 	touch $@
+
+test-api: $(VENV)/.stamp-dev ## Try the whole HTTP API with data that fit its schema and data that do not.
+	$(PIP) install --group api
+	@$(BIN)/python -m tests.service.try_api
+
+test-browser: $(VENV)/.stamp-dev ## Use the dashboard in a headless Chromium (Debian: apt-get install chromium).
+	$(PIP) install --group browser
+	@$(BIN)/python -m pytest -m browser tests/service
 
 test-servers: $(VENV)/.stamp-dev $(SERVERS)/.stamp ## Try a model server that others wrote: `transformers serve`.
 	@PLANNER_TEST_TRANSFORMERS=$(abspath $(SERVERS))/bin/transformers $(BIN)/python -m pytest -m servers

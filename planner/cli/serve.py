@@ -8,7 +8,7 @@ import tempfile
 import click
 
 from planner.cli.common import open_planner, settings
-from planner.errors import InvalidInput, NoActivePolicy
+from planner.errors import ArtifactError, InvalidInput, NoActivePolicy
 
 GRACE_SECONDS = 30
 
@@ -39,7 +39,7 @@ def serve(host: str, port: int, workers: int) -> None:
     planner = open_planner(create=True)
     try:
         click.echo(f"policy {planner.policy.policy_id}", err=True)
-    except NoActivePolicy as error:
+    except (NoActivePolicy, ArtifactError) as error:
         click.echo(f"note: {error}", err=True)
     planner.close()
     # Workers are processes of their own: what flags said reaches them through the environment.

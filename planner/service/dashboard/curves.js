@@ -6,7 +6,7 @@ import { amount, el, percent, select, table, UNITS } from "./dom.js";
 import { byFamily } from "./families.js";
 
 const FIRST = 5;
-const state = { unit: "flops", bin: 0, chosen: null };
+const state = { unit: "flops", bin: 0, chosen: null, open: null };
 
 export async function curves() {
   const section = el("section", {}, el("h2", {}, "Accuracy against cost"), el("p.quiet", {}, "What the promoted policy expects of each arm, from the logs; the shade is the 90% interval of the mean."));
@@ -24,7 +24,7 @@ export async function curves() {
     const pick = names.map((name) => el("label", {}, el("input", { type: "checkbox", checked: state.chosen.has(name), onchange: (e) => { e.target.checked ? state.chosen.add(name) : state.chosen.delete(name); draw(); } }), name));
     content.replaceChildren(
       el("div.controls", {}, select("Prompts", bins, state.bin, (v) => { state.bin = Number(v); draw(); }), select("Cost in", Object.entries(UNITS), state.unit, (v) => { state.unit = v; draw(); })),
-      el("fieldset", {}, el("legend", {}, "Arms"), pick),
+      el("details.arms", { open: state.open ?? innerWidth > 640, ontoggle: (e) => { state.open = e.target.open; } }, el("summary", {}, "Arms to draw"), el("fieldset", {}, el("legend", {}, "Arms"), pick)),
       shown.length ? el("figure", {}, chart, legend(shown)) : el("p.empty", {}, names.length ? "Choose arms to draw." : `No arm's cost in ${UNITS[state.unit]} is known: model cards lack it (planner models import FILE).`),
       table([
         { title: "arm", cell: (p) => p.label }, { title: "accuracy", number: true, cell: (p) => percent(p.y) },

@@ -1,0 +1,181 @@
+"""The page in a real browser, against a server with the demo's data: `make test-browser`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+SECTIONS = ("overview", "curves", "map", "difficulty", "recommendations", "policies", "try")
+PROMPT = "Ben has 12 coins. Double it. Subtract 7. Triple it. How many now?"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    with api.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=found, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def server(folder: Path, **environment: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PLANNER_")} | environment
+    command = [sys.executable, "-m", "planner", "serve", "--port", str(port)]
+    with (folder / "serve.log").open("wb") as log:
+        running = subprocess.Popen(command, cwd=folder, env=environ, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
+                    break
+                except OSError:
+                    assert running.poll() is None, (folder / "serve.log").read_text()
+                    time.sleep(0.1)
+            yield url
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True)
+    with server(folder) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    opened.complaints = []
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert opened.complaints == [] or opened.tolerant, opened.complaints
+
+
+def visit(page, url: str, section: str, *, tolerant: bool = False) -> None:
+    page.tolerant = tolerant
+    page.goto(f"{url}/#{section}")
+    page.reload()
+    page.wait_for_selector("main:not([aria-busy]) h2")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_shows_without_a_complaint(demo, page, section):
+    visit(page, demo, section)
+    assert page.locator("#tabs a[aria-current]").inner_text().lower() == section
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_section_is_wider_than_a_phone(demo, browser, scheme):
+    context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme=scheme)
+    page = context.new_page()
+    for section in SECTIONS:
+        visit(page, demo, section)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, section
+    context.close()
+
+
+def test_the_chart_draws_what_is_chosen_and_the_table_says_it(demo, page):
+    visit(page, demo, "curves")
+    page.wait_for_selector(".uplot canvas")
+    assert page.locator("td:has-text('lab-small majority_vote')").count() == 0
+    page.get_by_label("lab-small majority_vote", exact=True).check()
+    page.wait_for_selector("td:has-text('lab-small majority_vote')")
+
+
+def test_the_map_has_a_row_for_every_bin(demo, page):
+    visit(page, demo, "map")
+    assert page.locator(".map tbody tr").count() == 6
+
+
+def test_a_prompt_can_be_tried_by_keyboard_alone(demo, page):
+    visit(page, demo, "try")
+    page.focus("#prompt")
+    page.keyboard.type(PROMPT)
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=expected accuracy")
+
+
+def test_a_budget_that_nothing_fits_is_told_in_words(demo, page):
+    visit(page, demo, "try", tolerant=True)
+    page.fill("#prompt", PROMPT)
+    page.select_option("select >> nth=0", "max_tokens")
+    page.fill("input[type=number] >> nth=0", "1")
+    page.click("button.first")
+    page.wait_for_selector("[role=alert]:has-text('least budget')")
+
+
+def test_a_prompt_that_is_a_script_stays_text(demo, page):
+    import json
+
+    evil = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+    body = json.dumps({"prompt": PROMPT, "prompt_id": evil, "budget": {"max_generations": 4}}).encode()
+    request = urllib.request.Request(f"{demo}/v1/recommendations", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request).close()
+    visit(page, demo, "recommendations")
+    page.locator("details summary").first.click()
+    assert evil in page.locator("main").inner_text()
+    assert "broken" not in page.title()
+
+
+def test_a_promoted_policy_is_named_after_the_button(demo, page):
+    visit(page, demo, "policies")
+    assert page.locator("button:has-text('served')").is_disabled()
+
+
+def test_an_empty_store_says_what_to_do(browser, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with server(tmp_path) as url:
+        visit(page, url, "overview", tolerant=True)
+        assert "planner demo" in page.locator(".empty").inner_text()
+        visit(page, url, "recommendations", tolerant=True)
+        assert "Nothing has been recommended yet" in page.locator(".empty").inner_text()
+    context.close()
+
+
+def test_a_token_is_asked_for_and_kept_in_the_tab(browser, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with server(tmp_path, PLANNER_SERVICE_TOKEN="secret") as url:
+        page.goto(f"{url}/#recommendations")
+        page.wait_for_selector("dialog[open] input")
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=This token is not known.")
+        page.keyboard.type("secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("main h2")
+        assert page.evaluate("localStorage.length") == 0
+    context.close()
