@@ -10,6 +10,7 @@ import click
 
 from planner.cli.common import json_option, open_planner
 from planner.cli.explore import design_options, sweep, sweep_to_file
+from planner.cli.lab_train import train
 from planner.errors import InvalidInput
 
 _SEARCHES = ("beam_search", "lookahead", "rebase", "tree_of_thoughts", "mcts")
@@ -18,6 +19,9 @@ _SEARCHES = ("beam_search", "lookahead", "rebase", "tree_of_thoughts", "mcts")
 @click.group()
 def lab() -> None:
     """The tiny laboratory: real small models on word arithmetic, offline."""
+
+
+lab.add_command(train)
 
 
 @lab.command()

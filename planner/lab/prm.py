@@ -18,6 +18,9 @@ from planner.lab.sampling import log_softmax
 from planner.lab.tokenizer import EOS, Tokenizer
 from planner.lab.weights import Floats, read_tensors
 
+Item = tuple[Sequence[int], Sequence[int]]
+"""Tokens of a prompt (ending with a line end), and of an answer."""
+_READ_TOGETHER = 256  # answers: enough for quick passes, few enough for memory
 _UNLIKELY = -2.0  # a token below this log-probability is counted as unlikely
 
 
@@ -75,7 +78,7 @@ class ProcessRewardModel:
         self._inner, self._inner_bias = head["net.0.weight"], head["net.0.bias"]
         self._outer, self._outer_bias = head["net.2.weight"], head["net.2.bias"]
 
-    def step_scores(self, items: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[tuple[float, ...]]:
+    def step_scores(self, items: Sequence[Item]) -> list[tuple[float, ...]]:
         """Scores (0..1) of the steps of each answer; items: tokens of a prompt (ending with a line end) and answer.
 
         A step ends with a line or with the answer. A line that is broken off is scored only if it is all there is.
@@ -116,6 +119,31 @@ class ProcessRewardModel:
         active = hidden * 0.5 * (1 + erf(hidden / np.float32(np.sqrt(2))))
         scores: NDArray[np.float64] = expit((active * self._outer[0]).sum(axis=1) + self._outer_bias[0])
         return scores
+
+
+def step_statistics(model: Llama, tokenizer: Tokenizer, items: Sequence[Item]) -> list[Floats]:
+    """The 13 statistics (steps, 13) of each answer, as a head reads them; for training one."""
+    prefixes = Prefixes(model, on_read=_keep_statistics)
+    cut = [
+        (lines(prompt, tokenizer.newline), _steps(lines(answer, tokenizer.newline), tokenizer.newline))
+        for prompt, answer in items
+    ]
+    found: list[Floats] = []
+    for first in range(0, len(cut), _READ_TOGETHER):
+        some = cut[first : first + _READ_TOGETHER]
+        leaves = prefixes.read([prompt + steps for prompt, steps in some])
+        found += [_statistics(_path(leaf, len(steps))) for leaf, (_, steps) in zip(leaves, some, strict=True)]
+    return found
+
+
+def _statistics(path: list[Node]) -> Floats:
+    rows, before = [], _State()
+    for node in path:
+        tokens = _kept(node).tokens
+        state = before.after(tokens)
+        rows.append(state.features(tokens, before, ends=node.line[-1] == EOS))
+        before = state
+    return np.array(rows, np.float32)
 
 
 def _steps(answer: list[Line], newline: int) -> list[Line]:

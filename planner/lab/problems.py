@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -12,6 +12,7 @@ from planner.errors import InvalidInput
 
 STEP_WEIGHTS = (16, 15, 14, 12, 11, 10, 8, 7, 7)
 """How often a problem of the logs has 1, 2, ... 9 steps."""
+OPERATIONS = ("add", "subtract", "double", "triple", "multiply", "remainder", "halve", "by parity")
 _NAMES = ("Anna", "Ben", "Carla", "Dan", "Eva", "Finn")
 _THINGS = ("apples", "pens", "coins", "cards", "books", "shells")
 _COLOURS = ("red", "blue", "green")
@@ -54,13 +55,17 @@ def problems(n: int, *, seed: int) -> list[Problem]:
     return made
 
 
-def make_problem(rng: random.Random, n_steps: int) -> Problem:
-    """One problem of so many steps; any, also one of the logs."""
+def make_problem(rng: random.Random, n_steps: int, *, operation_weights: Sequence[int] | None = None) -> Problem:
+    """One problem of so many steps; any, also one of the logs.
+
+    operation_weights: how often each operation is drawn, in the order of OPERATIONS, instead of as in the logs.
+    """
+    weights = tuple(_OPERATIONS.values()) if operation_weights is None else tuple(operation_weights)
     value = _number(rng, rng.choice((1, 2, 2)))
     sentences = [_beginning(rng, value)]
     lines: list[str] = []
     for _ in range(n_steps):
-        step = _draw_step(rng, value)
+        step = _draw_step(rng, value, weights)
         value = step.value
         sentences.append(step.sentence)
         lines.append(step.line)
@@ -104,10 +109,10 @@ def _distraction(rng: random.Random) -> str:
     )
 
 
-def _draw_step(rng: random.Random, value: int) -> _Step:
+def _draw_step(rng: random.Random, value: int, weights: Sequence[int]) -> _Step:
     """One operation; those that would leave 0 to 99, or make no sense for the value, are drawn again."""
     while True:
-        operation = rng.choices(tuple(_OPERATIONS), tuple(_OPERATIONS.values()))[0]
+        operation = rng.choices(tuple(_OPERATIONS), weights)[0]
         step = operation(rng, value)
         if step is not None and 0 <= step.value <= _GREATEST:
             return step

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,16 @@ class Weights:
 @cache
 def load(name: str) -> Weights:
     """Weights of `small`, `large`, `revision` or `prm`, from the package's own files."""
-    folder = files("planner.lab") / "weights" / name
+    return read_weights(shipped(name))
+
+
+def shipped(name: str) -> Traversable:
+    """The package's own folder of weights of that name."""
+    return files("planner.lab") / "weights" / name
+
+
+def read_weights(folder: Traversable) -> Weights:
+    """Weights of a folder with config.json and model.safetensors."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     shape = Shape(
         layers=config["num_hidden_layers"],
@@ -69,7 +79,7 @@ def load(name: str) -> Weights:
         epsilon=config["rms_norm_eps"],
         rope_theta=config["rope_parameters"]["rope_theta"],
     )
-    tensors = read_tensors(name, "model")
+    tensors = _tensors(folder / "model.safetensors")
     embedding = tensors["model.embed_tokens.weight"]
     return Weights(
         shape=shape,
@@ -80,10 +90,14 @@ def load(name: str) -> Weights:
 
 
 def read_tensors(name: str, file: str) -> dict[str, Floats]:
-    """Tensors of one file as float32."""
+    """Tensors of one of the package's own files as float32."""
+    return _tensors(shipped(name) / f"{file}.safetensors")
+
+
+def _tensors(file: Traversable) -> dict[str, Floats]:
     from safetensors.numpy import load_file  # noqa: PLC0415 - only who runs the models pays for it
 
-    with as_file(files("planner.lab") / "weights" / name / f"{file}.safetensors") as path:
+    with as_file(file) as path:
         return {key: value.astype(np.float32) for key, value in load_file(path).items()}
 
 
