@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\.)|(?P<closes>\})|\{", re.DOTALL)
 _SAID = re.compile(r"answer[\s*_`]*:[\s*_`]*(?P<answer>[^\n]*)", re.IGNORECASE)
 _MARKUP = " \t\r*_`"
 _MOST_OBJECTS = 1000
@@ -49,11 +49,16 @@ def boxed(raw: str) -> str | None:
     >>> boxed(r"so \boxed{\frac{1}{2}}")
     '\\frac{1}{2}'
     """
-    for match in reversed(list(_BOX.finditer(raw))):
-        end = _closing_brace(raw, match.end())
-        if end is not None:
-            return text(raw[match.end() : end])
-    return None
+    open_at: list[int | None] = []  # where the contents of each open brace begin, if it is a box's
+    last: tuple[int, int] | None = None
+    for match in _BRACES.finditer(raw):
+        if match["closes"]:
+            start = open_at.pop() if open_at else None
+            if start is not None and (last is None or start > last[0]):
+                last = (start, match.start())
+        elif not match["escaped"]:
+            open_at.append(match.end() if match["box"] else None)
+    return None if last is None else text(raw[last[0] : last[1]])
 
 
 def auto(raw: str) -> str | None:
@@ -93,17 +98,3 @@ def _objects(raw: str) -> list[dict[str, Any]]:
             place += 1
         place = raw.find("{", place)
     return found
-
-
-def _closing_brace(raw: str, start: int) -> int | None:
-    depth, place = 1, start
-    while place < len(raw):
-        letter = raw[place]
-        if letter == "\\":
-            place += 2  # an escaped brace is a letter of the answer
-            continue
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        if depth == 0:
-            return place
-        place += 1
-    return None
