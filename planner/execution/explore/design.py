@@ -25,6 +25,9 @@ _TREE_PARAMS: Mapping[str, Mapping[str, Any]] = {
     "tree_of_thoughts": {},
 }
 
+_JUDGE_THEMSELVES = ("tree_of_thoughts",)
+"""Searches whose generator values its own steps where there is no verifier."""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -51,8 +54,9 @@ class Design:
     def __post_init__(self) -> None:
         if not self.generators and not self.revisers:
             raise InvalidInput("no generator is named: name one with --generator")
-        if self.searches and self.verifier is None:
-            raise InvalidInput(f"{self.searches[0]} needs a verifier: name one with --verifier, or search nothing")
+        lacking = [one for one in self.searches if one not in _JUDGE_THEMSELVES and self.verifier is None]
+        if lacking:
+            raise InvalidInput(f"{lacking[0]} needs a verifier: name one with --verifier, or search nothing")
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ def contested(prompt_ids: Sequence[str], logged: Iterable[Run], seed: int) -> li
     seen: dict[str, set[object]] = {}
     for run in logged:
         for sample in run.samples if run.search == "sampling" else ():
+            if sample.status == "error":
+                continue
             outcome = sample.answer if sample.correct is None else sample.correct > 0.5
             seen.setdefault(run.prompt_id or "", set()).add(outcome)
     return [one for one in prompt_ids if len(seen.get(one, ())) > 1 or _is_drawn(one, seed)]
@@ -176,7 +182,7 @@ def _trees(design: Design, size: int) -> list[Round]:
                 generator=design.generators[0],
                 verifier=design.verifier,
                 search=search,
-                selection="weighted_vote",
+                selection="majority_vote" if design.verifier is None else "weighted_vote",
                 breadth=size,
                 params=_tree_params(search, size, design.settings),
             ),

@@ -103,7 +103,7 @@ class Sweep:
                     )
                     for prompt in asked
                 ]
-                logged += await self._carry(assignments, one.arm.label, number)
+                logged += map(self._kept, await self._carry(assignments, one.arm.label, number))
             if self.rollouts:
                 assignments = self._rollouts(order, logged)
                 await self._carry(assignments, f"{self.rollouts} rollouts a step", len(self._rounds))
@@ -118,6 +118,16 @@ class Sweep:
             self._purse.spent,
             self._stopped,
         )
+
+    def _kept(self, run: Run) -> Run:
+        """What later rounds look at: outcomes, and texts of answers to roll out."""
+        if self.rollouts and run.generator == self._first:
+            return run
+        return run.model_copy(update={"samples": tuple(one.model_copy(update={"text": None}) for one in run.samples)})
+
+    @property
+    def _first(self) -> str:
+        return (*self.design.generators, *self.design.revisers)[0]
 
     def _rollouts(self, order: Sequence[str], logged: Sequence[Run]) -> list[Assignment]:
         """Rollouts of answers of the first generator, to prompts where answers differ and to some others."""
