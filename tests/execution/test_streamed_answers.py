@@ -44,7 +44,7 @@ def streaming(*events: bytes, endless: bool = False, refuse: tuple[str, ...] = (
 
 def ask(act: Act, **request: Any) -> tuple[tuple[Completion, ...], Capabilities]:
     async def run() -> tuple[tuple[Completion, ...], Capabilities]:
-        async with serving(act, timeout_seconds=5) as (endpoint, _):
+        async with serving(act, timeout_seconds=30) as (endpoint, _):
             said = await endpoint.generate(question(**{"stop": ("\n",), **request}))
             return said, endpoint.capabilities("m")
 
