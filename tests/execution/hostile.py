@@ -37,6 +37,7 @@ class HostileServer:
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_once = 0
+        self.arrived = asyncio.Event()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         return self
 
@@ -62,6 +63,7 @@ class HostileServer:
         try:
             while (request := await _read(reader)) is not None:
                 self.seen.append(request)
+                self.arrived.set()
                 self._at_once += 1
                 self.most_at_once = max(self.most_at_once, self._at_once)
                 try:
