@@ -216,6 +216,12 @@ def test_rollouts_go_on_from_every_step_but_the_last(store: Store):
     assert all(len(one) == 3 for one in labels)
 
 
+def test_rollouts_take_the_separator_that_the_answers_use(store: Store):
+    sweep(store, Scripted(reply=answering), SMALL, rollouts=1)  # its convention is an empty line
+    rolled = [run for run in store.stream_runs() if run.search == "rollouts"]
+    assert {run.params["step_separator"] for run in rolled} == {"\n"}
+
+
 def test_two_prompts_with_one_id_are_refused(store: Store):
     runner = Runner(lines(), RunLog(store), ALL_CARDS)
     with pytest.raises(InvalidInput, match="two prompts have one prompt_id"):

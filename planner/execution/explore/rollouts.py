@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from planner.core import Arm, Generate, Run, Sample
 from planner.execution.explore.design import run_id
-from planner.formats.exports.steps import prefix, steps
+from planner.formats.exports.steps import prefix, step_separator, steps
 from planner.strategies.drawing import answers, as_sample, completions
 from planner.strategies.parameters import Settings
 from planner.strategies.pool import Interrupted, Pool, Replies, Requests, Result
@@ -31,6 +31,7 @@ class Solution:
     def of(cls, run: Run, sample: Sample, rollouts: int, separator: str) -> Solution:
         """The solution, with the arm that its rollouts are logged as."""
         text = sample.text or ""
+        separator = separator_of(text, separator)
         n_steps = len(steps(text, separator))
         of = run.run_id or ""
         where = {"rollout_of": of, "chain": sample.chain, "attempt": sample.attempt}
@@ -87,11 +88,17 @@ def worth_rolling_out(runs: Iterable[Run], per_prompt: int, separator: str) -> d
         prompt_id = run.prompt_id or ""
         for sample in run.samples:
             text = sample.text or ""
-            if sample.correct is None or len(steps(text, separator)) < 2 or (prompt_id, text) in seen:
+            n_steps = len(steps(text, separator_of(text, separator)))
+            if sample.correct is None or n_steps < 2 or (prompt_id, text) in seen:
                 continue
             seen.add((prompt_id, text))
             found.setdefault(prompt_id, ([], []))[sample.correct > 0.5].append((run, sample))
     return {prompt_id: _by_turns(*sides)[:per_prompt] for prompt_id, sides in found.items()}
+
+
+def separator_of(text: str, separator: str) -> str:
+    """The endpoint's separator of steps where the text has any; else the one that the text seems to use."""
+    return separator if separator in text.strip() else step_separator(text)
 
 
 def _by_turns(a: Sequence[tuple[Run, Sample]], b: Sequence[tuple[Run, Sample]]) -> list[tuple[Run, Sample]]:

@@ -132,10 +132,8 @@ class Sweep:
     def _rollouts(self, order: Sequence[str], logged: Sequence[Run]) -> list[Assignment]:
         """Rollouts of answers of the first generator, to prompts where answers differ and to some others."""
         chosen = set(contested(order, logged, self.design.seed))
-        first = (*self.design.generators, *self.design.revisers)[0]
-        mine = [
-            run for run in logged if run.generator == first and run.search == "sampling" and run.prompt_id in chosen
-        ]
+        sampled = [run for run in logged if run.generator == self._first and run.search == "sampling"]
+        mine = [run for run in sampled if run.prompt_id in chosen]
         separator = self.runner.endpoint.conventions.step_separator
         solutions = [
             (prompt_id, Solution.of(run, sample, self.rollouts, separator))
