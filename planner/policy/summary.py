@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from planner.core import Budget, Unit
 from planner.curves.logs import Floats
 from planner.difficulty import Belief
-from planner.policy.baselines import families
+from planner.policy.baselines import Mask, families
 from planner.policy.frontier import Hull, mixture_hull
 from planner.policy.held_out import HeldOut, Played
 from planner.policy.report import Choice, Coverage, Interval, Line, Multiple
@@ -21,6 +21,7 @@ N_RESAMPLES = 500
 Z_90 = 1.6448536
 LEAST_GROUP = 30
 SHOWN_ARMS = 3
+USUAL_SIZE = 64  # what papers report a vote or best_of_n at
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,29 @@ def _points(oracle: Played, known: NDArray[np.bool_], accuracy: float) -> float:
 
 
 def multiples_of(folds: Sequence[HeldOut], policy: Mapping[str, Played]) -> tuple[Multiple, ...]:
-    """What the policy needs for the accuracy of the largest vote, of best_of_n, and of the best fixed arm."""
+    """What the policy needs for the accuracy of votes and best_of_n, of 64 and the most, and of the best fixed arm."""
     plays = [play for play in policy.values() if np.isfinite(play.cost).any()]
     curve = mixture_hull([float(np.nanmean(p.cost)) for p in plays], [float(np.nanmean(p.outcome)) for p in plays])
     masks = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
     out = []
     for name in ("majority_vote", "weighted_vote", "best_of_n"):
         if all(name in mask for mask in masks):
-            arms = [
-                max((arm.breadth, place) for place, arm in enumerate(fold.policy.arms) if mask[name][place])[1]
-                for fold, mask in zip(folds, masks, strict=True)
-            ]
-            out.append(_multiple(f"{name}, {folds[0].policy.arms[arms[0]].breadth}", folds, arms, curve, 0.0))
+            by_size = [_by_size(fold, mask[name]) for fold, mask in zip(folds, masks, strict=True)]
+            in_all = set.intersection(*(set(places) for places in by_size))
+            for size in sorted(in_all & {USUAL_SIZE, max(in_all, default=0)}):
+                arms = [places[size] for places in by_size]
+                out.append(_multiple(f"{name}, {size}", folds, arms, curve, 0.0))
     best = [fold.train.best(mask["best fixed arm"], np.inf) for fold, mask in zip(folds, masks, strict=True)]
     arms = [arm for arm in best if arm is not None]
     if len(arms) == len(folds):
         out.append(_multiple("best fixed arm", folds, arms, curve, 0.0))
         out.append(_multiple("best fixed arm, less a point", folds, arms, curve, 0.01))
     return tuple(out)
+
+
+def _by_size(fold: HeldOut, mask: Mask) -> dict[int, int]:
+    """The place of the arm of each breadth."""
+    return {arm.breadth: place for place, arm in enumerate(fold.policy.arms) if mask[place]}
 
 
 def _multiple(name: str, folds: Sequence[HeldOut], arms: Sequence[int], curve: Hull, less: float) -> Multiple:

@@ -103,3 +103,19 @@ def test_too_few_prompts_cannot_be_evaluated():
     logs: Logs = world.pooled_logs(world.draw_prompts(2, rng), rng, n_small=8, n_larger=2)
     with pytest.raises(NotEnoughData, match="needs 20"):
         evaluate(logs, folds=2, cascades=False)
+
+
+def test_votes_and_best_of_n_are_priced_at_64_and_at_their_most(evaluation):
+    names = [multiple.baseline for multiple in evaluation.report.multiples]
+    assert names == [
+        "majority_vote, 16",
+        "weighted_vote, 16",
+        "best_of_n, 16",
+        "best fixed arm",
+        "best fixed arm, less a point",
+    ]
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(6, rng), rng, n_small=128, n_larger=1)
+    budgets = [Budget(mean_flops=n * SAMPLE) for n in (3, 20)]
+    report = evaluate(logs, folds=2, budgets=budgets, probes=(), cascades=False).report
+    assert {"best_of_n, 64", "best_of_n, 128"} <= {multiple.baseline for multiple in report.multiples}
