@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from planner.core import Budget, Completion, Conventions, Generate, Message, Mod
 from planner.errors import EndpointUnavailable, InvalidInput
 from planner.execution.explore import Design, Question, Sweep, SweepReport, by_price, rounds
 from planner.execution.explore.design import contested
-from planner.execution.run_log import RunLog
+from planner.execution.run_log import RunLog, recover
 from planner.execution.runner import Runner
 from planner.store import Store
 
@@ -139,6 +141,26 @@ def test_a_sweep_goes_on_where_it_was_broken_off(store: Store):
     assert report.n_runs + report.n_known == 6
     logs = store.read_logs()
     assert len(logs.samples) == 24
+
+
+def test_a_sweep_that_was_killed_goes_on_and_what_it_had_spent_is_logged(store: Store, tmp_path: Path):
+    program = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_explore as t
+def reply(request, number):
+    if number == 4:
+        os._exit(9)
+    return t.answering(request, number)
+endpoint = t.Scripted(reply=reply, max_concurrency=1)
+with t.Store.open("sqlite:///{tmp_path / "planner.db"}") as store:
+    t.sweep(store, endpoint, t.SMALL)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert recover(store) >= 1  # as whoever opens an endpoint does first
+    report = sweep(store, lines(), SMALL)
+    assert report.n_runs + report.n_known == 6
+    assert len(store.read_logs().samples) == 24
 
 
 @pytest.mark.parametrize(
