@@ -89,6 +89,8 @@ class LabEndpoint:
         tokenizer = self._engine.tokenizer
         prompt = tuple(conversation_tokens(tokenizer, request.messages))
         answers = [answer_tokens(tokenizer, candidate) for candidate in request.candidates]
+        for answer in answers:
+            fit(prompt + answer)
         counts = self._chains.read(prompt, answers)
         scores = await self._engine.score([(prompt, answer) for answer in answers])
         return tuple(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.errors import EndpointUnavailable
 from planner.lab.decoding import Decoder, Writing, Written
 from planner.lab.llama import Llama
 from planner.lab.prefixes import Prefixes
@@ -132,14 +133,24 @@ class Engine:
 
     def _await_requests(self) -> bool:
         with self._changed:
-            if not self._queued():
-                self._changed.wait(_IDLE_SECONDS)
-            if self._closing or not self._queued():
-                self._thread, self._closing = None, False
-                self._decoders.clear()
-                return False
-            self._changed.wait(_GATHER_SECONDS)
-            return True
+            self._changed.wait_for(lambda: self._closing or self._queued(), _IDLE_SECONDS)
+            self._changed.wait_for(lambda: self._closing, _GATHER_SECONDS if self._queued() else 0)
+            if self._queued() and not self._closing:
+                return True
+            self._abandon()
+            self._thread, self._closing = None, False
+            return False
+
+    def _abandon(self) -> None:
+        writing = [owner for decoder in self._decoders.values() for owner in decoder.owners()]
+        waiting = [request for queue in self._writings.values() for request in queue]
+        _fail([*writing, *waiting, *self._scorings], EndpointUnavailable("the lab was closed meanwhile: ask again"))
+        for queue in self._writings.values():
+            queue.clear()
+        self._scorings.clear()
+        # What they hold is worth some hundred megabytes at most; reading it again costs milliseconds.
+        self._decoders.clear()
+        self.__dict__.pop("_verifier", None)
 
     def _queued(self) -> bool:
         return bool(self._scorings) or any(self._writings.values())

@@ -77,7 +77,8 @@ class Llama:
         gated += np.float32(1)
         np.divide(gate, gated, out=gated)
         gated *= up
-        return np.matmul(matrices.down, gated)
+        added: Floats = np.matmul(matrices.down, gated)
+        return added
 
     def logits(self, hidden: Floats) -> Floats:
         """Rows (lanes, vocabulary) of the next token's logits."""
