@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from planner.api.asked import Asked
 from planner.api.endpoints import LAB, open_endpoint
 from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
-from planner.errors import PlannerError
+from planner.errors import EndpointError, EndpointUnavailable, PlannerError
 from planner.execution.answers import DEFAULT_EXTRACTOR
 from planner.execution.job import Job
 from planner.execution.ledger import Ledger
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_PROMPTS = 256
 """Prompts that are run side by side at most: each holds its pool of answers in memory."""
+FAILURES_IN_A_ROW = 8
+"""After so many prompts of a batch that an endpoint answered nothing to, the rest is not tried."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,16 @@ class Running:
     ) -> AsyncIterator[RunResult | PlannerError]:
         """Carry plans out side by side; results come in the order of the plans, each as soon as those before it are.
 
-        A prompt that has no plan, or whose run failed, gives its error as a value.
+        A prompt that has no plan, or whose run failed, gives its error as a value; once the endpoint has failed many
+        in a row, all that are left do without being tried.
         """
+        luck = _Luck(self.runner.endpoint.name)
         waiting: deque[asyncio.Task[RunResult | PlannerError]] = deque()
         room = asyncio.Semaphore(min(self.runner.endpoint.max_concurrency, MOST_PROMPTS))
         try:
             for planned in plans:
                 await room.acquire()
-                task = asyncio.create_task(self._one(planned, budget, how, on_spent))
+                task = asyncio.create_task(self._one(planned, budget, how, on_spent, luck))
                 task.add_done_callback(lambda _: room.release())
                 waiting.append(task)
                 while waiting and waiting[0].done():
@@ -154,11 +158,33 @@ class Running:
         budget: Budget | None,
         how: How | None,
         on_spent: OnSpent | None,
+        luck: _Luck,
     ) -> RunResult | PlannerError:
         if isinstance(planned, PlannerError):
             return planned
         asked, plan = planned
+        result: RunResult | PlannerError
         try:
-            return await self.run(plan, asked, budget, how=how, on_spent=on_spent)
+            luck.check()
+            result = await self.run(plan, asked, budget, how=how, on_spent=on_spent)
         except PlannerError as error:
-            return error
+            result = error
+        luck.note(result)
+        return result
+
+
+@dataclass
+class _Luck:
+    """How many runs in a row an endpoint has failed."""
+
+    name: str
+    failures: int = 0
+
+    def check(self) -> None:
+        """Raise EndpointUnavailable where another try is not worth its while."""
+        if self.failures >= FAILURES_IN_A_ROW:
+            raise EndpointUnavailable(f"not tried: {self.name} failed {self.failures} prompts in a row")
+
+    def note(self, result: RunResult | PlannerError) -> None:
+        """Take in how a run ended."""
+        self.failures = self.failures + 1 if isinstance(result, EndpointError) else 0
