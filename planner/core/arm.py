@@ -93,24 +93,47 @@ class Arm(Frozen):
 
     @cached_property
     def label(self) -> str:
-        """Short name for tables and reasons, such as `lab-small weighted_vote 16` or `lab-reviser 2x4 best_of_n`."""
+        """Short name for tables and reasons.
+
+        >>> Arm(generator="small", verifier="prm", selection="weighted_vote", breadth=16).label
+        'small weighted_vote 16'
+        >>> first = {"generator": "small", "max_samples": 8, "stop": {"rule": "score", "threshold": 0.8}}
+        >>> params = {"stages": [first, {"generator": "large"}]}
+        >>> Arm(generator="small", search="cascade", selection="best_of_n", params=params).label
+        'small <=8 until score 0.8 > large, best_of_n'
+        """
         if self.search == "cascade":
-            return " > ".join(_stage_label(stage) for stage in self.stages) + f", {self.selection}"
+            stages = (f"{_drawn(stage)}{_until(stage.stop)}" for stage in self.stages)
+            return " > ".join(stages) + f", {self.selection}"
         size = f"{self.breadth}x{self.depth}" if self.depth > 1 else f"{self.breadth}"
         if self.search == "sampling":
             return f"{self.generator}, one sample" if size == "1" else f"{self.generator} {self.selection} {size}"
         scalars = ", ".join(f"{name}={value}" for name, value in self.params.items() if isinstance(value, int | float))
         return f"{self.generator} {self.search} {size}" + (f" ({scalars})" if scalars else "") + f", {self.selection}"
 
+    @cached_property
+    def shape(self) -> str:
+        """The label without the thresholds of stop rules: what cascades that differ in nothing else have in common."""
+        if self.search != "cascade":
+            return self.label
+        stages = (_drawn(stage) + (_RULES[stage.stop.rule] if stage.stop else "") for stage in self.stages)
+        return " > ".join(stages) + f", {self.selection}"
 
-def _stage_label(stage: Stage) -> str:
-    drawn = "attempt" if stage.draw == "attempts" else "sample"
-    text = f"{stage.generator} at most {stage.max_samples} {drawn}{'s' if stage.max_samples > 1 else ''}"
-    match stage.stop:
+
+def _drawn(stage: Stage) -> str:
+    attempts = " attempts" if stage.draw == "attempts" else ""
+    return f"{stage.generator} <={stage.max_samples}{attempts}" if stage.max_samples > 1 else stage.generator
+
+
+def _until(stop: Stop | None) -> str:
+    match stop:
         case ScoreStop(threshold=threshold):
-            return f"{text} until score {threshold:.2g}"
+            return f" until score {threshold:.2g}"
         case BetaVoteStop(confidence=confidence):
-            return f"{text} until vote sure at {confidence:.2g}"
+            return f" until vote sure at {confidence:.2g}"
         case AgreementStop(share=share, min_samples=least):
-            return f"{text} until {share:.2g} of {least}+ agree"
-    return text
+            return f" until {share:.2g} of {least}+ agree"
+    return ""
+
+
+_RULES = {"score": " until a score", "beta_vote": " until a vote is sure", "agreement": " until enough agree"}

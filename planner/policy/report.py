@@ -48,7 +48,10 @@ class Multiple(Frozen):
 
 
 class Choice(Frozen):
-    """How often an arm is chosen in a bin at a budget; bin 1 is the easiest by the prompts' own outcomes."""
+    """How often arms of a shape are chosen in a bin at a budget; bin 1 is the easiest by the prompts' own outcomes.
+
+    arm: their label, without the thresholds in which cascades of the folds differ.
+    """
 
     budget: str
     bin: int

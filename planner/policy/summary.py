@@ -144,14 +144,17 @@ def kept_share(played: Mapping[str, Mapping[str, Played]]) -> float | None:
 def top_choices(
     folds: Sequence[HeldOut], policy: Mapping[str, Played], members: Sequence[Floats]
 ) -> tuple[Choice, ...]:
-    """The arms most often chosen in each bin at each budget; bins by the prompts' own outcomes."""
+    """The shapes of arms most often chosen in each bin at each budget; bins by the prompts' own outcomes.
+
+    By shape, since every fold has thresholds of its own.
+    """
     bins = np.concatenate([member.argmax(axis=1) for member in members])
     fold = np.repeat(np.arange(len(folds)), [len(member) for member in members])
     out = []
     for label, play in policy.items():
         names = np.array(
             [
-                folds[f].policy.arms[arm].label if arm >= 0 else ""
+                folds[f].policy.arms[arm].shape if arm >= 0 else ""
                 for f, arm in zip(fold.tolist(), play.arm.tolist(), strict=True)
             ]
         )

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from planner.core import Arm
+
+
+def cascade(threshold, *, rule="score"):
+    stop = {"rule": rule, {"score": "threshold", "agreement": "share"}[rule]: threshold}
+    stages = [{"generator": "small", "draw": "attempts", "max_samples": 4, "stop": stop}, {"generator": "large"}]
+    return Arm(generator="small", search="cascade", selection="best_of_n", params={"stages": stages})
+
+
+def test_a_label_names_every_stage_with_its_stop_rule():
+    assert cascade(0.8).label == "small <=4 attempts until score 0.8 > large, best_of_n"
+    assert cascade(0.7, rule="agreement").label == "small <=4 attempts until 0.7 of 2+ agree > large, best_of_n"
+
+
+def test_cascades_that_differ_in_a_threshold_have_one_shape():
+    assert cascade(0.8).shape == cascade(0.9).shape == "small <=4 attempts until a score > large, best_of_n"
+    assert cascade(0.8, rule="agreement").shape != cascade(0.8).shape
+
+
+def test_the_shape_of_a_fixed_arm_is_its_label():
+    arm = Arm(generator="small", selection="majority_vote", breadth=8)
+    assert arm.shape == arm.label == "small majority_vote 8"
