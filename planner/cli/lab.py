@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ lab.add_command(train)
 
 @lab.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8322, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8322, show_default=True, help="0 takes a free one.")
 def serve(host: str, port: int) -> None:
     """Serve the lab's models to any OpenAI client; Ctrl-C ends it.
 
@@ -40,8 +41,13 @@ def serve(host: str, port: int) -> None:
 
     from planner.lab.server.app import create_app
 
-    click.echo(f"http://{host}:{port}/v1  (Ctrl-C ends it)", err=True)
-    uvicorn.run(create_app(), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(
+        create_app(), host=host, port=port, log_level="warning", access_log=False, server_header=False
+    )
+    socket = config.bind_socket()
+    click.echo(f"http://{host}:{socket.getsockname()[1]}/v1  (Ctrl-C ends it)", err=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[socket])
 
 
 @lab.command()
