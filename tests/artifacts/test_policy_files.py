@@ -36,7 +36,7 @@ def test_no_field_of_a_policy_is_left_behind(home):
     with Planner.open() as planner:
         state = from_json(policy_files(planner.policy)[POLICY])
     own = {f.name for f in fields(Policy) if f.init and not f.name.startswith("_")}
-    assert own - {"predictor", "budget_model", "policy_id"} == set(state)
+    assert own - {"predictor", "budget_model", "policy_id", "adaptive"} == set(state)
 
 
 def test_the_artifact_names_its_training_prompts(home):

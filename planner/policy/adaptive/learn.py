@@ -105,8 +105,10 @@ def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tup
         mean = cost.mean(axis=0)
         least = float(mean.min())
         priced[unit] = tuple(place(search.best(cost, price / least)) for price in PRICES)
-        for ceiling in np.geomspace(least, mean.sum(), N_CEILINGS + 1)[:-1] * 1.001:
-            place(search.best(cost, PRICES[0] / least, float(ceiling)))
+        for ceiling in np.geomspace(least, mean.sum(), N_CEILINGS + 1)[:-1]:
+            under = search.best(cost, PRICES[0] / least, float(ceiling))
+            if under.draws:
+                place(under)
     return list(places), priced
 
 

@@ -15,6 +15,8 @@ from planner.curves.logs import Logs
 from planner.policy.adaptive.draws import Drawable
 
 MOST_POOLS = 3
+WELL_LOGGED = 0.5
+"""A pool on fewer prompts than this share of those of the best logged would leave too few to learn from."""
 MOST_ATTEMPTS = 4
 MOST_CHAINS = {1: (32,), 2: (12, 3), 3: (3, 2, 2)}
 """Of pools without revisions, the cheapest first, by number of pools: a lattice of some dozens of nodes."""
@@ -36,8 +38,9 @@ def choose_pools(logs: Logs, laid: Source, prompts: NDArray[np.intp]) -> Places 
     Looks at `prompts` alone. Pools of a single sample a prompt are of no use beside one another.
     """
     found = drawn_pools(logs, laid, prices(logs, laid), prompts)
-    usable = [pool for pool in found if pool.has_answers and pool.n_samples >= 1]
-    chosen = _varied(usable)
+    n_prompts = {id(pool): int((laid.chains[_place(logs, pool)].n[prompts] > 0).sum()) for pool in found}
+    least = WELL_LOGGED * max(n_prompts.values(), default=0)
+    chosen = _varied([pool for pool in found if pool.has_answers and n_prompts[id(pool)] >= least])
     if not chosen or (len(chosen) == 1 and chosen[0].n_samples < 2):
         return None
     revising = any(pool.n_attempts > 1 for pool in chosen)
