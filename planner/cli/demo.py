@@ -1,4 +1,4 @@
-"""`planner demo`: the whole way, from logs to recommendations, on the bundled logs of the lab."""
+"""`planner demo`: the whole way, from logs to plans carried out, on the bundled logs and models of the lab."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROMPTS = (
 
 @click.command()
 def demo() -> None:
-    """Import the logs of a tiny laboratory, fit a policy, report on held-out prompts, recommend; offline.
+    """Import the logs of a tiny laboratory, fit a policy, report on held-out prompts, recommend, carry out; offline.
 
     Uses the configured store and artifact folder and leaves a promoted policy there; it may be run twice.
     """
@@ -41,9 +41,13 @@ def demo() -> None:
     with progress("fitting") as report:
         result = planner.fit(progress=report)
     click.echo(fit_text(result) + "\n")
-    click.echo(_recommendations(planner))
+    click.echo(_recommendations(planner) + "\n")
+    from planner.cli.demo_live import carried_out
+
+    click.echo(carried_out(planner))
     click.echo(
         "\ngo on with your own:  planner recommend PROMPT --max-generations 8 --explain\n"
+        "                      planner run PROMPT --mean-flops 4e8 --endpoint lab\n"
         "                      planner logs import FILE && planner fit"
     )
 
