@@ -51,6 +51,7 @@ class Settings(BaseModel):
     service_read_token: SecretStr | None = None
     service_mode: Literal["apply", "observe", "bypass"] = "apply"
     service_budget: Mapping[str, float] = Field(default_factory=dict)
+    service_keepalive_seconds: float = Field(default=5.0, gt=0)
     service_max_body_bytes: int = Field(default=16_000_000, ge=1)
     service_max_prompt_characters: int = Field(default=1_000_000, ge=1)
     service_max_batch: int = Field(default=10_000, ge=1)

@@ -13,15 +13,30 @@ from planner.api import Planner
 from planner.config import Settings
 from planner.service.context import Context
 from planner.service.fitting import Fits
+from planner.service.gateway.gateway import Gateway
 from planner.service.guard import Guard
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
 from planner.service.problems import DOCUMENTED, install
-from planner.service.routes import curves, health, insight, models, outcomes, page, policies, recommendations, runs
+from planner.service.routes import (
+    chat,
+    curves,
+    health,
+    insight,
+    models,
+    outcomes,
+    page,
+    policies,
+    recommendations,
+    runs,
+)
 from planner.service.routes import fits as fit_routes
 from planner.service.security import Tokens
 
-ROUTERS = (recommendations, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
+ROUTERS = (recommendations, chat, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
+
+GRACE_SECONDS = 5.0
+"""What is still running when the server has let go of its connections has so long to end."""
 
 
 def create_app(settings: Settings | None = None, *, planner: Planner | None = None) -> ASGIApp:
@@ -38,10 +53,12 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         own = planner or Planner.open(settings=settings)
         fits = Fits(settings, own)
         fits.settle()
-        app.state.context = Context(settings, own, metrics, fits)
+        gateway = Gateway(settings, own, metrics)
+        app.state.context = Context(settings, own, metrics, fits, gateway)
         try:
             yield
         finally:
+            await gateway.close(grace_seconds=GRACE_SECONDS)
             fits.close()
             if planner is None:
                 own.close()

@@ -1,4 +1,4 @@
-"""What the routes share: settings, the planner, figures, fits. One of it a process."""
+"""What the routes share: settings, the planner, figures, fits, the gateway. One of it a process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from planner.api import Planner
 from planner.config import Settings
 from planner.service.fitting import Fits
+from planner.service.gateway.gateway import Gateway
 from planner.service.metrics import Metrics
 
 
@@ -21,6 +22,7 @@ class Context:
     planner: Planner
     metrics: Metrics
     fits: Fits
+    gateway: Gateway
 
 
 def _context(request: Request) -> Context:

@@ -76,7 +76,9 @@ class Guard:
             self._admit(scope, headers)
             await self.app(scope, self._bounded(headers, receive), answer)
         except _Refused as refusal:
-            response = problem(refusal.status_code, refusal.detail, request_id=request_id, headers=refusal.headers)
+            response = problem(
+                refusal.status_code, refusal.detail, request_id=request_id, headers=refusal.headers, path=scope["path"]
+            )
             await response(scope, receive, answer)
         finally:
             self._running -= 1

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from planner.errors import PlannerError
+from planner.service.openai_errors import openai_error, takes_openai_form
 
 LOGGER = logging.getLogger("planner.service")
 
@@ -45,8 +46,15 @@ def problem(
     request_id: str | None = None,
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, Any]] | None = None,
+    path: str = "",
 ) -> Response:
-    """The response of one problem; `kind` is the class of the error, else the status in words."""
+    """The response of one problem; `kind` is the class of the error, else the status in words.
+
+    At a path that clients of OpenAI's API use it is told in OpenAI's form.
+    """
+    if takes_openai_form(path):
+        param = errors[0]["where"].removeprefix("body.") if errors else None
+        return openai_error(status, detail, param=param, code=None if kind is None else _snake(kind), headers=headers)
     title = HTTPStatus(status).phrase
     body = {
         "type": f"urn:planner:problem:{_kebab(kind or title)}",
@@ -83,14 +91,16 @@ def _planner_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlannerError)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOGGER.error("%s: %s", type(error).__name__, error)
-    return problem(error.http_status, str(error), kind=type(error).__name__, request_id=_id(request))
+    return problem(
+        error.http_status, str(error), kind=type(error).__name__, request_id=_id(request), path=request.url.path
+    )
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
     detail = "; ".join(f"{e['where']}: {e['what']}" for e in found[:5])
-    return problem(422, detail, kind="InvalidInput", request_id=_id(request), errors=found)
+    return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path, errors=found)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -99,7 +109,9 @@ def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names the methods of the first route of that path alone.
         headers["Allow"] = ", ".join(sorted(_allowed(request)))
-    return problem(error.status_code, str(error.detail), request_id=_id(request), headers=headers)
+    return problem(
+        error.status_code, str(error.detail), request_id=_id(request), path=request.url.path, headers=headers
+    )
 
 
 def _allowed(request: Request) -> set[str]:
@@ -109,12 +121,18 @@ def _allowed(request: Request) -> set[str]:
 
 def _unforeseen(request: Request, error: Exception) -> Response:
     LOGGER.error("%s on %s", type(error).__name__, request.url.path, exc_info=error)
-    return problem(500, "an error that was not foreseen; the server's log has it", request_id=_id(request))
+    return problem(
+        500, "an error that was not foreseen; the server's log has it", request_id=_id(request), path=request.url.path
+    )
 
 
 def _id(request: Request) -> str | None:
     found: str | None = request.scope.get("state", {}).get("request_id")
     return found
+
+
+def _snake(words: str) -> str:
+    return _kebab(words).replace("-", "_")
 
 
 def _kebab(words: str) -> str:

@@ -1,0 +1,59 @@
+"""A search held to what the client wants of every completion; what it comes to is kept for the response."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from planner.core import Generate, Request, Sample
+from planner.service.gateway.request import Limits
+from planner.strategies.pool import Interrupted, Replies, Requests, Result
+
+Searching = Generator[Requests, Replies, Result]
+
+
+@dataclass
+class Found:
+    """What a search came to; None until it is over."""
+
+    result: Result | None = None
+
+    @property
+    def chosen(self) -> Sample | None:
+        """The candidate that was chosen."""
+        if self.result is None or self.result.chosen is None:
+            return None
+        return self.result.samples[self.result.chosen]
+
+
+def limited(search: Searching, limits: Limits, found: Found) -> Searching:
+    """The search, its requests within the limits; the result is kept in `found` too."""
+    try:
+        requests = next(search)
+        while True:
+            try:
+                replies = yield tuple(_within(request, limits) for request in requests)
+            except Interrupted as stop:
+                requests = search.throw(stop)
+            else:
+                requests = search.send(replies)
+    except StopIteration as end:
+        result: Result = end.value
+    finally:
+        search.close()
+    found.result = result
+    return result
+
+
+def _within(request: Request, limits: Limits) -> Request:
+    if not isinstance(request, Generate):
+        return request
+    own = request.max_tokens
+    most = own if limits.max_tokens is None else min(limits.max_tokens, own or limits.max_tokens)
+    return replace(
+        request,
+        max_tokens=most,
+        temperature=request.temperature if limits.temperature is None else limits.temperature,
+        # A step search ends steps by stop texts of its own: its answer is cut when it is whole.
+        stop=request.stop or limits.stop,
+    )

@@ -1,0 +1,112 @@
+"""The untouched path: a request goes to one model's server as it came, and its answer comes back as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from starlette.types import Receive, Scope, Send
+
+from planner.errors import EndpointError, EndpointRejected, EndpointTimeout
+from planner.service.gateway.plain_log import PlainLog
+from planner.service.gateway.request import OWN_MEMBERS, Ask
+from planner.service.gateway.sse import Stream
+from planner.service.gateway.watch import ClientGone, unless_gone
+
+if TYPE_CHECKING:
+    from planner.service.gateway.gateway import Gateway
+
+MOST_BODY_BYTES = 64_000_000
+"""Of an answer that does not stream."""
+_KEPT = ("content-type", "retry-after", "x-should-retry", "openai-processing-ms")
+
+
+class PassedThrough:
+    """ASGI response: the answer of `model` to the request, sent on as it comes."""
+
+    def __init__(self, gateway: Gateway, ask: Ask, model: str, headers: Mapping[str, str]) -> None:
+        self._gateway, self._ask, self._model = gateway, ask, model
+        self._headers = dict(headers)
+        self._body = {name: value for name, value in ask.raw.items() if name not in OWN_MEMBERS} | {"model": model}
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Answer; raises EndpointError where nothing was sent yet."""
+        stream = Stream(send)
+        try:
+            await unless_gone(receive, self._gateway.tracked(self._pass(stream)))
+        except ClientGone:
+            return
+        except EndpointError as error:
+            if not stream.is_open:
+                raise
+            await stream.fail(error)
+
+    async def _pass(self, stream: Stream) -> None:
+        running = await self._gateway.running()
+        upstream = self._gateway.upstreams.of(self._model)
+        async with running.runner.slots:
+            log = PlainLog(running.runner, self._ask, self._model)
+            self._headers["x-planner-run-id"] = log.run_id
+            try:
+                async with upstream.post(self._body) as response:
+                    if response.status_code >= 400:
+                        log.refused()
+                        said = (await self._whole(response)).decode("utf-8", "replace")
+                        await self._send_whole(stream, response, upstream.redacted(said).encode())
+                    elif _streams(response):
+                        await self._relay(stream, response, log)
+                    else:
+                        content = await self._whole(response)
+                        log.whole(content)
+                        await self._send_whole(stream, response, content)
+            finally:
+                self._gateway.metrics.spent(log.end())
+
+    async def _relay(self, stream: Stream, response: httpx.Response, log: PlainLog) -> None:
+        await stream.start(response.status_code, self._kept(response), events=False)
+        async for piece in response.aiter_bytes():
+            log.feed(piece)
+            await stream.write(piece)
+        log.streamed()
+        await stream.end()
+
+    async def _send_whole(self, stream: Stream, response: httpx.Response, content: bytes) -> None:
+        status = response.status_code
+        if not _is_json(content):
+            raise EndpointRejected(f"the server of {self._model!r} answered {status} with what is no JSON")
+        headers = {"content-length": str(len(content)), **self._kept(response)}
+        await stream.start(status, headers, events=False)
+        await stream.write(content)
+        await stream.end()
+
+    async def _whole(self, response: httpx.Response) -> bytes:
+        pieces, size = [], 0
+        seconds = self._gateway.settings.request_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                async for piece in response.aiter_bytes():
+                    size += len(piece)
+                    if size > MOST_BODY_BYTES:
+                        raise EndpointRejected(f"the server of {self._model!r} answered more than can be taken")
+                    pieces.append(piece)
+        except TimeoutError:
+            raise EndpointTimeout(f"the server of {self._model!r} took longer than {seconds:g} seconds") from None
+        return b"".join(pieces)
+
+    def _kept(self, response: httpx.Response) -> dict[str, str]:
+        return {n: response.headers[n] for n in _KEPT if n in response.headers} | self._headers
+
+
+def _streams(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-type", "")).startswith("text/event-stream")
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        found: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict)

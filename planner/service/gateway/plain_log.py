@@ -1,0 +1,157 @@
+"""How a request that was passed through is logged: as samples of one model, with what its server says of tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from planner.core import Cost, Generate, Run, Sample
+from planner.core.run import Status
+from planner.execution.openai.parsing import read_choices, read_usage
+from planner.execution.openai.streamed import Streamed
+from planner.execution.prices import Counts, Prices
+from planner.execution.run_log import run_costs
+from planner.execution.runner import Runner
+from planner.execution.tally import Tally
+from planner.service.gateway.request import Ask
+from planner.strategies.drawing import storable
+
+MOST_BYTES = 8_000_000
+"""Of an answer that is looked at: what is longer is passed on, and logged without its text."""
+_FINISHED_OTHERWISE = {"tool_calls", "function_call"}
+_STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
+_NO_SETTINGS = frozenset({"model", "stream", "n", "seed", "user"})
+
+
+class PlainLog:
+    """One request that is passed through, from its beginning in the journal to its line in the log.
+
+    A prompt without a text is counted, not logged.
+    """
+
+    def __init__(self, runner: Runner, ask: Ask, model: str) -> None:
+        self.run_id = uuid.uuid4().hex
+        self._cost = Cost()
+        self._is_good = self._is_refused = False
+        self._runner, self._ask, self._model = runner, ask, model
+        self._n = int(ask.raw.get("n") or 1)
+        self._began, self._started_at = time.monotonic(), datetime.now(UTC)
+        self._streamed = Streamed(self._n, lambda _: False)
+        self._size = 0
+        self._data: Any = None
+        text = ask.text
+        self._text = None if text is None or "\0" in text else text
+        if self._text is not None:
+            runner.log.begin(self._line("error", ()))
+
+    def feed(self, piece: bytes) -> None:
+        """Some bytes of a stream."""
+        self._size += len(piece)
+        if self._size <= MOST_BYTES:
+            self._streamed.feed(piece)
+
+    def streamed(self) -> None:
+        """The stream came to its end."""
+        self._is_good = True
+
+    def whole(self, body: bytes) -> None:
+        """The whole body of an answer that does not stream."""
+        self._is_good = True
+        with suppress(ValueError, RecursionError):
+            self._data = json.loads(body) if len(body) <= MOST_BYTES else None
+
+    def refused(self) -> None:
+        """The server did not take the request: nothing was spent."""
+        self._is_refused = True
+
+    def end(self) -> Cost:
+        """The request is over: its line is written. What broke off is logged with what is known; gives the cost."""
+        if self._is_refused:
+            if self._text is not None:
+                self._runner.log.forget(self.run_id)
+            return Cost()
+        if self._size:
+            self._data = self._streamed.data
+        self._cost = self._counted()
+        if self._text is not None:
+            samples = self._samples() if self._is_good else ()
+            self._runner.log.add(self._line(samples[0].status if samples else "error", samples))
+        return self._cost
+
+    def _counted(self) -> Cost:
+        usage = read_usage(self._data)
+        counts = Counts(
+            generations=float(self._n),
+            prompt=usage.prompt_tokens,
+            billed_prompt=usage.prompt_tokens,
+            cached=usage.cached_tokens,
+            completion=usage.completion_tokens,
+        )
+        tally = Tally(Prices(self._runner.cards))
+        tally.add(Generate(self._model, (), n=self._n), counts)
+        return tally.cost(time.monotonic() - self._began)
+
+    def _samples(self) -> tuple[Sample, ...]:
+        reading = self._runner.reading(_Judged(self._ask))
+        raw = self._data.get("choices") if isinstance(self._data, dict) else None
+        usage = read_usage(self._data)
+        samples = []
+        for place, choice in enumerate(read_choices(self._data)):
+            said = raw[place].get("finish_reason") if isinstance(raw, list) and place < len(raw) else None
+            text = None if choice.text is None else storable(choice.text)
+            answer = None if not text else reading.extract(text)
+            status = "ok" if said in _FINISHED_OTHERWISE else _STATUS[choice.finish]
+            samples.append(
+                Sample(
+                    chain=place,
+                    text=text,
+                    answer=None if answer is None else storable(answer),
+                    status=status,
+                    generator=self._model,
+                    prompt_tokens=usage.prompt_tokens if self._n == 1 else None,
+                    completion_tokens=usage.completion_tokens if self._n == 1 else None,
+                )
+            )
+        return tuple(samples)
+
+    def _line(self, status: Status, samples: tuple[Sample, ...]) -> Run:
+        ask = self._ask
+        one = samples[0] if len(samples) == 1 else None
+        return Run(
+            run_id=self.run_id,
+            prompt_id=ask.prompt_id,
+            prompt=self._text,
+            dataset=ask.dataset,
+            reference=ask.reference,
+            metadata=dict(ask.metadata),
+            generator=self._model,
+            selection="first" if self._n == 1 else None,
+            breadth=self._n,
+            params=_settings(ask),
+            answer=None if one is None else one.answer,
+            status=status,
+            started_at=self._started_at,
+            samples=samples,
+            **run_costs(self._cost, 0),
+        )
+
+
+class _Judged:
+    """What says how an answer is read."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.dataset, self.reference, self.metadata = ask.dataset, ask.reference, ask.metadata
+        self.extract, self.grade = ask.extract, ask.grade
+
+
+def _settings(ask: Ask) -> dict[str, Any]:
+    """What tells this pool of samples from others of the model: it is never mixed with pools of other settings."""
+    if ask.untouched is not None:
+        return {"untouched": ask.untouched}
+    scalars = {n: v for n, v in ask.raw.items() if isinstance(v, int | float | str) and n not in _NO_SETTINGS}
+    return {name: value for name, value in scalars.items() if name not in {"budget", "optillm_approach"}}

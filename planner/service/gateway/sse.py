@@ -1,0 +1,59 @@
+"""Server-sent events, and the responses that send them while the client is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import Send
+
+from planner.errors import PlannerError
+from planner.service.openai_errors import openai_error_body
+
+DONE = b"data: [DONE]\n\n"
+STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+
+
+def event(data: Mapping[str, Any]) -> bytes:
+    """One event of JSON."""
+    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def comment(text: str) -> bytes:
+    """A line that clients pass over; it keeps the connection open."""
+    return f": {text}\n\n".encode()
+
+
+def header_safe(text: str) -> str:
+    """The text as a header may bear it: printable ASCII, no line breaks, not too long."""
+    safe = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return safe[:200].strip()
+
+
+class Stream:
+    """The body of one response, sent piece by piece."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_open = False
+
+    async def start(self, status: int, headers: Mapping[str, str], *, events: bool = True) -> None:
+        """Send the status and the headers."""
+        self.is_open = True
+        own = STREAM_HEADERS if events else ()
+        given = tuple((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items())
+        await self._send({"type": "http.response.start", "status": status, "headers": [*own, *given]})
+
+    async def write(self, data: bytes) -> None:
+        """Send some bytes."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """Nothing follows."""
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def fail(self, error: PlannerError) -> None:
+        """End with an error in OpenAI's form, as an event."""
+        await self.write(event(openai_error_body(error.http_status, str(error)).model_dump()))
+        await self.end()

@@ -1,0 +1,110 @@
+"""A mean budget kept over live traffic: the mean that is asked for is corrected until what is spent meets its target.
+
+Forecasts of cost are never quite right, and live prompts are not the logged ones: the exchange rate solved for a mean
+on logged prompts spends more or less than that mean on live ones. An integral controller of the logarithm corrects it:
+each run moves it by `gain * (1 - cost / target)`, which leaves it unmoved where spending is right on average.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from planner.core import Unit
+
+LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
+STEP = 0.02
+"""Of the factor that is used, in its logarithm: each new value has its exchange rate to be solved."""
+SLOWEST_GAIN, QUICKEST_GAIN = 0.002, 0.01
+MOST_IN_FLIGHT_GAIN = 0.25
+"""Gain times the runs that are under way: what is learned late must move little, or it swings."""
+LARGEST_MOVE = 0.1
+"""One run moves the logarithm by so much at most."""
+REMEMBERED = 200
+"""Runs over which the realised mean is shown, weights falling exponentially."""
+MOST_MEANS = 64
+History = Callable[[Unit, float], Iterable[tuple[float, float | None]]]
+"""Of runs for a target in a unit: the mean that each was planned with, and what it cost, the oldest first."""
+
+
+@dataclass
+class MeanBudget:
+    """One target, and the factor by which the mean is corrected that is asked of the policy.
+
+    target: mean cost of a run, in `unit`.
+    """
+
+    unit: Unit
+    target: float
+    runs: int = 0
+    _log_factor: float = 0.0
+    _spent: float = 0.0
+    _weight: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        """What the target is multiplied by, in steps, within `LEAST_FACTOR` and `MOST_FACTOR`."""
+        return math.exp(round(self._log_factor / STEP) * STEP)
+
+    @property
+    def asked(self) -> float:
+        """The mean that is to be asked of the policy."""
+        return self.target * self.factor
+
+    @property
+    def realised(self) -> float | None:
+        """Mean cost of the latest runs; None before the first."""
+        return self._spent / self._weight if self._weight else None
+
+    def spent(self, cost: float, *, in_flight: int = 1) -> None:
+        """A run is over that cost so much, while so many others are under way."""
+        self._remember(cost)
+        gain = max(SLOWEST_GAIN, min(QUICKEST_GAIN, 1.0 / (self.runs + 1)))
+        gain = min(gain, MOST_IN_FLIGHT_GAIN / max(in_flight, 1))
+        move = gain * (1.0 - cost / self.target)
+        self._set(self._log_factor + max(-LARGEST_MOVE, min(LARGEST_MOVE, move)))
+
+    @staticmethod
+    def may_have_asked(target: float, asked: float) -> bool:
+        """Whether a mean may be the target, corrected."""
+        return LEAST_FACTOR * 0.99 <= asked / target <= MOST_FACTOR * 1.01
+
+    def begin_from(self, history: Iterable[tuple[float, float | None]]) -> None:
+        """Go on where earlier runs ended (`History`)."""
+        for asked, cost in history:
+            self._set(math.log(asked / self.target))
+            if cost is not None:
+                self._remember(cost)
+
+    def _remember(self, cost: float) -> None:
+        self.runs += 1
+        keep = 1.0 - 1.0 / REMEMBERED
+        self._spent, self._weight = self._spent * keep + cost, self._weight * keep + 1.0
+
+    def _set(self, log_factor: float) -> None:
+        self._log_factor = max(math.log(LEAST_FACTOR), min(math.log(MOST_FACTOR), log_factor))
+
+
+@dataclass
+class Traffic:
+    """The means that are kept in this process, one for each target that is asked for, the latest of them."""
+
+    _means: OrderedDict[tuple[Unit, float], MeanBudget] = field(default_factory=OrderedDict)
+
+    def known(self, unit: Unit, target: float) -> MeanBudget | None:
+        """The mean of that target, if it was asked for before."""
+        mean = self._means.get((unit, target))
+        if mean is not None:
+            self._means.move_to_end((unit, target))
+        return mean
+
+    def begin(self, unit: Unit, target: float, history: History) -> MeanBudget:
+        """The mean of a new target, which goes on from the history of earlier processes."""
+        fresh = MeanBudget(unit, target)
+        fresh.begin_from(history(unit, target))
+        mean = self._means.setdefault((unit, target), fresh)
+        if len(self._means) > MOST_MEANS:
+            self._means.popitem(last=False)
+        return mean

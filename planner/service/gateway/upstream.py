@@ -1,0 +1,113 @@
+"""Where requests go that are passed through as they are: the configured servers, or the laboratory in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from planner.api.endpoints import LAB
+from planner.config import Settings
+from planner.errors import EndpointRejected, EndpointTimeout, EndpointUnavailable, NotReady
+from planner.execution.openai.address import Address
+from planner.execution.openai.complaints import redacted
+
+CONNECT_SECONDS = 10.0
+_PATH = "/chat/completions"
+
+
+class Upstream:
+    """One server; its redirects are not followed, since the key would go along."""
+
+    def __init__(self, url: str, settings: Settings, *, with_key: bool) -> None:
+        """`url`: of a server, or `lab`. The key of the settings is for the first server alone."""
+        self.address = Address.of("http://lab/v1" if url == LAB else url)
+        key = settings.api_key if with_key else None
+        self._key = None if key is None else key.get_secret_value()
+        self._seconds = settings.request_timeout_seconds
+        self._client = httpx.AsyncClient(
+            transport=_lab() if url == LAB else None,
+            # Each wait for bytes is bounded; a whole answer that does not stream is bounded where it is read.
+            timeout=httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds), pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=settings.max_concurrency),
+            follow_redirects=False,
+        )
+
+    @asynccontextmanager
+    async def post(self, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
+        """The server's response, its body not read yet. Raises EndpointError in words, also while it is read."""
+        headers = {"Accept": "application/json, text/event-stream", "Accept-Encoding": "identity"}
+        headers["Content-Type"] = "application/json"
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        url, extensions = self.address.request(_PATH)
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        request = self._client.build_request("POST", url, content=content, headers=headers, extensions=extensions)
+        try:
+            response = await self._client.send(request, auth=self.address.auth, stream=True)
+            try:
+                self._check(response)
+                yield response
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise EndpointTimeout(
+                f"{self.address.name} did not answer within {self._seconds:g} seconds (PLANNER_REQUEST_TIMEOUT_SECONDS)"
+            ) from error
+        except httpx.HTTPError as error:
+            said = self.redacted(str(error) or type(error).__name__)
+            raise EndpointUnavailable(f"{self.address.name} cannot be reached, or broke off: {said}") from error
+
+    def redacted(self, text: str) -> str:
+        """The text without what is secret of the server."""
+        return redacted(text, [secret for secret in (self._key, *self.address.secrets) if secret])
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raise EndpointRejected for what is the fault of this server's settings, not of the client's request."""
+        if response.status_code in {401, 403}:
+            raise EndpointRejected(
+                f"{self.address.name} answered {response.status_code} to the gateway: check its key (PLANNER_API_KEY)"
+            )
+        if 300 <= response.status_code < 400:
+            raise EndpointRejected(f"{self.address.name} redirects: give the URL it names (PLANNER_ENDPOINT_URL)")
+
+
+class Upstreams:
+    """The servers of the settings, opened when they are first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opened: dict[str, Upstream] = {}
+
+    def of(self, model: str) -> Upstream:
+        """The server of a model. Raises NotReady where none is configured."""
+        elsewhere = self._settings.endpoints.get(model)
+        url = elsewhere or self._settings.endpoint_url
+        if url is None:
+            raise NotReady(NO_ENDPOINT)
+        if url not in self._opened:
+            self._opened[url] = Upstream(url, self._settings, with_key=elsewhere is None)
+        return self._opened[url]
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for upstream in self._opened.values():
+            await upstream.aclose()
+
+
+NO_ENDPOINT = (
+    "no endpoint is configured: set PLANNER_ENDPOINT_URL (a server's URL, or `lab`) and start the service again"
+)
+
+
+def _lab() -> httpx.ASGITransport:
+    from planner.lab.server.app import create_app  # noqa: PLC0415 - seldom
+
+    return httpx.ASGITransport(app=create_app())
