@@ -25,12 +25,24 @@ class AnswerNames(BaseModel):
     grade: str | None = None
 
 
+class ConventionNames(BaseModel):
+    """How an endpoint's models are spoken to; what is not given stays as it is, see `planner.core.Conventions`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_separator: str | None = Field(default=None, min_length=1)
+    revision_instruction: str | None = Field(default=None, min_length=1)
+    temperature: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    body: Mapping[str, Any] | None = None
+
+
 class Settings(BaseModel):
     """Where store, artifacts and models are, and how the planner logs. A secret prints as asterisks.
 
     endpoints: URLs of generators that are served elsewhere, by name. verifiers: `module:function`, `command:...`,
-    `judge:MODEL` or a URL, by name. datasets: how answers are read and graded, by data set. These three are
-    tables of planner.toml.
+    `judge:MODEL` or a URL, by name. datasets: how answers are read and graded, by data set. conventions: how the
+    models of a URL are spoken to. These four are tables of planner.toml, or JSON in the environment.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +58,7 @@ class Settings(BaseModel):
     endpoints: Mapping[str, str] = Field(default_factory=dict)
     verifiers: Mapping[str, str] = Field(default_factory=dict)
     datasets: Mapping[str, AnswerNames] = Field(default_factory=dict)
+    conventions: ConventionNames = Field(default_factory=ConventionNames)
     service_token: SecretStr | None = None
     service_log_token: SecretStr | None = None
     service_read_token: SecretStr | None = None
@@ -59,7 +72,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("service_budget", "endpoints", "verifiers", "datasets", mode="before")
+    @field_validator("service_budget", "endpoints", "verifiers", "datasets", "conventions", mode="before")
     @classmethod
     def _from_json(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value

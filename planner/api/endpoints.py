@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.config import Settings
-from planner.core import Endpoint
+from planner.core import Conventions, Endpoint
 from planner.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _opened(named: str, settings: Settings, max_concurrency: int | None, memory:
     key = settings.api_key
     return OpenAIEndpoint(
         named,
+        conventions=Conventions(**settings.conventions.model_dump(exclude_none=True)),
         api_key=None if key is None else key.get_secret_value(),
         verifier_url=settings.verifier_url,
         memory=memory,
