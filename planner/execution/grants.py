@@ -100,14 +100,14 @@ class Grants:
     def _granted(self, request: Generate, n: int, most: Amounts) -> Reservation:
         part = replace(request, n=n, generations=request.generations * n / request.n) if n < request.n else request
         prompt, completion = n * self.lengths.prompt(request), n * self.lengths.completion(request)
-        billed = prompt * self.lengths.billed_share(request.generator)
+        billed = n * self.lengths.billed_prompt(request)
         expected = Counts(part.generations, prompt, billed, completion=completion)
         return Reservation(part, {unit: n * amount for unit, amount in most.items()}, expected)
 
     def _likely(self, request: Generate, verifier: str | None) -> Amounts:
         """One completion, and its score."""
         prompt, completion = self.lengths.prompt(request), self.lengths.completion(request)
-        billed = prompt * self.lengths.billed_share(request.generator)
+        billed = self.lengths.billed_prompt(request)
         own = Counts(request.generations / request.n, prompt, billed, completion=completion)
         amounts = self._amounts(request.generator, own)
         if verifier is None:

@@ -66,17 +66,20 @@ class Lengths:
     _completions: dict[tuple[str, bool], _Length] = field(default_factory=dict)
     _verdicts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _billed: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+    _counted: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
 
     def prompt(self, request: Generate, *, most: bool = False) -> float:
-        """Tokens read for one completion."""
+        """Tokens read for one completion; of a chain's own steps it is likely that as much is cached as was so far."""
         ratio = self._prompts[request.generator]
         n_bytes = _size(request.messages) + _bytes(request.prefix)
-        return ratio.most(n_bytes) if most else ratio.likely(n_bytes)
+        if most:
+            return ratio.most(n_bytes)
+        return ratio.likely(n_bytes) * (_share(self._counted[request.generator]) if request.prefix else 1.0)
 
-    def billed_share(self, generator: str) -> float:
-        """Share of the prompt tokens read that stands on the bill: less than 1 where several completions share one."""
-        billed, read = self._billed[generator]
-        return billed / read if read else 1.0
+    def billed_prompt(self, request: Generate) -> float:
+        """Tokens of one completion's prompt on the bill: less than are read where several completions share one."""
+        n_bytes = _size(request.messages) + _bytes(request.prefix)
+        return self._prompts[request.generator].likely(n_bytes) * _share(self._billed[request.generator])
 
     def completion(self, request: Generate) -> float:
         """Tokens that one completion is likely to have."""
@@ -119,6 +122,10 @@ class Lengths:
             share = self._billed[request.generator]
             share[0] += completion.prompt_tokens if billed is None else billed
             share[1] += completion.prompt_tokens
+            if request.prefix:
+                share = self._counted[request.generator]
+                share[0] += completion.prompt_tokens - completion.cached_tokens
+                share[1] += completion.prompt_tokens
         if completion.completion_tokens is not None:
             self._length(request).add(completion.completion_tokens)
 
@@ -137,6 +144,11 @@ class Lengths:
             likely = self.completion_tokens or COMPLETION_TOKENS
             self._completions[key] = _Length(min(likely, STEP_TOKENS) if steps else likely)
         return self._completions[key]
+
+
+def _share(part_and_whole: list[float]) -> float:
+    part, whole = part_and_whole
+    return part / whole if whole else 1.0
 
 
 def _bytes(text: str) -> int:

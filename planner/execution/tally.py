@@ -15,9 +15,9 @@ def counts_of(request: Request, reply: Reply) -> Counts:
         share = sum(one.finish != "error" for one in completions) / request.n  # what never came is no candidate
         return Counts(
             generations=request.generations * min(share, 1.0),
-            prompt=_sum([one.prompt_tokens for one in completions]),
+            prompt=_sum([prompt_tokens(request, one) for one in completions]),
             billed_prompt=_sum([_billed(one) for one in completions]),
-            cached=sum(one.cached_tokens for one in completions),
+            cached=0 if request.prefix else sum(one.cached_tokens for one in completions),
             completion=_sum([one.completion_tokens for one in completions]),
         )
     verdicts = [one for one in reply if isinstance(one, Verdict)]
@@ -25,6 +25,17 @@ def counts_of(request: Request, reply: Reply) -> Counts:
         generations=sum(one.generations for one in verdicts),
         verifier=_sum([one.tokens for one in verdicts]),
     )
+
+
+def prompt_tokens(request: Generate, completion: Completion) -> int | None:
+    """Prompt tokens that a completion counts: the prompt once a sample, however many share it (METHODS 2).
+
+    A chain that goes on from its own steps was charged for prompt and steps before: what the server had cached of
+    them is not counted again, or a tree search would seem to cost what no log of it says.
+    """
+    if completion.prompt_tokens is None or not request.prefix:
+        return completion.prompt_tokens
+    return completion.prompt_tokens - completion.cached_tokens
 
 
 @dataclass

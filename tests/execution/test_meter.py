@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -164,6 +165,24 @@ def test_cached_tokens_are_billed_and_not_processed():
     assert cost.flops == 2e6 * 20
     assert cost.usd == pytest.approx(130e-6)
     assert cost.tokens == 110
+
+
+def test_a_chain_that_goes_on_is_not_charged_again_for_what_was_cached_of_it():
+    meter = Meter(None, CARDS)
+    settled(meter, ask(), (completion(10, 100),))
+    cost = settled(meter, replace(ask(), prefix="step\n"), (completion(10, 110, cached_tokens=105),)).cost
+    assert (cost.prompt_tokens, cost.tokens) == (105, 125)
+    assert cost.flops == 2e6 * 125
+    assert cost.usd == pytest.approx((210 + 3 * 20) / 1e6)
+
+
+def test_a_chain_whose_steps_are_cached_goes_on_under_a_ceiling_that_holds_them_once():
+    meter = Meter(Budget(max_tokens=1000), CARDS)
+    server = Scripted(lambda *_: (completion(10, 400, cached_tokens=400),))
+    step = replace(ask(), prefix="step\n" * 100)
+    result = asyncio.run(drive(asking(*[(step,)] * 50), server, meter))
+    assert len(result.samples) == 50
+    assert meter.cost.tokens == 500
 
 
 def test_the_bill_holds_the_prompt_of_several_choices_once():
