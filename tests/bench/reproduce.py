@@ -7,9 +7,8 @@ run are compared together. Of some ninety comparisons one passes three standard 
 arm is carried out with three more seeds, and the mean of all is what counts. `--searches mcts --prompts 100` runs a
 part.
 
-Costs: the logs count a verifier's reading of the prompt for every sample and equal rollouts of lookahead each; live,
-what was read or rolled out once is not paid for again. Prompt tokens hold prefixes that were read again with each
-step; those were cached and count no FLOPs.
+Costs: the logs count a verifier's reading of the prompt for every sample, and equal rollouts of lookahead each; live,
+what was read or rolled out once is not paid for again.
 """
 
 from __future__ import annotations
