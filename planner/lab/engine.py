@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 GENERATORS = {"lab-small": "small", "lab-large": "large", "lab-reviser": "revision"}
 VERIFIER = "lab-prm"
-_ROOM = {"small": 1024, "large": 384, "revision": 1024}
-"""Samples that are written at once: keys and values of more would take more than some 300 MB."""
+_ROOM = {"small": 512, "large": 192, "revision": 512}
+"""Samples that are written at once: keys and values of more would take hundreds of megabytes."""
 _GATHER_SECONDS = 0.0005  # requests of tasks that were started together arrive within this time
 _IDLE_SECONDS = 10.0
 

@@ -14,7 +14,7 @@ from planner.lab.llama import Llama
 from planner.lab.weights import Floats
 
 Line = tuple[int, ...]
-_PLACES_AT_ONCE = 32_768  # places of keys and values that one pass holds: more would leave the processor's cache
+_PLACES_AT_ONCE = 16_384  # places of keys and values that one pass holds: more takes memory and is no faster
 
 
 @dataclass(eq=False)
@@ -66,7 +66,7 @@ class Prefixes:
         self,
         model: Llama,
         *,
-        max_bytes: int = 200_000_000,
+        max_bytes: int = 120_000_000,
         on_read: Callable[[Sequence[Node], Floats], None] | None = None,
     ) -> None:
         self._model = model
