@@ -25,7 +25,7 @@ def test_conventions_come_from_a_table_of_the_file(tmp_path):
 def test_an_unknown_convention_is_named(tmp_path):
     file = tmp_path / "planner.toml"
     file.write_text('[conventions]\nstop = "x"\n', "utf-8")
-    with pytest.raises(InvalidInput, match="conventions.stop"):
+    with pytest.raises(InvalidInput, match=r"conventions\.stop"):
         Settings.load(environ={}, file=file)
 
 
