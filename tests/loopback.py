@@ -81,12 +81,14 @@ class LoopbackModels:
 
     def _choices(self, body: dict[str, Any]) -> dict[str, Any]:
         n = body.get("n") or 1
+        most = body.get("max_tokens") or body.get("max_completion_tokens") or self.completion_tokens
         texts = [self.answer(body, place) for place in range(n)]
+        finish = "length" if most < self.completion_tokens else "stop"
         choices = [
-            {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+            {"index": i, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
             for i, text in enumerate(texts)
         ]
-        tokens = self.completion_tokens * n
+        tokens = min(self.completion_tokens, most) * n
         usage = {"prompt_tokens": 12, "completion_tokens": tokens, "total_tokens": 12 + tokens}
         return {"object": "chat.completion", "model": body["model"], "choices": choices, "usage": usage}
 
