@@ -141,9 +141,14 @@ class _Session:
         return True
 
     def _expected(self, draw: Draw, unit: Unit) -> float:
-        """Cost of a draw: as its kind cost so far, else as forecast."""
-        own = [self._cost(made, sample, unit) for made, sample in self._seats() if made == draw]
-        return sum(own) / len(own) if own else float(self.learned.costs(unit, self.factors)[draw])
+        """Cost of a draw: as its kind cost so far, else as forecast, in proportion to how the others turned out."""
+        spent = [(made, self._cost(made, sample, unit)) for made, sample in self._seats()]
+        own = [cost for made, cost in spent if made == draw]
+        if own:
+            return sum(own) / len(own)
+        forecast = self.learned.costs(unit, self.factors)
+        foreseen = sum(float(forecast[made]) for made, _ in spent)
+        return float(forecast[draw]) * (sum(cost for _, cost in spent) / foreseen if foreseen else 1.0)
 
     def _cost(self, draw: Draw, sample: Sample, unit: Unit) -> float:
         tokens = [getattr(sample, part) for part in _PARTS]
