@@ -59,6 +59,7 @@ def serve(host: str, port: int, workers: int) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )

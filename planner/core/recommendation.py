@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from planner.core.arm import Arm
@@ -58,3 +59,8 @@ class Recommendation(Frozen):
     target_accuracy: float | None = None
     policy_id: str
     propensity: float = 1.0
+
+    @cached_property
+    def json_text(self) -> str:
+        """The whole of it as JSON, made once for all who write it."""
+        return self.model_dump_json()

@@ -15,6 +15,7 @@ from planner.service.context import Context
 from planner.service.fitting import Fits
 from planner.service.gateway.gateway import Gateway
 from planner.service.guard import Guard
+from planner.service.hot import HotRoute
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
 from planner.service.problems import DOCUMENTED, install
@@ -72,7 +73,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         app.include_router(module.router)
     page.mount(app)
     return Guard(
-        app,
+        HotRoute(app),
         Tokens.of(settings),
         metrics,
         most_bytes=settings.service_max_body_bytes,

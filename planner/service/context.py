@@ -25,7 +25,7 @@ class Context:
     gateway: Gateway
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
     found = request.app.state.context
     assert isinstance(found, Context)
     return found

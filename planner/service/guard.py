@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
@@ -86,10 +87,11 @@ class Guard:
             route = getattr(scope.get("route"), "path", "unmatched")
             self.metrics.request(scope["method"], route, status, seconds)
             # The path without its query: what is asked about never stands in the access log.
-            ACCESS.info(
-                "%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds,
-                extra={"request_id": request_id, "status": status, "milliseconds": round(1000 * seconds, 2)},
-            )  # fmt: skip
+            if ACCESS.isEnabledFor(logging.INFO):
+                ACCESS.info(
+                    "%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds,
+                    extra={"request_id": request_id, "status": status, "milliseconds": round(1000 * seconds, 2)},
+                )  # fmt: skip
 
     def _admit(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         need = needed(scope["method"], scope["path"])
@@ -135,11 +137,19 @@ class Guard:
 def _only_from_here(scope: Scope, headers: dict[bytes, bytes]) -> None:
     """Without a token, other sites' pages in a browser on this machine must not reach the service either."""
     host = headers.get(b"host", b"localhost").decode("latin-1")
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if not _is_ours(host):
         raise _Refused(421, "without a token the service answers to this machine's own names only")
     origin = headers.get(b"origin")
     if origin and scope["method"] not in {"GET", "HEAD"} and urlsplit(origin.decode("latin-1")).netloc != host:
         raise _Refused(403, "a page of another origin may not write here")
+
+
+@lru_cache(maxsize=256)
+def _is_ours(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

@@ -10,6 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from planner.core import Cost, Recommendation
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -34,11 +35,19 @@ class Metrics:
             ["name"], registry=own, multiprocess_mode="mostrecent",
         )  # fmt: skip
         self._policy_id: str | None = None
+        # Looked up once: a look-up by labels takes longer than to count.
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        found = self._of_request.get((method, route, status))
+        if found is None:
+            known = method if method in METHODS else "other"  # whoever asks may write anything there
+            found = self._requests.labels(known, route, str(status)), self._seconds.labels(route)
+            if known == method:
+                self._of_request[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def recommended(self, served: Sequence[Recommendation]) -> None:
         """Count what was recommended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -81,10 +81,17 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 def install(app: FastAPI) -> None:
     """Answer every exception of the application with a problem."""
-    app.add_exception_handler(PlannerError, _planner_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unforeseen)
+
+
+def answer_of(request: Request, error: Exception) -> Response:
+    """The problem that an exception becomes."""
+    for kind, handler in _HANDLERS.items():
+        if isinstance(error, kind):
+            return handler(request, error)
+    return _unforeseen(request, error)
 
 
 def _planner_error(request: Request, error: Exception) -> Response:
@@ -124,6 +131,13 @@ def _unforeseen(request: Request, error: Exception) -> Response:
     return problem(
         500, "an error that was not foreseen; the server's log has it", request_id=_id(request), path=request.url.path
     )
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    PlannerError: _planner_error,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+}
 
 
 def _id(request: Request) -> str | None:

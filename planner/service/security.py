@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from planner.config import Settings
 from planner.errors import InvalidInput
@@ -72,6 +73,7 @@ class Tokens:
         return found
 
 
+@lru_cache(maxsize=1024)
 def needed(method: str, path: str) -> Role:
     """The role that a request takes. The page itself holds no data: its assets are for everyone."""
     if path == "/" and method in {"GET", "HEAD"}:

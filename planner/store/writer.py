@@ -119,6 +119,6 @@ class RecommendationWriter:
             "policy_id": [one.policy_id for _, one in served],
             "propensity": [one.propensity for _, one in served],
             "created_at": [moment for moment, _ in served],
-            "body": [one.model_dump_json() for _, one in served],
+            "body": [one.json_text for _, one in served],
         }
         self._insert(columns, len(served))

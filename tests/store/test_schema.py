@@ -134,7 +134,7 @@ def test_a_schema_that_is_ahead_asks_for_a_newer_planner(store, store_url):
 
 def test_a_server_without_tables_names_the_command(postgres_server):
     with pytest.raises(SchemaOutdated, match="planner db init"):
-        Store.open(f"{postgres_server}/postgres")
+        Store.open(f"{postgres_server.url}/postgres")
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from planner.service.json_route import JsonRoute
 from planner.service.schemas import Declined, PromptBody, RecommendationRequest, Recommendations
 
 router = APIRouter(route_class=JsonRoute, tags=["recommendations"])
+ROUTE = "/v1/recommendations"
 MANY = 8
 """From so many prompts on, a request is worked on in a thread: the others shall not wait for it."""
 _ANSWERS = TypeAdapter(Recommendations)
 
 
 @router.post(
-    "/v1/recommendations",
+    ROUTE,
     responses={200: {"model": Recommendation | Recommendations, "description": "One, or one a prompt in order."}},
     summary="Recommend an arm for a prompt, or for each of many.",
 )
@@ -31,7 +32,7 @@ async def recommend(body: RecommendationRequest, context: Shared) -> Response:
     if body.prompts is None:
         answer = _one(context, body)
         context.metrics.recommended([answer])
-        return Response(answer.model_dump_json(), media_type="application/json")
+        return Response(answer.json_text, media_type="application/json")
     most = context.settings.service_max_batch
     if len(body.prompts) > most:
         raise HTTPException(413, f"{len(body.prompts):,} prompts in one request: at most {most:,} are taken")

@@ -1,0 +1,153 @@
+"""`make bench`: one worker of `planner serve` under load on loopback, for README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.load import Load, Server, load, request, served
+from tests.bench.readme import machine, markdown_table, write_figures
+from tests.bench.speed import PLANNER, model_cards, run, samples_file, text
+from tests.postgres import NoPostgres, PostgresServer
+
+CONNECTIONS = 16
+BUDGET = {"max_tokens": 4000}
+RUNS_A_REQUEST = 100
+WARM = 300
+
+
+def fitted(folder: Path) -> Path:
+    """A store with the policy of the bench of speed: five generators, about 200 arms."""
+    run([*PLANNER, "logs", "import", str(samples_file(folder, n_prompts=1000, n_samples=16))], folder)
+    run([*PLANNER, "models", "import", str(model_cards(folder))], folder)
+    run([*PLANNER, "fit"], folder)
+    return folder
+
+
+def recommendations(server: Server, n_requests: int) -> Load:
+    """Single recommendations for prompts that no one has seen."""
+    rng = np.random.default_rng(3)
+    bodies = [
+        json.dumps({"prompt": text(i, int(rng.integers(1, 12)), rng), "budget": BUDGET}).encode()
+        for i in range(n_requests + WARM)
+    ]
+    sent = [request("/v1/recommendations", body, port=server.port) for body in bodies]
+    load(server.port, server.process.pid, sent[:WARM], connections=CONNECTIONS)
+    return load(server.port, server.process.pid, sent[WARM:], connections=CONNECTIONS)
+
+
+def batches(server: Server, n_prompts: int = 1000, repeats: int = 5) -> Load:
+    """Batches of recommendations, one after the other."""
+    rng = np.random.default_rng(4)
+    prompts = [[text(i, int(rng.integers(1, 12)), rng) for i in range(n_prompts)] for _ in range(repeats + 1)]
+    sent = [
+        request("/v1/recommendations", json.dumps({"prompts": some, "budget": BUDGET}).encode(), port=server.port)
+        for some in prompts
+    ]
+    load(server.port, server.process.pid, sent[:1], connections=1)
+    return load(server.port, server.process.pid, sent[1:], connections=1)
+
+
+def logging(server: Server, n_requests: int) -> Load:
+    """Requests of 100 runs of one sample each."""
+    rng = np.random.default_rng(5)
+    sent = [
+        request("/v1/runs", json.dumps({"runs": [_run(i, place, rng) for place in range(RUNS_A_REQUEST)]}).encode(),
+                port=server.port)
+        for i in range(n_requests + CONNECTIONS)
+    ]  # fmt: skip
+    load(server.port, server.process.pid, sent[:CONNECTIONS], connections=CONNECTIONS, status=201)
+    return load(server.port, server.process.pid, sent[CONNECTIONS:], connections=CONNECTIONS, status=201)
+
+
+def _run(request_number: int, place: int, rng: np.random.Generator) -> dict[str, object]:
+    sample = {"answer": "7", "correct": 1.0, "score": 0.8, "prompt_tokens": 40, "completion_tokens": 120}
+    return {
+        "run_id": f"run-{request_number}-{place}",
+        "prompt": text(request_number * RUNS_A_REQUEST + place, 4, rng),
+        "generator": "small",
+        "verifier": "judge",
+        "selection": "first",
+        "answer": "7",
+        "correct": 1.0,
+        "prompt_tokens": 40,
+        "completion_tokens": 120,
+        "started_at": "2026-01-31T12:00:00Z",
+        "samples": [sample],
+    }
+
+
+def main() -> None:
+    """Measure, print, write."""
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--dry", action="store_true", help="write nothing")
+    reader.add_argument("--home", type=Path, help="a folder that `fitted` has filled; it is written to")
+    reader.add_argument("--requests", type=int, default=10_000)
+    asked = reader.parse_args()
+    server_core, client_core = _two_cores()
+    folder = Path(tempfile.mkdtemp(prefix="planner-service-"))
+    rows: list[list[object]] = []
+    try:
+        home = asked.home or fitted(folder)
+        os.sched_setaffinity(0, client_core)
+        with served(home, cores=server_core) as server:
+            single = recommendations(server, asked.requests)
+            batch = batches(server)
+        with served(home, cores=server_core) as server:
+            sqlite = logging(server, asked.requests // 50)
+        rows += [
+            ["POST /v1/recommendations, requests a CPU second", f"{single.per_cpu_second:,.0f}", "2,500"],
+            ["the same, requests a second", f"{single.per_second:,.0f}", ""],
+            [
+                f"latency at {CONNECTIONS} connections, p50 / p99",
+                f"{single.percentile_ms(50):.1f} / {single.percentile_ms(99):.1f} ms",
+                "p99 10 ms",
+            ],
+            ["batch of 1,000 prompts", f"{batch.percentile_ms(50) / 1e3:.2f} s", "0.25 s"],
+            ["the same, of processor time", f"{1 / batch.per_cpu_second:.2f} s", ""],
+            *_runs("SQLite", sqlite, 5_000),
+        ]
+        rows += _on_postgres(folder, server_core, asked.requests // 50)
+    finally:
+        shutil.rmtree(folder)
+    table = f"{markdown_table(['one worker, loopback', 'measured', 'wanted'], rows)}\n\nOn {machine()}."
+    print(table)
+    if not asked.dry:
+        write_figures("service", table)
+
+
+def _on_postgres(folder: Path, cores: set[int], n_requests: int) -> list[list[object]]:
+    try:
+        database = PostgresServer(synced=True)
+    except NoPostgres as why:
+        return [["logging into PostgreSQL", str(why), "10,000"]]
+    with database:
+        env = {"PLANNER_DATABASE_URL": database.new_database(), "PLANNER_ARTIFACT_DIR": str(folder / "artifacts")}
+        run(["env", *(f"{name}={value}" for name, value in env.items()), *PLANNER, "db", "init"], folder)
+        with served(folder, cores=cores, env=env) as server:
+            return _runs("PostgreSQL", logging(server, n_requests), 10_000)
+
+
+def _runs(store: str, found: Load, wanted: int) -> list[list[object]]:
+    per_second, per_cpu = RUNS_A_REQUEST * found.per_second, RUNS_A_REQUEST * found.per_cpu_second
+    what = f"logging in batches of {RUNS_A_REQUEST} into {store}"
+    return [
+        [f"{what}, runs a second", f"{per_second:,.0f}", f"{wanted:,}"],
+        ["the same, runs a CPU second", f"{per_cpu:,.0f}", ""],
+    ]
+
+
+def _two_cores() -> tuple[set[int], set[int]]:
+    """One for the server, the others for who asks it."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ({cores[0]}, set(cores[1:])) if len(cores) > 1 else (set(cores), set(cores))
+
+
+if __name__ == "__main__":
+    main()
