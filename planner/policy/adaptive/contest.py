@@ -20,6 +20,7 @@ from planner.policy.adaptive.plan import Plan
 from planner.policy.adaptive.plans import carry
 from planner.policy.adaptive.replays import replay_pools, replayable
 from planner.policy.adaptive.seen import Judged, Seen
+from planner.policy.baselines import Means
 from planner.policy.held_out import HeldOut
 from planner.policy.yardstick import MixtureYardstick
 
@@ -33,18 +34,9 @@ N_CEILINGS = 8
 def fit_adaptive(logs: Logs, evaluation: Evaluation, *, seed: int = 0) -> Adaptive | None:
     """What sessions are to decide by, judged on the folds of `evaluation`; None where too little is logged for it."""
     laid = source(logs)
-    graded = np.flatnonzero(np.isfinite(evaluation.table.outcome).any(axis=1))
-    trials, first = [], 0
-    for fold in evaluation.folds:
-        test = evaluation.rows[first : first + len(fold.table.prompts)]
-        first += len(test)
-        learned = learn(logs, laid, np.setdiff1d(graded, test), seed=seed)
-        trial = None if learned is None else Trial.of(learned, fold, logs, laid, test, seed=seed)
-        if trial is None:
-            return None
-        trials.append(trial)
-    learned = learn(logs, laid, graded, seed=seed)
-    if learned is None:
+    trials = trials_of(logs, laid, evaluation, seed=seed)
+    learned = learn(logs, laid, _graded(evaluation), seed=seed) if trials else None
+    if trials is None or learned is None:
         return None
     units = [unit for unit in learned.priced if all(unit in trial.learned.priced for trial in trials)]
     return Adaptive.of(
@@ -52,6 +44,24 @@ def fit_adaptive(logs: Logs, evaluation: Evaluation, *, seed: int = 0) -> Adapti
         {unit: by_mean_cost(trials, unit) for unit in units},
         {unit: by_ceiling(trials, unit) for unit in units},
     )
+
+
+def trials_of(logs: Logs, laid: Source, evaluation: Evaluation, *, seed: int) -> list[Trial] | None:
+    """One trial a fold, learned on the other folds; None where any of them is too small."""
+    trials, first = [], 0
+    for fold in evaluation.folds:
+        test = evaluation.rows[first : first + len(fold.table.prompts)]
+        first += len(test)
+        learned = learn(logs, laid, np.setdiff1d(_graded(evaluation), test), seed=seed)
+        trial = None if learned is None else Trial.of(learned, fold, logs, laid, test, seed=seed)
+        if trial is None:
+            return None
+        trials.append(trial)
+    return trials
+
+
+def _graded(evaluation: Evaluation) -> NDArray[np.intp]:
+    return np.flatnonzero(np.isfinite(evaluation.table.outcome).any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ def _under(trial: Trial, fold: HeldOut, unit: Unit, ceiling: float) -> Doubles:
     adaptive = Adaptive.of(trial.learned, {}, {})
     lengths = adaptive.fitting({unit: ceiling})
     place = adaptive.most_accurate(lengths, unit)
-    worst = np.nanmean(logged_cost(trial.fold.known, unit, worst=True), axis=0)
+    worst = Means.of(trial.fold.known.outcome, logged_cost(trial.fold.known, unit, worst=True)).cost
     arm = fold.train.best(worst <= ceiling, np.inf)
     own = (
         np.zeros(len(trial.rows))

@@ -14,7 +14,7 @@ from planner.policy.adaptive.answers import AnswerModel, Drawn, Evidence
 from planner.policy.adaptive.draws import Draw, Drawable, pool_of, revises
 from planner.policy.adaptive.logistic import Doubles, Logistic
 from planner.policy.adaptive.plan import Costed, Plan
-from planner.policy.frontier import mixture_hull
+from planner.policy.frontier import Mixture, mixture_hull
 
 if TYPE_CHECKING:
     from planner.policy.adaptive.learn import Learned
@@ -111,7 +111,8 @@ class Adaptive:
         gains = [self.ceilings[unit].at(value) for unit, value in budget.ceilings.items()]
         if budget.mean is not None:
             unit, value = budget.mean
-            place = self._average(unit, value, lengths, lot)
+            mixture = self.average(unit, value, lengths)
+            place = None if mixture is None else mixture.upper if lot < mixture.share else mixture.lower
             gains.append(self.means[unit].at(value))
         else:
             place = self.most_accurate(lengths, next(iter(budget.ceilings)))
@@ -136,15 +137,16 @@ class Adaptive:
         ]
         return -max(options)[2] if options else None
 
-    def _average(self, unit: Unit, value: float, lengths: Sequence[int], lot: float) -> int | None:
-        """A vertex of the hull of what fits, so that traffic costs `value` on average."""
+    def average(self, unit: Unit, value: float, lengths: Sequence[int]) -> Mixture | None:
+        """The plans (places) whose mixture costs `value` on average over traffic; None below the cheapest.
+
+        lengths: how many of each plan's first draws are made, see `fitting`.
+        """
         places = [i for i in dict.fromkeys(self.priced[unit]) if lengths[i]]
         cost = [self.plans[i].cost[unit][lengths[i] - 1] for i in places]
         accuracy = [self.plans[i].accuracy[lengths[i] - 1] for i in places]
         mixture = mixture_hull(cost, accuracy).mixture(value)
-        if mixture is None:
-            return None
-        return places[mixture.upper if lot < mixture.share else mixture.lower]
+        return mixture and Mixture(places[mixture.lower], places[mixture.upper], mixture.share)
 
     def best(self, seats: Sequence[Seat]) -> Best | None:
         """The answer to give after these draws; None where none of them has any."""

@@ -13,6 +13,7 @@ from planner.curves.cascade_pools import Drawn, drawn_pools
 from planner.curves.cascade_price import prices
 from planner.curves.logs import Logs
 from planner.policy.adaptive.draws import Drawable
+from planner.strategies.parameters import Settings
 
 MOST_POOLS = 3
 WELL_LOGGED = 0.5
@@ -35,12 +36,13 @@ class Places:
 def choose_pools(logs: Logs, laid: Source, prompts: NDArray[np.intp]) -> Places | None:
     """The cheapest pool, the best one, and of the others that which is least behind cheaper ones; None without any.
 
-    Looks at `prompts` alone. Pools of a single sample a prompt are of no use beside one another.
+    Looks at `prompts` alone. Pools with settings that no request can ask for are left out.
     """
     found = drawn_pools(logs, laid, prices(logs, laid), prompts)
     n_prompts = {id(pool): int((laid.chains[_place(logs, pool)].n[prompts] > 0).sum()) for pool in found}
     least = WELL_LOGGED * max(n_prompts.values(), default=0)
-    chosen = _varied([pool for pool in found if pool.has_answers and n_prompts[id(pool)] >= least])
+    usable = [pool for pool in found if pool.has_answers and set(pool.settings) <= set(Settings.model_fields)]
+    chosen = _varied([pool for pool in usable if n_prompts[id(pool)] >= least])
     if not chosen or (len(chosen) == 1 and chosen[0].n_samples < 2):
         return None
     revising = any(pool.n_attempts > 1 for pool in chosen)
