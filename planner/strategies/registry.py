@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from planner.core import Arm
-from planner.errors import InvalidInput, UnknownStrategy
+from planner.errors import UnknownStrategy
 from planner.strategies.parameters import Choosing
+from planner.strategies.plugins import with_plugins
 from planner.strategies.pool import Pool, Search
 from planner.strategies.task import Task
 
@@ -47,23 +46,7 @@ def registered() -> Mapping[str, Strategy[Any]]:
 
     Raises InvalidInput where a third party's cannot be loaded, is no `Strategy`, or takes another's name.
     """
-    found = {strategy.name: strategy for strategy in _built_in()}
-    for entry in entry_points(group=GROUP):
-        try:
-            strategy = entry.load()
-        except Exception as error:
-            raise InvalidInput(
-                f"strategy {entry.name!r} ({entry.value}) cannot be loaded: {error}; mend or uninstall its package"
-            ) from error
-        if not isinstance(strategy, Strategy):
-            raise InvalidInput(f"{entry.value} is no planner.strategies.Strategy: mend or uninstall its package")
-        if strategy.name != entry.name or strategy.name in found:
-            raise InvalidInput(
-                f"strategy {strategy.name!r} of {entry.value} exists already or is not the entry point's name, "
-                f"{entry.name!r}: mend its name"
-            )
-        found[strategy.name] = strategy
-    return MappingProxyType(found)
+    return with_plugins(GROUP, Strategy, _built_in())
 
 
 def strategy_of(name: str) -> Strategy[Any]:

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import entry_points
-from types import MappingProxyType
 
 from planner.core import Sample
 from planner.curves.stop import choose
-from planner.errors import InvalidInput, UnknownStrategy
+from planner.errors import UnknownStrategy
 from planner.strategies.parameters import Choosing
+from planner.strategies.plugins import with_plugins
 
 GROUP = "planner.selections"
 # Weights that differ by less than this share are the same sum taken in another order.
@@ -57,23 +56,7 @@ def select(name: str, samples: Sequence[Sample], choosing: Choosing | None = Non
 @cache
 def selections() -> Mapping[str, Selection]:
     """Every selection by name, built-ins first; raises InvalidInput for a third party's that cannot be used."""
-    found = {rule.name: rule for rule in _BUILT_IN}
-    for entry in entry_points(group=GROUP):
-        try:
-            rule = entry.load()
-        except Exception as error:
-            raise InvalidInput(
-                f"selection {entry.name!r} ({entry.value}) cannot be loaded: {error}; mend or uninstall its package"
-            ) from error
-        if not isinstance(rule, Selection):
-            raise InvalidInput(f"{entry.value} is no planner.strategies.Selection: mend or uninstall its package")
-        if rule.name != entry.name or rule.name in found:
-            raise InvalidInput(
-                f"selection {rule.name!r} of {entry.value} exists already or is not the entry point's name, "
-                f"{entry.name!r}: mend its name"
-            )
-        found[rule.name] = rule
-    return MappingProxyType(found)
+    return with_plugins(GROUP, Selection, _BUILT_IN)
 
 
 def selection_of(name: str) -> Selection:
