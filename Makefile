@@ -56,7 +56,7 @@ format: $(VENV)/.stamp-dev ## Lay out the code.
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures into README.md.
-	@for name in lab_policy worlds votes generators features speed; do $(BIN)/python -m tests.bench.$$name || exit 1; done
+	@for name in lab_policy worlds votes generators features speed overhead; do $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 figures: $(VENV)/.stamp-dev ## Draw the picture of README.md from the bundled logs.
 	@$(BIN)/python -m tests.bench.picture
