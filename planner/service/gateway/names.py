@@ -10,6 +10,7 @@ from planner.config import Settings
 from planner.core import ModelCard
 from planner.errors import EndpointError, NoActivePolicy
 from planner.execution.runner import Runner
+from planner.service.gateway.naming import AUTO, bare_names
 
 CARDS_SECONDS = 5.0
 """How soon model cards are noticed that another process imported."""
@@ -26,6 +27,7 @@ class Names:
         self._cards: dict[str, ModelCard] = {}
         self._looked_at = self._asked_at = float("-inf")
         self._served: tuple[str, ...] = ()
+        self._fitted: dict[str, tuple[str, ...]] = {}
 
     def serves(self, runner: Runner) -> None:
         """From now on its endpoint is asked too, and it is given the cards."""
@@ -41,18 +43,20 @@ class Names:
                 self._runner.cards = self._cards
         return self._cards
 
-    async def fitted(self) -> tuple[str, ...]:
+    def fitted(self) -> tuple[str, ...]:
         """Generators that can be planned with."""
         try:
             policy = self._planner.policy
         except NoActivePolicy:
             return ()
-        return tuple(sorted({name for arm in policy.arms for name in arm.generators}))
+        if policy.policy_id not in self._fitted:
+            self._fitted = {policy.policy_id: tuple(sorted({name for arm in policy.arms for name in arm.generators}))}
+        return self._fitted[policy.policy_id]
 
-    async def known(self, wanted: str = "") -> frozenset[str]:
-        """Names of models; the endpoint is asked where `wanted` does not end with any of the others."""
-        known = {*await self.fitted(), *await self.cards(), *self._elsewhere}
-        if not any(wanted.endswith(name) for name in known):
+    async def known(self, wanted: str) -> frozenset[str]:
+        """Names of models; the endpoint is asked where `wanted` is none of the others."""
+        known = {*self.fitted(), *await self.cards(), *self._elsewhere}
+        if known.isdisjoint(bare_names(wanted)) and wanted != AUTO:
             known |= {*await self.served()}
         return frozenset(known)
 

@@ -40,6 +40,15 @@ class UnknownName(InvalidInput):
     """No model of that name is known."""
 
 
+def bare_names(name: str) -> tuple[str, ...]:
+    """The name, and what is left of it without each prefix: one of them is a model, or it is `auto`."""
+    names = [name]
+    for prefix in (*_APPROACHES, AUTO):
+        if names[-1].startswith(f"{prefix}-"):
+            names.append(names[-1].removeprefix(f"{prefix}-"))
+    return tuple(names)
+
+
 def read_name(name: str, known: Collection[str], approach: str | None = None) -> Named:
     """`auto`, `auto-GENERATOR`, a known model, or one of these after OptiLLM's prefix; `approach` is OptiLLM's too.
 

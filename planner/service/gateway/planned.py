@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,6 +28,7 @@ from planner.strategies.task import Task
 if TYPE_CHECKING:
     from planner.service.gateway.gateway import Gateway
 
+LOGGER = logging.getLogger("planner.service.gateway")
 PIECE_CHARACTERS = 64
 WRITE_BYTES = 16_384
 
@@ -47,11 +49,16 @@ class Answering:
         try:
             await unless_gone(receive, self.gateway.tracked(work))
         except ClientGone:
-            return
+            await stream.nobody()
         except PlannerError as error:
             if not stream.is_open:
                 raise
             await stream.fail(error)
+        except Exception as error:
+            if not stream.is_open:
+                raise
+            LOGGER.exception("a stream broke off")
+            await stream.fail(PlannerError(f"{type(error).__name__}: the server's log has it"))
 
     async def run(self) -> Answered:
         """Carry the plan out; what is spent is counted, whatever comes of it."""

@@ -13,6 +13,7 @@ from planner.service.openai_errors import openai_error_body
 
 DONE = b"data: [DONE]\n\n"
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
+CLIENT_GONE = 499
 
 
 def event(data: Mapping[str, Any]) -> bytes:
@@ -44,6 +45,12 @@ class Stream:
         own = STREAM_HEADERS if events else ()
         given = tuple((name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items())
         await self._send({"type": "http.response.start", "status": status, "headers": [*own, *given]})
+
+    async def nobody(self) -> None:
+        """The client has gone: nothing is sent any more, yet the log shall have a status that says so."""
+        if not self.is_open:
+            await self.start(CLIENT_GONE, {}, events=False)
+        await self.end()
 
     async def write(self, data: bytes) -> None:
         """Send some bytes."""

@@ -75,7 +75,7 @@ async def model(model_id: str, context: Shared) -> Response | Model:
 async def _models(context: Context) -> list[Model]:
     gateway = context.gateway
     await gateway.open_if_configured()
-    cards, fitted = await gateway.names.cards(), await gateway.names.fitted()
+    cards, fitted = await gateway.names.cards(), gateway.names.fitted()
     planned = [AUTO, *(f"{AUTO}-{name}" for name in fitted)]
     names = dict.fromkeys([*sorted(cards), *fitted, *await gateway.names.served()])
     return [*(Model(id=name) for name in planned), *(Model(id=name, planner=cards.get(name)) for name in names)]

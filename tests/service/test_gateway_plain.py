@@ -1,0 +1,250 @@
+"""What is passed through untouched, the modes, and clients that go away."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+
+import httpx
+import openai
+import pytest
+from execution.hostile import chat, delayed, error, raw, reset, silence
+from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged, wait_until
+
+from planner import Planner
+
+IMAGE = [
+    {
+        "role": "user",
+        "content": [{"type": "text", "text": QUESTION}, {"type": "image_url", "image_url": {"url": "data:,"}}],
+    }
+]
+EVENTS = (
+    b'data: {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Answer: "}}]}\n\n',
+    b'data: {"choices": [{"index": 0, "delta": {"content": "55"}, "finish_reason": "stop"}]}\n\n',
+    b'data: {"choices": [], "usage": %s}\n\n' % json.dumps(USAGE).encode(),
+    b"data: [DONE]\n\n",
+)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+STREAMED = raw(HEAD + b"".join(EVENTS), close=True)
+BROKEN = raw(HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"5a\r\n" + EVENTS[0], close=True)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"tools": TOOLS, "tool_choice": "required"},
+        {"response_format": {"type": "json_object"}, "top_p": 0.5},
+        {"messages": [*ASKED, {"role": "assistant", "content": None, "tool_calls": []}]},
+        {"messages": [{"role": "user", "name": "me", "content": QUESTION}]},
+        {"messages": IMAGE},
+    ],
+)
+def test_what_cannot_be_planned_reaches_the_endpoint_as_it_is(live, scripted, members):
+    server = scripted(RIGHT)
+    body = {"model": "auto-lab-large", "messages": ASKED, "planner": {"max_usd": 1}, "made_up": [1, None]} | members
+    answer = httpx.post(f"{live(endpoint_url=server.url)}/v1/chat/completions", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["content"].endswith("55")
+    body.pop("planner")
+    assert server.seen[-1].body == body | {"model": "lab-large"}
+
+
+def test_a_named_model_is_asked_once_and_logged_as_a_sample_of_it(live, scripted):
+    server = scripted(RIGHT)
+    body = {"model": "lab-small", "messages": ASKED, "temperature": 0.3}
+    answer = httpx.post(f"{live(endpoint_url=server.url)}/v1/chat/completions", json=body)
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.run_id, run.generator, run.search, run.answer) == (
+        answer.headers["x-planner-run-id"],
+        "lab-small",
+        "sampling",
+        "55",
+    )
+    assert (run.prompt_tokens, run.completion_tokens, run.params) == (15, 13, {"temperature": 0.3})
+    assert run.recommendation_id is None
+
+
+def test_a_model_that_only_the_endpoint_knows_can_be_named(ask, scripted):
+    from execution.hostile import answering
+
+    listed = {"data": [{"id": "other"}]}
+    server = scripted(
+        answering(lambda seen: (200, listed if seen.method == "GET" else {"choices": [], "model": "other"}))
+    )
+    assert ask(endpoint_url=server.url).chat.completions.create(model="other", messages=ASKED).model == "other"
+
+
+def test_a_stream_is_passed_on_as_it_comes(live, scripted):
+    body = {"model": "lab-small", "messages": ASKED, "stream": True}
+    answer = httpx.post(f"{live(endpoint_url=scripted(STREAMED).url)}/v1/chat/completions", json=body)
+    assert answer.content == b"".join(EVENTS)
+    assert answer.headers["content-type"] == "text/event-stream"
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.answer, run.status, run.completion_tokens) == ("55", "ok", 13)
+
+
+def test_a_stream_that_breaks_off_ends_with_an_error_of_the_clients_own_class(ask, scripted):
+    stream = ask(endpoint_url=scripted(BROKEN).url).chat.completions.create(
+        model="lab-small", messages=ASKED, stream=True
+    )
+    with pytest.raises(openai.APIError, match="broke off"):
+        list(stream)
+    wait_until(logged)
+    assert logged()[0].status == "error"
+
+
+@pytest.mark.parametrize(
+    ("act", "status"), [(error(400, "no such thing"), 400), (error(429, "slow", Retry_After="7"), 429), (reset, 502)]
+)
+def test_what_the_endpoint_refuses_is_passed_on(live, scripted, act, status):
+    url = live(endpoint_url=scripted(act).url)
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED})
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+    assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
+
+
+def test_the_servers_key_is_sent_and_never_shown(live, scripted):
+    server = scripted(error(401, "sk-secret is wrong"))
+    url = live(endpoint_url=server.url, api_key="sk-secret")
+    headers = {"Authorization": "Bearer of-the-client"}
+    body = {"model": "lab-small", "messages": ASKED}
+    answer = httpx.post(f"{url}/v1/chat/completions", json=body, headers=headers)
+    assert server.seen[-1].headers["authorization"] == "Bearer sk-secret"
+    assert answer.status_code == 502
+    assert "sk-secret" not in answer.text
+    assert "PLANNER_API_KEY" in answer.text
+
+
+def test_observing_recommends_and_serves_one_sample_of_the_reference(live, scripted):
+    server = scripted(RIGHT)
+    url = live(endpoint_url=server.url, service_mode="observe")
+    body = {"model": "auto", "messages": ASKED, "n": 1, "temperature": 0, "planner": {"max_generations": 8}}
+    answer = httpx.post(f"{url}/v1/chat/completions", json=body)
+    with Planner.open() as planner:
+        reference = planner.policy.predictor.reference_
+    assert server.seen[-1].body == {"model": reference, "messages": ASKED, "n": 1, "temperature": 0}
+    assert answer.headers["x-planner-mode"] == "observe"
+    assert "planner" not in answer.json()
+    wait_until(logged)
+    assert len(server.seen) == 1
+    plan = httpx.get(f"{url}/v1/recommendations/{answer.headers['x-planner-recommendation-id']}").json()
+    assert plan["budget"]["max_generations"] == 8
+    assert logged()[0].recommendation_id is None  # it did not carry the plan out
+
+
+def test_observing_never_stands_in_the_way(live, scripted):
+    url = live(endpoint_url=scripted(RIGHT).url, service_mode="observe")
+    body = {"model": "auto", "messages": ASKED, "planner": {"max_tokens": 1}}
+    assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+
+
+def test_bypassing_plans_nothing(live, scripted):
+    server = scripted(RIGHT)
+    url = live(endpoint_url=server.url, service_mode="bypass")
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "auto", "messages": ASKED, "n": 2})
+    assert (answer.headers["x-planner-mode"], server.seen[-1].body["n"]) == ("bypass", 2)
+    assert httpx.get(f"{url}/v1/recommendations").json()["outcomes"] == []
+
+
+def test_a_planned_stream_is_kept_open_by_comments(live, scripted):
+    url = live(endpoint_url=scripted(delayed(0.5, RIGHT)).url, service_keepalive_seconds=0.1)
+    body = {"model": "auto-lab-small", "messages": ASKED, "stream": True, "planner": {"max_generations": 1}}
+    with httpx.stream("POST", f"{url}/v1/chat/completions", json=body) as answer:
+        text = b"".join(answer.iter_bytes()).decode()
+    assert text.count(": planning\n\n") >= 3
+    assert text.index(": planning") < text.index('"role":"assistant"')
+    assert text.endswith("data: [DONE]\n\n")
+
+
+def test_a_planned_stream_that_fails_late_ends_with_an_error_object(ask, scripted):
+    client = ask(endpoint_url=scripted(delayed(0.4, error(400, "too much"))).url, service_keepalive_seconds=0.1)
+    stream = client.chat.completions.create(
+        model="auto-lab-small", messages=ASKED, stream=True, extra_body={"planner": {"max_generations": 1}}
+    )
+    with pytest.raises(openai.APIError, match="too much"):
+        list(stream)
+
+
+def test_a_planned_stream_that_fails_at_once_has_a_status(ask, scripted):
+    with pytest.raises(openai.InternalServerError):
+        ask(endpoint_url=scripted(error(400, "no")).url).chat.completions.create(
+            model="auto", messages=ASKED, stream=True
+        )
+
+
+@pytest.mark.parametrize("model", ["auto-lab-small", "lab-small"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_goes_away_stops_the_spending_and_what_was_spent_is_logged(live, scripted, model, stream):
+    server = scripted(silence)
+    url = live(endpoint_url=server.url, service_keepalive_seconds=0.05)
+    body = {"model": model, "messages": ASKED, "stream": stream, "planner": {"max_generations": 8}}
+    leave(url, body, when=lambda: server.seen)
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.status, run.generator) == ("error", "lab-small")
+    assert (run.recommendation_id is None) == (model == "lab-small")
+    n_asked = len(server.seen)
+    wait_until(lambda: "499" in httpx.get(f"{url}/metrics").text or stream)
+    assert len(server.seen) == n_asked
+
+
+def test_what_runs_when_the_service_ends_is_logged(home, scripted):
+    from gateway_world import serving
+
+    from planner.config import Settings
+
+    server = scripted(silence)
+    with serving(Settings.load(endpoint_url=server.url), grace_seconds=1) as url:
+        client = socket.create_connection(httpx.URL(url).netloc.decode().split(":"))
+        client.sendall(request({"model": "auto", "messages": ASKED}))
+        wait_until(lambda: server.seen)
+    client.close()
+    (run,) = logged()
+    assert run.status == "error"
+
+
+def test_what_is_spent_is_counted(live, scripted):
+    url = live(endpoint_url=scripted(RIGHT).url)
+    for model in ("lab-small", "auto-lab-small"):
+        body = {"model": model, "messages": ASKED, "planner": {"max_generations": 1}}
+        assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+    page = httpx.get(f"{url}/metrics").text
+    assert 'planner_tokens_total{kind="completion"} 26.0' in page
+    assert 'planner_recommendations_total{declined="false"} 1.0' in page
+
+
+def test_an_average_over_traffic_is_corrected_and_shown_and_outlives_the_process(live, scripted):
+    dear = chat("Answer: 55", usage={"prompt_tokens": 15, "completion_tokens": 900, "total_tokens": 915})
+    body = {"model": "auto", "messages": ASKED, "planner": {"mean_tokens": 200}}
+    factors = []
+    for _ in range(2):  # the second process begins where the first one ended
+        url = live(endpoint_url=scripted(dear).url)
+        for _ in range(4):
+            assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+            page = httpx.get(f"{url}/metrics").text
+            factors.append(float(re.search(r'planner_value{name="mean_tokens_factor"} (\S+)', page)[1]))
+        wait_until(lambda: len(logged()) == len(factors))
+        assert 'planner_value{name="mean_tokens_target"} 200.0' in page
+        assert float(re.search(r'planner_value{name="mean_tokens_realised"} (\S+)', page)[1]) > 900
+        if len(factors) == 4:
+            assert factors[3] < factors[0] <= 1
+    assert factors[4] < factors[3] * 1.01
+
+
+def request(body: dict[str, object]) -> bytes:
+    content = json.dumps(body).encode()
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def leave(url: str, body: dict[str, object], when) -> None:
+    """Send a request, and close the connection once something has come about."""
+    place = httpx.URL(url)
+    with socket.create_connection((place.host, place.port)) as connection:
+        connection.sendall(request(body))
+        wait_until(when)
