@@ -16,6 +16,7 @@ from planner.service.fitting import Fits
 from planner.service.gateway.gateway import Gateway
 from planner.service.guard import Guard
 from planner.service.hot import HotRoute
+from planner.service.intake import Intake
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
 from planner.service.problems import DOCUMENTED, install
@@ -55,11 +56,13 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         fits = Fits(settings, own)
         fits.settle()
         gateway = Gateway(settings, own, metrics)
-        app.state.context = Context(settings, own, metrics, fits, gateway)
+        intake = Intake(own)
+        app.state.context = Context(settings, own, metrics, fits, gateway, intake)
         try:
             yield
         finally:
             await gateway.close(grace_seconds=GRACE_SECONDS)
+            await intake.close()
             fits.close()
             if planner is None:
                 own.close()

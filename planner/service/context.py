@@ -11,6 +11,7 @@ from planner.api import Planner
 from planner.config import Settings
 from planner.service.fitting import Fits
 from planner.service.gateway.gateway import Gateway
+from planner.service.intake import Intake
 from planner.service.metrics import Metrics
 
 
@@ -23,6 +24,7 @@ class Context:
     metrics: Metrics
     fits: Fits
     gateway: Gateway
+    intake: Intake
 
 
 async def _context(request: Request) -> Context:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import NamedTuple
 
 from planner.core import Run
-from planner.core.batch import Batch
+from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
 
 
 class ArmRow(NamedTuple):
@@ -40,21 +41,31 @@ def run_id_of(run: Run) -> str:
 
 def as_batch(runs: Sequence[Run]) -> Batch:
     """Columns of `runs`; without run_id a content hash stands in, without prompt_id the hash of the prompt."""
-    batch = Batch()
-    seen: set[tuple[str, str | None]] = set()
-    for place, run in enumerate(runs):
-        prompt_id = run.prompt_id or text_hash(run.prompt or "")
-        if (prompt_id, run.prompt) not in seen:
-            seen.add((prompt_id, run.prompt))
-            batch.prompts.append(
-                prompt_id=prompt_id,
-                text=run.prompt,
-                dataset=run.dataset,
-                reference=run.reference,
-                metadata=run.metadata or None,
-            )
-        values = dict(run) | {"prompt_id": prompt_id, "run_id": run_id_of(run)}
-        batch.runs.append(**values | {"params": canonical_json(run.params)})
-        for sample in run.samples:
-            batch.samples.append(run=place, **dict(sample))
-    return batch
+    prompt_ids = [run.prompt_id or text_hash(run.prompt or "") for run in runs]
+    # Of the runs on one prompt, the first says what is known of it.
+    first = {(prompt_id, run.prompt): run for prompt_id, run in zip(reversed(prompt_ids), reversed(runs), strict=True)}
+    met = [(*key, first[key]) for key in dict.fromkeys(zip(prompt_ids, (run.prompt for run in runs), strict=True))]
+    samples = [sample for run in runs for sample in run.samples]
+    return Batch(
+        PromptColumns(
+            prompt_id=[prompt_id for prompt_id, _, _ in met],
+            text=[text for _, text, _ in met],
+            dataset=[run.dataset for _, _, run in met],
+            reference=[run.reference for _, _, run in met],
+            metadata=[run.metadata or None for _, _, run in met],
+        ),
+        RunColumns(
+            run_id=[run_id_of(run) for run in runs],
+            prompt_id=prompt_ids,
+            params=[canonical_json(run.params) if run.params else "{}" for run in runs],
+            **{name: [getattr(run, name) for run in runs] for name in _RUN_COLUMNS},
+        ),
+        SampleColumns(
+            run=[place for place, run in enumerate(runs) for _ in run.samples],
+            **{name: [getattr(sample, name) for sample in samples] for name in _SAMPLE_COLUMNS},
+        ),
+    )
+
+
+_RUN_COLUMNS = [f.name for f in fields(RunColumns) if f.name not in {"run_id", "prompt_id", "params"}]
+_SAMPLE_COLUMNS = [f.name for f in fields(SampleColumns) if f.name != "run"]

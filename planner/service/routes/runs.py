@@ -15,7 +15,7 @@ router = APIRouter(route_class=JsonRoute, tags=["runs"])
 
 
 @router.post("/v1/runs", status_code=201, summary="Log one run, or many.")
-def log(body: Run | RunsBody, context: Shared) -> Logged:
+async def log(body: Run | RunsBody, context: Shared) -> Logged:
     """Write runs as one transaction: a 2xx says that all of them are stored. The same run twice is one run."""
     runs = body.runs if isinstance(body, RunsBody) else [body]
     most = context.settings.service_max_batch
@@ -23,7 +23,7 @@ def log(body: Run | RunsBody, context: Shared) -> Logged:
         raise HTTPException(413, f"{len(runs):,} runs in one request: at most {most:,} are taken")
     for run in runs:
         _check(run)
-    written = context.planner.store.append(runs, source="service", store_prompt_text=context.settings.store_prompt_text)
+    written = await context.intake.add(runs)
     return Logged(
         run_ids=[run_id_of(run) for run in runs],
         runs=written.runs,

@@ -1,0 +1,100 @@
+"""Runs that clients log: requests side by side are written as one transaction, since each commit waits for the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
+
+from planner.api import Planner
+from planner.core import Run
+from planner.core.batch import Written
+from planner.errors import StoreError
+from planner.store.rows import as_batch, run_id_of
+
+MOST_RUNS = 5_000
+"""So many runs, or one request's, are one transaction: others write beside it."""
+
+
+@dataclass
+class Intake:
+    """Writes the runs of one service process, in a thread. Used by the tasks of one event loop.
+
+    The runs of an hour are one import, whichever worker took them: `planner logs undo` takes them out again.
+    """
+
+    planner: Planner
+    _waiting: list[tuple[Sequence[Run], asyncio.Future[Written]]] = field(default_factory=list, init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def add(self, runs: Sequence[Run]) -> Written:
+        """Log runs, all or none; they are stored when this returns. Raises BadLog and StoreError."""
+        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.append((runs, written))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+        return await written
+
+    async def close(self) -> None:
+        """Wait until all that was given is written."""
+        if self._task is not None:
+            await self._task
+
+    async def _work(self) -> None:
+        while self._waiting:
+            group = self._next()
+            outcomes = await asyncio.to_thread(self._write, [runs for runs, _ in group])
+            for (_, written), outcome in zip(group, outcomes, strict=True):
+                if written.cancelled():  # its client is gone; the runs are stored all the same
+                    continue
+                if isinstance(outcome, Written):
+                    written.set_result(outcome)
+                else:
+                    written.set_exception(outcome)
+
+    def _next(self) -> list[tuple[Sequence[Run], asyncio.Future[Written]]]:
+        n_requests = n_runs = 0
+        for runs, _ in self._waiting:
+            n_runs += len(runs)
+            if n_runs > MOST_RUNS and n_requests:
+                break
+            n_requests += 1
+        group, self._waiting = self._waiting[:n_requests], self._waiting[n_requests:]
+        return group
+
+    def _write(self, requests: Sequence[Sequence[Run]]) -> list[Written | Exception]:
+        """What became of each request. One that cannot be stored takes no other with it."""
+        try:
+            return [*self._together(requests)]
+        except StoreError as error:
+            return [error] * len(requests)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to one of them, who gets it
+            if len(requests) == 1:
+                return [error]
+            return list(chain.from_iterable(self._write([runs]) for runs in requests))
+
+    def _together(self, requests: Sequence[Sequence[Run]]) -> list[Written]:
+        settings = self.planner.settings
+        everything = list(chain.from_iterable(requests))
+        if not settings.store_prompt_text:
+            everything = [_without_texts(run) for run in everything]
+            parts = iter(everything)
+            requests = [[next(parts) for _ in runs] for runs in requests]
+        with self.planner.store.begin_import(
+            source="service", import_id=f"service-{datetime.now(UTC):%Y%m%d-%H}",
+            store_prompt_text=settings.store_prompt_text,
+        ) as session:  # fmt: skip
+            ids = [run_id_of(run) for run in everything]
+            if len(requests) > 1 and (len(set(ids)) < len(ids) or session.known_runs(ids)):
+                # Each by itself says what of it was known.
+                return [session.write(as_batch(runs)) for runs in requests]
+            written = session.write(as_batch(everything))
+            if len(requests) == 1:
+                return [written]
+            return [Written(len(runs), sum(len(run.samples) for run in runs)) for runs in requests]
+
+
+def _without_texts(run: Run) -> Run:
+    return run.model_copy(update={"samples": tuple(one.model_copy(update={"text": None}) for one in run.samples)})
