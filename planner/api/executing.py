@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -209,9 +207,13 @@ def _how(**members: Any) -> How:  # noqa: ANN401 - of `How`
 
 def waited_for(work: Coroutine[Any, Any, T]) -> T:
     """What an async function returns, also where an event loop is running already, as in a notebook."""
+    import asyncio  # noqa: PLC0415 - its import takes as long as a recommendation may
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only there
+
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
