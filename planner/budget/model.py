@@ -142,12 +142,11 @@ class BudgetModel:
 
 
 def _graded_arms(table: OutcomeTable) -> OutcomeTable:
-    graded = np.isfinite(table.outcome).any(axis=0)
-    if not graded.any():
+    graded = table.graded_arms()
+    if not len(graded):
         raise NotEnoughData("no arm has a graded outcome: import graded runs, or grade them with `planner grade`")
-    order = np.flatnonzero(graded)
     in_order = (np.diff(table.slots.arm) >= 0).all()
-    return table if graded.all() and in_order else table.take_arms(order)
+    return table if len(graded) == len(table.arms) and in_order else table.take_arms(graded)
 
 
 def _cells(table: OutcomeTable, outcome: Doubles, n_samples: Doubles, membership: Doubles) -> Cells:

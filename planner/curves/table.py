@@ -93,6 +93,10 @@ class OutcomeTable:
             ),
         )
 
+    def graded_arms(self) -> NDArray[np.intp]:
+        """Places of the arms that any prompt has an outcome of: nothing can be learned of others."""
+        return np.flatnonzero(np.isfinite(self.outcome).any(axis=0))
+
     def take_arms(self, arms: Sequence[int] | NDArray[np.integer[Any]]) -> OutcomeTable:
         """The table of the arms at `arms`, in that order."""
         index = np.asarray(arms, dtype=np.intp)

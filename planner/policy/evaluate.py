@@ -74,15 +74,18 @@ def evaluate(
 
     table = tabulate(logs, seed=seed, cascades=False)
     fold = fold_of_prompts(logs.prompts, folds, seed)
-    graded = np.isfinite(table.outcome).any(axis=1)
-    if graded.sum() < max(FEWEST_PROMPTS, folds):
-        raise NotEnoughData(f"{graded.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
+    has_outcome = np.isfinite(table.outcome).any(axis=1)
+    if has_outcome.sum() < max(FEWEST_PROMPTS, folds):
+        raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
     unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
     held, rows = [], []
     for number in range(n_played or folds):
-        train, test = np.flatnonzero((fold != number) & graded), np.flatnonzero((fold == number) & graded)
+        train, test = np.flatnonzero((fold != number) & has_outcome), np.flatnonzero((fold == number) & has_outcome)
         full = with_cascades(logs, table, train, seed) if cascades else table
         known = full.take_prompts(train)
+        # None of the training prompts may have an outcome of an arm that was carried out a few times only.
+        graded = known.graded_arms()
+        full, known = full.take_arms(graded), known.take_arms(graded)
         policy = fit_policy(known, logs=logs, seed=seed, reference=reference, metadata_features=metadata_features)
         held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
         rows.append(test)

@@ -36,6 +36,9 @@ def fit_policy(
     """
     if not len(table.prompts) or not np.isfinite(table.outcome).any():
         raise NotEnoughData("no graded outcome is logged: import runs with `planner logs import FILE`, or grade them")
+    graded = table.graded_arms()
+    if len(graded) < len(table.arms):
+        table = table.take_arms(graded)
     predictor = DifficultyPredictor(
         n_bins=n_bins, reference=reference, metadata_features=tuple(metadata_features), random_state=seed
     ).fit(table, logs)

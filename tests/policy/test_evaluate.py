@@ -98,6 +98,14 @@ def test_a_policy_is_not_worse_than_itself(evaluation, policy, pooled_logs):
     assert verdict.n_prompts == 100
 
 
+def test_an_arm_that_one_prompt_has_an_outcome_of_stops_no_evaluation(pooled_logs):
+    seldom = Arm(generator="small", verifier="verifier", search="mcts", selection="best_of_n", breadth=4)
+    run = world._runs([len(pooled_logs.arms)], [0], [1], [4])
+    logs = replace(pooled_logs, arms=(*pooled_logs.arms, seldom), runs=run)
+    folds = evaluate(logs, folds=2, budgets=[Budget(mean_flops=3 * SAMPLE)], probes=(), cascades=False).folds
+    assert sorted(seldom in fold.policy.arms for fold in folds) == [False, True]
+
+
 def test_too_few_prompts_cannot_be_evaluated():
     rng = np.random.default_rng(0)
     logs: Logs = world.pooled_logs(world.draw_prompts(2, rng), rng, n_small=8, n_larger=2)
