@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.budget.lengths import Lengths
-from planner.budget.use import BinUse, latency_by_bin, use_by_bin
+from planner.budget.use import BinUse, Training, latency_by_bin, use_by_bin
 from planner.core import ModelCard, Unit
 from planner.curves.costs import Rates, rates
 from planner.curves.table import OutcomeTable, Slots
@@ -54,16 +54,16 @@ class CostModel:
     def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
         """Learn from the use of every slot on the logged prompts."""
         lengths = Lengths.fit(table, belief, membership)
-        factors = lengths.factors(belief)
+        training = Training(membership, belief.bins, lengths.factors(belief))
         names = {*table.slots.generator, *(verifier for verifier in table.slots.verifier if verifier)}
         return cls(
             len(table.arms),
             table.slots,
             {name: table.models[name] for name in sorted(names) if name in table.models},
             lengths,
-            use_by_bin(table, membership, factors, lengths.generators),
-            latency_by_bin(table, table.latency_seconds, membership, factors, lengths.generators),
-            latency_by_bin(table, table.latency_worst_seconds, membership, factors, lengths.generators),
+            use_by_bin(table, training, lengths.generators),
+            latency_by_bin(table, table.latency_seconds, training, lengths.generators),
+            latency_by_bin(table, table.latency_worst_seconds, training, lengths.generators),
         )
 
     def __post_init__(self) -> None:
