@@ -17,7 +17,7 @@ from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, in_bulk, recommendations
 from planner.policy.batch import allocate
 from planner.policy.candidates import hull_arms
-from planner.policy.choose import Options, aim, defaulted, worth
+from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import Rate, mixed, solve
 from planner.policy.noise import PairedNoise
@@ -158,7 +158,7 @@ class Policy:
         belief = self.believe(prompts)
         forecasts = self.budget_model.forecast(belief)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
-        options = options.only(options.allowed & np.isfinite(options.price))
+        options = self._cautious(options.only(options.allowed & np.isfinite(options.price)), belief)
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, None, mask)
@@ -190,8 +190,7 @@ class Policy:
     ) -> Decisions:
         """The choice for every forecast prompt, without the words."""
         ceilings = budget.ceilings if budget else {}
-        unit = price_unit(budget, forecasts)
-        mask = self.mask(restriction)
+        unit, mask = price_unit(budget, forecasts), self.mask(restriction)
         options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
         if budget is not None and budget.mean is not None:
             options = options.only(options.allowed & np.isfinite(options.price))
@@ -199,19 +198,20 @@ class Policy:
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, budget, mask)
-        rate = Rate(0.0, 0.0, 1.0)
+        rate, weighed = Rate(0.0, 0.0, 1.0), options
         if budget is not None and budget.mean is not None:
-            rate = self.rate(budget, restriction)
-        arm, propensity = mixed(options, rate, declined, partial(draws, prompts, seed))
+            rate, weighed = self.rate(budget, restriction), self._cautious(options, belief)
+        arm, propensity = mixed(weighed, rate, declined, partial(draws, prompts, seed))
         reached = None
         if target_accuracy is not None:
             if rate.high > 0:  # nothing dearer than what the average over traffic allows
                 price = options.price[np.arange(len(arm)), arm]
                 options = options.only(options.allowed & (options.price <= price[:, None] * SLACK))
+                weighed = weighed.only(options.allowed)
             aimed = aim(options, target_accuracy, arm)
             arm, reached = aimed.arm, aimed.reached
         feasible = np.asarray(options.allowed.any(axis=1))
-        ranking = worth(options, rate.high)
+        ranking = worth(weighed, rate.high)
         return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
 
     def rate(self, budget: Budget, restriction: Restriction = ANYTHING) -> Rate:
@@ -227,8 +227,8 @@ class Policy:
                 raise unknown_cost(self.arms, mask, unit, self.models)
             if not options.allowed.any():
                 raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
-            known = options.allowed & np.isfinite(options.price)
-            options = options.only(self._on_hull(known, budget, restriction))
+            near = self._on_hull(options.allowed & np.isfinite(options.price), budget, restriction)
+            options = self._cautious(options.only(near), self.sample)
             if len(self._rates) > MOST_CACHED:
                 self._rates.clear()
             rate = self._rates[key] = solve(options, unit, value)
@@ -260,6 +260,9 @@ class Policy:
         if unknown.any():
             price = np.where(unknown, np.float32(np.inf), price)
         return Options(forecasts.accuracy, forecasts.stderr, price, allowed, bins, self.noise)
+
+    def _cautious(self, options: Options, belief: Belief) -> Options:
+        return cautious(options, self.mean_accuracy, belief.source == SOURCES.index("text"))
 
     def _declined(self, belief: Belief) -> Mask:
         if self.evidence.too_thin:

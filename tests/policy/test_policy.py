@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import simulated as world
 
 from planner.core import Arm, Budget
+from planner.difficulty.belief import SOURCES
 from planner.errors import InfeasibleBudget, InvalidInput, UnknownModel, UnknownStrategy
 from planner.policy import PromptInput, Restriction
 from planner.policy.fit import fit_policy
@@ -138,3 +141,13 @@ def test_runners_up_are_other_arms_that_fit(policy):
 def test_recommendations_are_valid_and_go_through_json(policy):
     for plan in policy.recommend(PROMPTS[:5], Budget(mean_flops=5 * SAMPLE)):
         assert type(plan).model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_under_an_average_text_is_drawn_towards_what_is_believed_of_any_prompt(policy):
+    belief = policy.believe(PROMPTS)
+    forecasts = policy.budget_model.forecast(belief)
+    probed = replace(belief, source=np.full(len(belief), SOURCES.index("probes"), dtype=np.int8))
+    budget = Budget(mean_flops=6 * SAMPLE)
+    told, known = (policy.decide(forecasts, one, budget).ranking for one in (belief, probed))
+    by_arm = np.isfinite(known).all(axis=0) & np.isfinite(told).all(axis=0)
+    assert np.ptp(told[:, by_arm], axis=0).sum() < 0.9 * np.ptp(known[:, by_arm], axis=0).sum()
