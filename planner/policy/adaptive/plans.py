@@ -26,6 +26,9 @@ THRESHOLDS = np.array(
      0.97, 0.98, 0.99, 0.995, 1.01]
 )  # fmt: skip
 LEAST_GAIN = 1e-9
+TOLERANCE = 5e-4
+"""Worth a replay that is given up for a higher threshold: the best one on a few hundred prompts stops too soon on
+others (on 800 fresh problems of the lab, .2 points more at the same cost)."""
 
 
 class Search:
@@ -83,9 +86,10 @@ class Search:
                 continue
             on = worth[after] - priced[:, column]
             gain = np.cumsum(np.bincount(bins, on - stopped, minlength=len(THRESHOLDS) + 1))[:-1]
-            k = int(gain.argmax())
-            if gain[k] > best:
-                best, step = float(gain[k]), (draw, after, float(THRESHOLDS[k]))
+            most = float(gain.max())
+            if most > best:
+                k = int(np.flatnonzero(gain >= most - TOLERANCE * len(bins))[-1])
+                best, step = most, (draw, after, float(THRESHOLDS[k]))
                 going = np.where(bins <= k, on, stopped)
         return going, step
 
