@@ -1,35 +1,57 @@
-"""The one route that is asked all day, without a framework's part in it: half of what such a request would cost."""
+"""The routes that are asked all day, without a framework's part in them: half of what a small request would cost."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.responses import Response
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
+from planner.service.context import Context
+from planner.service.gateway.body import ChatBody
+from planner.service.gateway.request import ITS_BUDGET
 from planner.service.problems import answer_of
-from planner.service.routes.recommendations import ROUTE, recommend
+from planner.service.routes import chat, recommendations
 from planner.service.schemas import RecommendationRequest
 
 _JSON = (b"application/json", b"application/json; charset=utf-8")
-_BODY = TypeAdapter(RecommendationRequest)
+
+
+async def _recommend(body: RecommendationRequest, _: object, __: Scope, context: Context) -> Response:
+    return await recommendations.recommend(body, context)
+
+
+async def _complete(body: ChatBody, raw: Mapping[str, Any], scope: Scope, context: Context) -> Response:
+    given = dict(scope["headers"]).get(ITS_BUDGET.encode())
+    return await chat.answer(body, raw, None if given is None else given.decode("latin-1"), context)
 
 
 @dataclass(frozen=True)
-class _Served:
-    """What the figures call the route by."""
+class _Hot:
+    """A documented route (the figures call it by `path`), its body and its function, given the body as JSON too."""
 
     path: str
+    body: TypeAdapter[Any]
+    answer: Callable[[Any, Any, Scope, Context], Awaitable[Response]]
 
 
-_ROUTE = _Served(ROUTE)
+_ROUTES = {
+    one.path: one
+    for one in (
+        _Hot(recommendations.ROUTE, TypeAdapter(RecommendationRequest), _recommend),
+        _Hot(chat.ROUTE, TypeAdapter(ChatBody), _complete),
+    )
+}
 
 
 @dataclass(frozen=True)
 class HotRoute:
-    """Answers POST /v1/recommendations by the function of the documented route; `app` answers everything else.
+    """Answers POSTs to a few routes by the functions of the documented ones; `app` answers everything else.
 
     A body that is not as documented is handed to `app` as well: there is one place that says what is wrong with it.
     """
@@ -38,25 +60,29 @@ class HotRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope.get("path") != ROUTE or scope["type"] != "http" or scope["method"] != "POST":
+        route = _ROUTES.get(scope.get("path", ""))
+        if route is None or scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
         body = await _read(receive)
         if body is None:  # the client is gone
             return
+        raw = asked = None
         try:
-            asked = _BODY.validate_python(from_json(body, allow_inf_nan=False)) if _says_json(scope) else None
+            if _says_json(scope):
+                raw = from_json(body, allow_inf_nan=False)
+                asked = route.body.validate_python(raw)
         except ValueError:
             asked = None
         if asked is None:
             await self.app(scope, _again(body, receive), send)
             return
-        scope["route"] = _ROUTE
+        scope["route"] = route
         try:
-            response = await recommend(asked, self.app.state.context)
+            response = await route.answer(asked, raw, scope, self.app.state.context)
+            await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - each becomes a problem, as the framework would have it
-            response = answer_of(Request(scope), error)
-        await response(scope, receive, send)
+            await answer_of(Request(scope), error)(scope, receive, send)
 
 
 def _says_json(scope: Scope) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
@@ -23,6 +24,7 @@ from planner.service.json_route import JsonRoute
 from planner.service.openai_errors import DOCUMENTED, openai_error
 
 LOGGER = logging.getLogger("planner.service.gateway")
+ROUTE = "/v1/chat/completions"
 router = APIRouter(route_class=JsonRoute, tags=["gateway"], responses=DOCUMENTED)
 _EVENTS = {"schema": {"type": "string"}, "example": "data: {...}\n\ndata: [DONE]\n\n"}
 
@@ -39,7 +41,7 @@ class _Asgi(Response):
 
 
 @router.post(
-    "/v1/chat/completions",
+    ROUTE,
     response_model=None,
     responses={
         200: {
@@ -54,12 +56,17 @@ async def complete(
     body: ChatBody, request: Request, context: Shared, x_its_budget: Annotated[str | None, Header()] = None
 ) -> Response:
     """OpenAI's chat completions, with `model` auto, auto-GENERATOR, or a model's name to pass the request through."""
+    return await answer(body, await request.json(), x_its_budget, context)
+
+
+async def answer(body: ChatBody, raw: Mapping[str, Any], its_budget: str | None, context: Context) -> Response:
+    """The response to a request, whose body is given as JSON too. It may raise what it was not able to answer."""
     gateway = context.gateway
     plans = context.settings.service_mode == "apply"
     await gateway.open_if_configured()
     known = await gateway.names.known(body.model)
     try:
-        ask = read_request(body, await request.json(), x_its_budget, known, plans=plans)
+        ask = read_request(body, raw, its_budget, known, plans=plans)
         _bounded(context, ask)
         return _Asgi(await _answer(gateway, ask))
     except UnknownName as error:
