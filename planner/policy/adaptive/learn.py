@@ -19,6 +19,7 @@ from planner.policy.adaptive.plans import Carried, Search, carry
 from planner.policy.adaptive.pools import Places, choose_pools
 from planner.policy.adaptive.replays import Replays, pool_rates, replay_pools, replayable
 from planner.policy.adaptive.seen import Judged, Seen
+from planner.policy.adaptive.votes import is_plain_vote, vote_plans
 from planner.policy.folds import fold_of_prompts
 
 FEWEST_PROMPTS = 50
@@ -64,7 +65,7 @@ def learn(logs: Logs, laid: Source, prompts: NDArray[np.intp], *, seed: int) -> 
     half = fold_of_prompts(logs.prompts.take(prompts), 2, seed)[np.searchsorted(prompts, replays.prompt)]
     judged = [Judged(_model(replays.take(half != h), rng), np.flatnonzero(half == h)) for h in (0, 1)]
     seen = Seen(replays, judged)
-    plans, priced = _plans(Search(seen), replays)
+    plans, priced = _votes(seen) if is_plain_vote(where.pools) else _plans(Search(seen), replays)
     costed = tuple(_costed(plan, carry(plan, seen), replays) for plan in plans)
     return Learned(
         where, _model(replays, rng), costed, priced, _use(replays), pool_rates(logs, laid, where.places, where.pools)
@@ -110,6 +111,19 @@ def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tup
             if under.draws:
                 place(under)
     return list(places), priced
+
+
+def _votes(seen: Seen) -> tuple[list[Plan], dict[Unit, tuple[int, ...]]]:
+    """Plans of a plain vote, and the best of them for a range of prices in every unit."""
+    plans = vote_plans(seen)
+    carried = [carry(plan, seen) for plan in plans]
+    grade = np.array([one.grade[-1].mean() for one in carried])
+    priced: dict[Unit, tuple[int, ...]] = {}
+    for unit, cost in seen.replays.cost.items():
+        spent = np.array([one.cost(cost)[-1].mean() for one in carried])
+        least = float(cost.mean(axis=0).min())
+        priced[unit] = tuple(int((grade - price / least * spent).argmax()) for price in PRICES)
+    return plans, priced
 
 
 def _costed(plan: Plan, carried: Carried, replays: Replays) -> Costed:
