@@ -119,7 +119,9 @@ def test_a_plan_replayed_is_the_plan_followed_draw_by_draw(seen, thresholds, dra
 
 def test_of_plans_of_two_draws_no_other_is_worth_more(seen):
     cost = seen.replays.cost["flops"]
-    only = Seen(replace(seen.replays, pools=(replace(seen.replays.pools[0], most_chains=1), _one(seen, 1))), seen.judged)
+    only = Seen(
+        replace(seen.replays, pools=(replace(seen.replays.pools[0], most_chains=1), _one(seen, 1))), seen.judged
+    )
     price = 0.02 / float(cost.mean(axis=0).min())
 
     def worth(plan):
