@@ -107,5 +107,5 @@ def _make(name: str, options: dict[str, Any]) -> None:
     out: Path = options.pop("out")
     with progress("training") as report:
         found = getattr(making, name)(out, how, report, **options)
-    measured = ", ".join(f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, float))
-    click.echo(f"{out}: {found['steps']:,} steps, {found['tokens']:,} tokens, {measured}")
+    measured = (f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, int | float))
+    click.echo(f"{out}: {', '.join(measured)}")

@@ -123,7 +123,7 @@ def test_a_head_tells_right_from_wrong_and_is_kept(tmp_path: Path):
     fitted_on, held_out = split(examples, rng)
     assert {one.group for one in fitted_on}.isdisjoint(one.group for one in held_out)
     head = fit_head(fitted_on, seed=0)
-    assert within_prompt_auc(head, held_out) > 0.95
+    assert within_prompt_auc(head, held_out).auc > 0.95
     head.save(tmp_path / "head.safetensors")
     shipped = {name: value.shape for name, value in load_file(WEIGHTS / "prm" / "head.safetensors").items()}
     assert {name: value.shape for name, value in load_file(tmp_path / "head.safetensors").items()} == shipped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,16 @@ class Example:
     statistics: Floats
     labels: Floats
     is_right: bool
+
+
+class Discernment(NamedTuple):
+    """Mean over prompts with both outcomes: the chance that a right solution scores higher than a wrong one.
+
+    NaN where there is no such prompt.
+    """
+
+    auc: float
+    n_prompts: int
 
 
 @dataclass(frozen=True)
@@ -91,11 +102,8 @@ def split(examples: Sequence[Example], rng: np.random.Generator) -> tuple[list[E
     return [one for one in examples if one.group not in held], [one for one in examples if one.group in held]
 
 
-def within_prompt_auc(head: Head, examples: Sequence[Example]) -> float:
-    """Mean over prompts with both outcomes: the chance that a right solution's last step scores higher than a wrong's.
-
-    NaN where there is no such prompt.
-    """
+def within_prompt_auc(head: Head, examples: Sequence[Example]) -> Discernment:
+    """How well scores of the last step tell a prompt's right solutions from its wrong ones."""
     by_group: dict[int, tuple[list[float], list[float]]] = {}
     for one in examples:
         by_group.setdefault(one.group, ([], []))[one.is_right].append(float(head.scores(one.statistics)[-1]))
@@ -104,7 +112,7 @@ def within_prompt_auc(head: Head, examples: Sequence[Example]) -> float:
         if wrong and right:
             above = np.subtract.outer(right, wrong)
             areas.append(float(((above > 0) + 0.5 * (above == 0)).mean()))
-    return float(np.mean(areas)) if areas else float("nan")
+    return Discernment(float(np.mean(areas)) if areas else float("nan"), len(areas))
 
 
 def _network(n_inputs: int, rng: torch.Generator) -> torch.nn.Sequential:

@@ -75,7 +75,13 @@ def make_prm(
     return _written(
         out,
         trained,
-        {"labels": labels, "samples": fitted.n_samples, "labelled_steps": fitted.n_steps, "auc": fitted.auc},
+        {
+            "labels": labels,
+            "samples": fitted.n_samples,
+            "labelled_steps": fitted.n_steps,
+            "auc": fitted.held_out.auc,
+            "auc_prompts": fitted.held_out.n_prompts,
+        },
     )
 
 

@@ -13,7 +13,7 @@ from planner.lab.llama import Llama
 from planner.lab.prm import step_statistics
 from planner.lab.tokenizer import EOS, tokenizer
 from planner.lab.training.data import Drawn, Report, Tokens, Writer, is_right
-from planner.lab.training.head import Example, Floats, Head, fit_head, split, within_prompt_auc
+from planner.lab.training.head import Discernment, Example, Floats, Head, fit_head, split, within_prompt_auc
 from planner.lab.weights import read_weights
 
 Labels = Literal["outcome", "rollouts"]
@@ -21,13 +21,10 @@ Labels = Literal["outcome", "rollouts"]
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A head, and how well it tells a prompt's right samples from its wrong ones, on prompts that it was not fitted on.
-
-    auc: of the last step's score, NaN where no such prompt has both.
-    """
+    """A head, and how well it tells right samples from wrong ones of prompts that it was not fitted on."""
 
     head: Head
-    auc: float
+    held_out: Discernment
     n_samples: int
     n_steps: int
 
