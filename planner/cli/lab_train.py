@@ -107,5 +107,8 @@ def _make(name: str, options: dict[str, Any]) -> None:
     out: Path = options.pop("out")
     with progress("training") as report:
         found = getattr(making, name)(out, how, report, **options)
-    measured = (f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, int | float))
-    click.echo(f"{out}: {', '.join(measured)}")
+    measured = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    shown = (
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}" for name, value in measured.items()
+    )
+    click.echo(f"{out}: {', '.join(shown)}")
