@@ -50,7 +50,7 @@ _OPTIONS = (
         "--probes",
         "probes_file",
         metavar="FILE",
-        help="JSON lines of samples already drawn {answer, score, correct, prompt_id?}.",
+        help="Samples already drawn, JSON lines or a JSON array of {answer, score, correct, prompt_id?}.",
     ),
     click.option("--arm", "arm_json", metavar="JSON", help="Force this arm, and forecast it."),
     click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -75,17 +75,31 @@ def parsed(model: type[M], value: object, what: str) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors())
-        raise InvalidInput(f"{what} cannot be used: {problems}") from error
+        raise InvalidInput(f"{what} cannot be used: {'; '.join(map(_problem, error.errors()))}") from error
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors: the field, if it is about one, and what is wrong."""
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(map(str, error['loc']))}: {message}" if error["loc"] else message
 
 
 @contextlib.contextmanager
 def writing(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """Yield what writes a line of data: to stdout, or to a file that appears whole or not at all."""
+    """Yield what writes a line of data: to stdout, or to a file that appears whole or not at all.
+
+    Raises InvalidInput where no file can be made at `path`.
+    """
     if path is None:
         yield click.echo
         return
     temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.touch()
+    except OSError as error:
+        from planner.errors import InvalidInput
+
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
     try:
         with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
             yield lambda line: print(line, file=file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ Probes = Mapping[str | None, tuple[Probe, ...]]
 
 @dataclass(frozen=True)
 class InputLine:
-    """One line of an input file: a prompt to be answered, or why it cannot be."""
+    """One line of an input file: a prompt to be answered, or why it cannot be.
+
+    `prompt_id` is the line's own, else the prompt's hash; None where the line holds no prompt.
+    """
 
     prompt_id: str | None
     prompt: dict[str, Any] | None = None
@@ -47,17 +50,29 @@ def read_prompt(given: str) -> str:
 
 
 def read_probes(path: str | None) -> Probes:
-    """Samples already drawn, by prompt_id (None: the one prompt that is asked for).
+    """Samples already drawn, one JSON object a line or one JSON array, by prompt_id (None: the one prompt asked for).
 
-    Raises InvalidInput naming line and field.
+    Raises InvalidInput naming line (or place in the array) and field.
     """
     found: dict[str | None, list[Probe]] = defaultdict(list)
-    for number, raw in _raw_lines(path) if path else ():
-        where = f"{path}:{number}"
-        value = _object(where, raw)
-        prompt_id = value.pop("prompt_id", None)
-        found[prompt_id].append(parsed(Probe, value, where))
+    for where, value in _probe_objects(path) if path else ():
+        prompt_id = _member(where, value, "prompt_id", str, "text")
+        probe = {name: given for name, given in value.items() if name != "prompt_id"}
+        found[prompt_id].append(parsed(Probe, probe, where))
     return {prompt_id: tuple(some) for prompt_id, some in found.items()}
+
+
+def _probe_objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    lines = _raw_lines(path)
+    if not lines or not lines[0][1].lstrip().startswith(b"["):
+        for number, raw in lines:
+            where = f"{path}:{number}"
+            yield where, _object(where, raw)
+        return
+    # Line breaks may stand anywhere in an array: it is one value, and places in it are told instead of lines.
+    for place, value in enumerate(_json(path, b"\n".join(raw for _, raw in lines), "JSON array")):
+        where = f"{path}[{place}]"
+        yield where, _as_object(where, value)
 
 
 def _raw_lines(path: str) -> list[tuple[int, bytes]]:
@@ -81,10 +96,10 @@ def _line(path: str, number: int, raw: bytes, probes: Probes, members: set[str])
         _member(where, value, "reference", str, "text or a number")
         _member(where, value, "dataset", str, "text")
         _member(where, value, "metadata", dict, "an object")
-        _check_prompt(where, value.get("prompt"))
+        text_id = _text_id(where, value.get("prompt"))
     except InvalidInput as error:
         return InputLine(prompt_id, error=error)
-    return InputLine(prompt_id, prompt={**value, "probes": probes.get(prompt_id, ())})
+    return InputLine(prompt_id or text_id, prompt={**value, "probes": probes.get(prompt_id, ())})
 
 
 def _member(where: str, value: dict[str, Any], name: str, kind: type, words: str) -> Any:  # noqa: ANN401 - of `kind`
@@ -98,20 +113,29 @@ def _require(fine: bool, otherwise: str) -> None:
         raise InvalidInput(otherwise)
 
 
-def _check_prompt(where: str, value: object) -> None:
+def _text_id(where: str, value: object) -> str:
+    """What a prompt without an id is known as; raises InvalidInput for one that is neither text nor messages."""
     from planner.policy.chat import prompt_text
+    from planner.policy.prompt import PromptInput
 
     try:
-        prompt_text(value)
+        return PromptInput(prompt_text(value)).id
     except InvalidInput as error:
         raise InvalidInput(f"{where}: prompt: {error}") from error
 
 
 def _object(where: str, raw: bytes) -> dict[str, Any]:
+    return _as_object(where, _json(where, raw, "JSON object"))
+
+
+def _json(where: str, raw: bytes, kind: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        value = json.loads(raw.decode("utf-8"))
+        return json.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where}: not a JSON object in UTF-8: {error}") from error
+        raise InvalidInput(f"{where}: not a {kind} in UTF-8: {error}") from error
+
+
+def _as_object(where: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"{where}: expected a JSON object")
     return value

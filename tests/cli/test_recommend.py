@@ -105,6 +105,12 @@ def test_an_empty_input_is_bad_input(home, text):
     assert "holds no prompts" in result.stderr
 
 
+def test_an_error_names_a_prompt_without_an_id_as_a_plan_would(home):
+    file = input_file(home, {"prompt": PROMPT})
+    refused, answered = (ask("--input", file, "--max-tokens", tokens, "--json").stdout for tokens in ("1", "500"))
+    assert plans(refused)[0]["prompt_id"] == plans(answered)[0]["prompt_id"]
+
+
 def test_invalid_utf8_is_the_error_of_its_line(home):
     (home / "bad.jsonl").write_bytes(b'{"prompt": "\xff\xfe"}\n{"prompt": "Add 1 to 2. How many now?"}\n')
     result = ask("--input", "bad.jsonl", "--max-generations", "4", "--json")
@@ -167,6 +173,18 @@ def test_without_any_budget_one_is_asked_for(home):
     assert "budget" in result.stderr
 
 
+def test_two_averages_are_refused_in_plain_words(home):
+    result = ask(PROMPT, "--mean-tokens", "200", "--mean-flops", "1e8")
+    assert result.exit_code == 2
+    assert "the budget cannot be used: at most one average over traffic can be kept" in result.stderr
+
+
+def test_an_output_that_cannot_be_written_is_bad_input(home):
+    result = ask(PROMPT, "--max-generations", "4", "--output", "nowhere/plans.jsonl")
+    assert result.exit_code == 2
+    assert "nowhere/plans.jsonl cannot be written" in result.stderr
+
+
 def test_a_target_accuracy_needs_no_budget(home):
     plan = json.loads(ask(PROMPT, "--target-accuracy", "0.8", "--json").stdout)
     assert plan["target_accuracy"] == 0.8
@@ -176,6 +194,20 @@ def test_probes_sharpen_the_difficulty(home):
     (home / "probes.jsonl").write_text('{"answer": "55", "score": 0.98}\n{"answer": "55", "score": 0.97}\n')
     plan = json.loads(ask(PROMPT, "--max-generations", "4", "--probes", "probes.jsonl", "--json").stdout)
     assert plan["difficulty"]["source"] == "probes"
+
+
+def test_probes_may_be_one_json_array(home):
+    (home / "probes.json").write_text('[\n {"answer": "55", "score": 0.98},\n\n {"answer": "55",\n "score": 0.97}]\n')
+    plan = json.loads(ask(PROMPT, "--max-generations", "4", "--probes", "probes.json", "--json").stdout)
+    assert plan["difficulty"]["source"] == "probes"
+
+
+def test_a_bad_probe_of_an_array_is_named_by_place_and_field(home):
+    (home / "probes.json").write_text('[{"answer": "55"}, {"answer": "55", "correct": 3}]')
+    result = ask(PROMPT, "--max-generations", "4", "--probes", "probes.json")
+    assert result.exit_code == 2
+    assert "probes.json[1]" in result.stderr
+    assert "correct" in result.stderr
 
 
 def test_a_bad_probe_is_named_by_line_and_field(home):
