@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -32,6 +33,8 @@ class Home:
         self._lock = threading.RLock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
+        self._policy_lock = threading.RLock()
+        self._is_watched = False
 
     @classmethod
     def open(
@@ -90,9 +93,17 @@ class Home:
     @property
     def policy(self) -> Policy:
         """The promoted policy; a newly promoted one is noticed within a second. Raises NoActivePolicy."""
-        if time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS and self._policy is not None:
+        if self._policy is not None and (self._is_watched or time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS):
             return self._policy
-        with self._lock:
+        return self.look_again()
+
+    def watched(self) -> None:
+        """From now on the caller looks again every second: who plans waits neither for the store nor for a file."""
+        self._is_watched = True
+
+    def look_again(self) -> Policy:
+        """The promoted policy, as the store has it now. Raises NoActivePolicy."""
+        with self._policy_lock:
             row = self._active()
             if self._policy is None or self._policy.policy_id != row.policy_id:
                 self._policy = self._load(row)
@@ -115,5 +126,8 @@ class Home:
         return "import logs with `planner logs import FILE`, then run `planner fit`; `planner demo` shows the way"
 
     def _forget(self) -> None:
-        with self._lock:
-            self._policy, self._looked_at = None, float("-inf")
+        with self._policy_lock:
+            self._looked_at = float("-inf")
+        if self._is_watched:
+            with contextlib.suppress(NoActivePolicy):
+                self.look_again()

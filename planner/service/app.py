@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -34,9 +35,11 @@ from planner.service.routes import (
 )
 from planner.service.routes import fits as fit_routes
 from planner.service.security import Tokens
+from planner.service.watch import Watch
 
 ROUTERS = (recommendations, chat, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
 
+SWITCH_SECONDS = 0.001
 GRACE_SECONDS = 5.0
 """What is still running when the server has let go of its connections has so long to end."""
 
@@ -57,10 +60,15 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         fits.settle()
         gateway = Gateway(settings, own, metrics)
         intake = Intake(own)
+        # Threads that store what was served would else hold up each request for five milliseconds.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        watch = Watch(own, metrics)
+        await watch.start()
         app.state.context = Context(settings, own, metrics, fits, gateway, intake)
         try:
             yield
         finally:
+            await watch.close()
             await gateway.close(grace_seconds=GRACE_SECONDS)
             await intake.close()
             fits.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from planner.core import Cost, Recommendation
 
@@ -28,7 +29,11 @@ class Metrics:
         self._usd = Counter("planner_usd", "USD spent by runs of the gateway.", registry=own)
         self._misses = Counter("planner_budget_misses", "Runs that cost more than a ceiling.", ["unit"], registry=own)
         self._policy = Gauge(
-            "planner_policy_info", "The policy that is served.", ["policy_id"], registry=own, multiprocess_mode="max"
+            "planner_policy_info",
+            "The policy that is served.",
+            ["policy_id"],
+            registry=own,
+            multiprocess_mode="livemax",
         )
         self._values = Gauge(
             "planner_value", "Figures by name: mean spending and its target, calibration drift, exchange rate.",
@@ -86,6 +91,25 @@ class Metrics:
         """All figures in Prometheus' text form, those of the other workers included."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
+        _forget_ended(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
         return generate_latest(everyone)
+
+
+def _forget_ended(folder: str) -> None:
+    """Leave out what workers that are no more said of their present; what they counted stays counted."""
+    for file in Path(folder).glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not _is_alive(pid):
+            mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

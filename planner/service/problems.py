@@ -98,8 +98,14 @@ def _planner_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlannerError)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOGGER.error("%s: %s", type(error).__name__, error)
+    passes = error.http_status == HTTPStatus.SERVICE_UNAVAILABLE
     return problem(
-        error.http_status, str(error), kind=type(error).__name__, request_id=_id(request), path=request.url.path
+        error.http_status,
+        str(error),
+        kind=type(error).__name__,
+        request_id=_id(request),
+        headers={"Retry-After": "1"} if passes else None,
+        path=request.url.path,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from planner.errors import InvalidInput, StoreError
 
@@ -98,6 +99,8 @@ class Database:
             yield
         except DBAPIError as error:
             raise self._in_words(error.orig or error) from error
+        except NoConnectionFree as error:
+            raise StoreError("the store's connections are all in use: try again in a moment") from error
         except driver.Error as error:
             raise self._in_words(error) from error
 

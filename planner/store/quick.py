@@ -82,7 +82,7 @@ class QuickStore:
         """Wait until every recommendation is stored."""
         self._writer.flush()
 
-    def _insert(self, columns: Columns, n_rows: int) -> None:
+    def _insert(self, columns: Columns, n_rows: int, *, again: bool = False) -> None:
         # As SQLAlchemy writes it: UTC, without a zone.
         text_of = {moment: f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in set(columns["created_at"])}
         moments = [text_of[moment] for moment in columns["created_at"]]
@@ -92,7 +92,7 @@ class QuickStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.executemany(
-                    f"INSERT INTO recommendations ({names}) VALUES ({marks})",  # noqa: S608 - own names
+                    f"INSERT {'OR IGNORE ' * again}INTO recommendations ({names}) VALUES ({marks})",  # noqa: S608 - own names
                     zip(*values.values(), strict=True),
                 )
             except BaseException:

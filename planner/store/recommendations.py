@@ -8,15 +8,22 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from planner.core import Recommendation
-from planner.store.bulk import insert_columns
+from planner.store.bulk import insert_columns, select_in
 from planner.store.engine import Database
 from planner.store.tables import recommendations
 
 
-def insert_recommendations(database: Database, columns: Mapping[str, Sequence[Any]], n_rows: int) -> None:
-    """Insert rows given as columns, in one transaction."""
+def insert_recommendations(
+    database: Database, columns: Mapping[str, Sequence[Any]], n_rows: int, *, again: bool = False
+) -> None:
+    """Insert rows given as columns, in one transaction; `again` leaves out those that an earlier try has stored."""
     with database.writing(alone=False) as connection:
-        insert_columns(connection, recommendations, columns, n_rows)
+        keep = None
+        if again:
+            ids, name = columns["recommendation_id"], "recommendation_id"
+            known = {row[0] for row in select_in(connection, name, "recommendations", name, ids)}
+            keep = [one not in known for one in ids]
+        insert_columns(connection, recommendations, columns, n_rows, keep=keep)
 
 
 def find_recommendation(connection: Connection, recommendation_id: str) -> Recommendation | None:

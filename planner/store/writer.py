@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from planner.core import Recommendation
 from planner.errors import StoreError
@@ -14,6 +14,8 @@ from planner.errors import StoreError
 MAX_DELAY_SECONDS = 0.5
 """How long a recommendation may wait for others to be written with."""
 BATCH_ROWS = 1_000
+AGAIN_SECONDS = 1.0
+"""How soon a store that was away is tried again."""
 MOST_WAITING = 64_000
 """A writer that falls so many rows behind makes those who serve wait, rather than memory grow."""
 
@@ -21,25 +23,35 @@ _Item = tuple[datetime, Sequence[Recommendation]]
 Columns = dict[str, list[Any]]
 
 
+class Insert(Protocol):
+    """Inserts columns of so many rows in one transaction; `again` leaves out those that an earlier try has stored."""
+
+    def __call__(self, columns: Columns, n_rows: int, /, *, again: bool) -> None:
+        """Raise StoreError where the database is away for now."""
+
+
 class RecommendationWriter:
     """One thread that writes recommendations in batches, at most a second late.
 
-    `put` only queues. What could not be written raises StoreError at the next `put`, `flush` or `close`.
+    `put` only queues. While the store is away they are kept and tried again; `flush` and `close` raise StoreError
+    then, and so does `put` when too many wait or some could not be written at all.
     """
 
-    def __init__(self, write: Callable[[Columns, int], None]) -> None:
-        """`write` inserts columns of so many rows in one transaction. Nothing is started before the first `put`."""
+    def __init__(self, write: Insert) -> None:
+        """Nothing is started before the first `put`."""
         self._insert = write
         self._queue: queue.Queue[_Item | None] = queue.Queue()
         self._n_waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
+        self._away: StoreError | None = None
+        self._lost: Exception | None = None
         self._hurry = threading.Event()
 
     def put(self, served: Sequence[Recommendation]) -> None:
-        """Queue recommendations; raises StoreError if earlier ones could not be written."""
-        self._raise_error()
+        """Queue recommendations; see the class for when it raises StoreError."""
+        if self._lost is not None:
+            self._raise_error()
         if not served:
             return
         if self._thread is None:
@@ -55,6 +67,8 @@ class RecommendationWriter:
     def flush(self) -> None:
         """Wait until all that was put is written."""
         self._hurry.set()
+        if self._away is not None:
+            self._queue.put((datetime.now(UTC), ()))  # what is kept is tried once more
         self._queue.join()
         self._hurry.clear()
         self._raise_error()
@@ -77,25 +91,39 @@ class RecommendationWriter:
                 self._thread.start()
 
     def _raise_error(self) -> None:
-        error, self._error = self._error, None
+        error, self._lost = self._lost or self._away, None
         if error is not None:
             raise StoreError(f"recommendations could not be stored: {error}") from error
 
     def _work(self) -> None:
         ended = False
+        kept: list[_Item] = []
         while not ended:
-            first = self._queue.get()
-            items = [first, *self._more()] if first is not None else [None]
+            items = self._gathered(AGAIN_SECONDS if kept else None)
             ended = None in items
+            kept += [item for item in items if item is not None]
+            n_rows = sum(len(served) for _, served in kept)
             try:
-                self._write([item for item in items if item is not None])
+                self._write(kept, again=self._away is not None)
+                kept, self._away = [], None
+            except StoreError as error:
+                self._away = error
             except Exception as error:  # noqa: BLE001 - a thread that dies would leave `flush` waiting for ever
-                self._error = error
+                kept, self._away, self._lost = [], None, error
             finally:
-                with self._lock:
-                    self._n_waiting -= sum(len(item[1]) for item in items if item is not None)
+                if not kept:
+                    with self._lock:
+                        self._n_waiting -= n_rows
                 for _ in items:
                     self._queue.task_done()
+
+    def _gathered(self, wait_seconds: float | None) -> list[_Item | None]:
+        """The next item with what else comes soon; nothing if none comes in time."""
+        try:
+            first = self._queue.get(timeout=wait_seconds)
+        except queue.Empty:
+            return []
+        return [first, *self._more()] if first is not None else [None]
 
     def _more(self) -> list[_Item | None]:
         """What else comes within the delay, up to the end."""
@@ -109,7 +137,7 @@ class RecommendationWriter:
                 break
         return items
 
-    def _write(self, items: Sequence[_Item]) -> None:
+    def _write(self, items: Sequence[_Item], *, again: bool) -> None:
         served = [(moment, one) for moment, several in items for one in several]
         if not served:
             return
@@ -121,4 +149,4 @@ class RecommendationWriter:
             "created_at": [moment for moment, _ in served],
             "body": [one.json_text for _, one in served],
         }
-        self._insert(columns, len(served))
+        self._insert(columns, len(served), again=again)

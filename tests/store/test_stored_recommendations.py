@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, text
@@ -9,6 +10,7 @@ from sqlalchemy import event, text
 from planner.core import Arm, Budget, Cost, Difficulty, Forecast, Recommendation
 from planner.errors import StoreError
 from planner.store import Store
+from planner.store.recommendations import insert_recommendations
 
 
 def recommendation(name="r1", **values):
@@ -98,11 +100,50 @@ def test_nothing_served_starts_no_thread(store):
     assert not any(thread.name == "planner-recommendations" for thread in threading.enumerate())
 
 
-def test_what_could_not_be_stored_is_an_error_of_the_next_call(sqlite_url):
-    store = Store.open(sqlite_url)
-    store.database.close()
-    event.listen(store.database.engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
-    store.record([recommendation()])
-    with pytest.raises(StoreError, match="recommendations could not be stored"):
-        store.flush()
-    store.close()
+class Away:
+    """A store whose connections may only read, until it is back."""
+
+    def __init__(self, url: str) -> None:
+        self.store = Store.open(url)
+        self.store.database.close()
+        event.listen(self.store.database.engine, "connect", self._connected)
+        self.is_away = True
+
+    def _connected(self, raw, _) -> None:
+        raw.execute(f"PRAGMA query_only = {self.is_away}")
+
+    def come_back(self) -> None:
+        self.is_away = False
+        self.store.database.close()
+
+
+def test_what_could_not_be_stored_is_an_error_of_flush_and_close(sqlite_url):
+    away = Away(sqlite_url)
+    away.store.record([recommendation()])
+    for end in (away.store.flush, away.store.close):
+        with pytest.raises(StoreError, match="recommendations could not be stored"):
+            end()
+
+
+def test_what_is_served_while_the_store_is_away_is_stored_when_it_is_back(sqlite_url):
+    away = Away(sqlite_url)
+    for name in ("a", "b"):
+        away.store.record([recommendation(name)])
+        with pytest.raises(StoreError):
+            away.store.flush()
+    away.come_back()
+    away.store.record([recommendation("c")])
+    away.store.flush()
+    assert away.store.count().n_recommendations == 3
+    away.store.close()
+
+
+def test_one_that_an_earlier_try_has_stored_is_not_stored_again(store):
+    columns = {
+        "recommendation_id": ["a", "b"], "prompt_id": ["p", "q"], "policy_id": ["x", "x"], "propensity": [1.0, 1.0],
+        "created_at": [datetime.now(UTC)] * 2, "body": ["{}", "{}"],
+    }  # fmt: skip
+    first = {name: values[:1] for name, values in columns.items()}
+    insert_recommendations(store.database, first, 1)
+    insert_recommendations(store.database, columns, 2, again=True)
+    assert store.count().n_recommendations == 2
