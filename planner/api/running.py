@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from planner.api.asked import Asked
 from planner.api.endpoints import LAB, open_endpoint
+from planner.api.share import Share
 from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
 from planner.errors import EndpointError, EndpointUnavailable, PlannerError
 from planner.execution.answers import DEFAULT_EXTRACTOR
@@ -61,6 +62,8 @@ class Running:
         self._owned = isinstance(endpoint, str) or endpoint is None
         memory = journal_folder(store) / "servers.json"
         opened = open_endpoint(endpoint, settings, verifiers=verifiers, max_concurrency=max_concurrency, memory=memory)
+        self._total = None if total is None else Ledger(total.ceilings)
+        self._share: Share | None = None
         cards: dict[str, ModelCard] = {stored.card.name: stored.card for stored in store.models()}
         self.runner = Runner(
             opened,
@@ -69,7 +72,7 @@ class Running:
             datasets={name: names.model_dump() for name, names in settings.datasets.items()},
             # as in its logs: who gives no answer line has no answer
             default_extract="answer_line" if opened.name == LAB else DEFAULT_EXTRACTOR,
-            shared=() if total is None else (Ledger(total.ceilings),),
+            shared=() if self._total is None else (self._total,),
         )
 
     async def __aenter__(self) -> Self:
@@ -105,6 +108,8 @@ class Running:
         adapts = how.adapt and limits is not None and not limits.is_empty
         search = None
         if adapts and limits is not None:
+            if self._share is not None:
+                limits = self._share.of(budget)
             search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
         return Job(
             plan,
@@ -113,7 +118,7 @@ class Running:
             dataset=asked.input.dataset,
             reference=asked.reference,
             metadata=asked.input.metadata,
-            budget=limits,
+            budget=budget or plan.budget,
             search=search,
             extract=how.extract,
             grade=how.grade,
@@ -134,6 +139,9 @@ class Running:
         in a row, all that are left do without being tried.
         """
         luck = _Luck(self.runner.endpoint.name)
+        if self._total is not None:
+            plans = list(plans)
+            self._share = Share(self._total, sum(not isinstance(planned, PlannerError) for planned in plans))
         waiting: deque[asyncio.Task[RunResult | PlannerError]] = deque()
         room = asyncio.Semaphore(min(self.runner.endpoint.max_concurrency, MOST_PROMPTS))
         try:
@@ -170,6 +178,8 @@ class Running:
         except PlannerError as error:
             result = error
         luck.note(result)
+        if self._share is not None:
+            self._share.left -= 1
         return result
 
 
