@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from planner.core import Cost, Forecast, Recommendation, RunResult
 
@@ -86,7 +86,9 @@ def run_text(result: RunResult) -> str:
         lines.append(("correct", f"{result.correct:g}"))
     if result.status != "ok":
         lines.append(("status", result.status if result.reason is None else f"{result.status}: {result.reason}"))
-    done = " > ".join(f"{stage['n']} {stage['draw']} of {stage['generator']}" for stage in result.stages)
+    if result.note is not None:
+        lines.append(("note", result.note))
+    done = " > ".join(f"{_drawn(stage)} of {stage['generator']}" for stage in result.stages)
     lines += [
         ("cost", cost_text(result.cost)),
         (
@@ -97,6 +99,11 @@ def run_text(result: RunResult) -> str:
         ("run", result.run_id),
     ]
     return "\n".join(f"{label:<11} {text}" for label, text in lines)
+
+
+def _drawn(stage: Mapping[str, Any]) -> str:
+    n, draw = stage["n"], stage["draw"]
+    return f"{n} {draw.removesuffix('s') if n == 1 else draw}"
 
 
 def recommendation_row(plan: Recommendation) -> list[str]:

@@ -28,6 +28,7 @@ class RunResult(Frozen):
     reason: why it ended before its plan did, else None.
     probes: samples drawn before the rest was planned. stages: one {generator, verifier, draw, n} for each run of like
     draws, in order.
+    note: what a reader of the answer should know, such as that a vote had nothing to go by.
     """
 
     run_id: str
@@ -42,3 +43,4 @@ class RunResult(Frozen):
     probes: int = 0
     stages: tuple[dict[str, Any], ...] = ()
     reason: str | None = None
+    note: str | None = None

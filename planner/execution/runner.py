@@ -186,6 +186,7 @@ class _Run:
             probes=int(result.arm.params.get("probes", 0)) if result.arm.search == SEARCH else 0,
             stages=tuple(stages_of(samples)),
             reason=result.interrupted,
+            note=result.note,
         )
 
     def _found(self, result: Result, samples: tuple[Sample, ...], cost: Cost) -> Run:

@@ -122,6 +122,21 @@ def test_a_total_is_kept_over_a_batch(opened, models):
     assert 0 < sum(spent) <= 20
 
 
+def test_a_total_leaves_something_for_every_prompt_of_a_batch(opened, models):
+    models.answer = lambda _body, place: f"Answer: {place}"
+    prompts = [f"Start with {i}. Add 3. How many now?" for i in range(12)]
+    results = opened.run_batch(prompts, total=Budget(max_tokens=3000), endpoint=models.url, max_concurrency=2)
+    assert [result.answer is not None for result in results] == [True] * 12
+
+
+def test_a_vote_that_told_nothing_is_told(opened, models):
+    models.answer = lambda _body, place: f"I would say {place} or so"
+    arm = Arm(generator="lab-small", selection="majority_vote", breadth=4)
+    note = opened.run(PROMPT, arm=arm, endpoint=models.url, extract="text").note
+    assert note is not None
+    assert "medoid" in note
+
+
 def test_a_server_that_is_broken_is_an_endpoint_error_and_logged(opened):
     with LoopbackModels(status=400) as models, pytest.raises(EndpointError, match="broken"):
         opened.run(PROMPT, arm=ONE, endpoint=models.url, prompt_id="broken")

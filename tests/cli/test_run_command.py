@@ -52,6 +52,18 @@ def test_a_prompt_is_answered_in_words(home, models):
     assert all(word in result.stdout for word in ("answer      55", "correct     1", "cost", "planned", "run"))
 
 
+def test_a_vote_that_told_nothing_is_told_in_words(home):
+    arm = '{"generator": "lab-small", "selection": "majority_vote", "breadth": 4}'
+    with LoopbackModels(lambda _body, place: f"I would say {place}") as models:
+        shown = run(PROMPT, "--arm", arm, "--endpoint", models.url, "--extract", "text").stdout
+    assert "note        no two of the 4 answers are equal" in shown
+    assert "done        4 samples of lab-small" in shown
+
+
+def test_one_sample_is_told_as_one(home, models):
+    assert "done        1 sample of lab-small" in run(PROMPT, "--arm", ONE, "--endpoint", models.url).stdout
+
+
 def test_json_is_the_results_own(home, models):
     line = run(PROMPT, "--max-generations", "4", "--endpoint", models.url, "--json").stdout
     result = RunResult.model_validate_json(line)
