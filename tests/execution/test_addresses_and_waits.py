@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -44,6 +45,11 @@ def test_a_refused_address_does_not_show_its_password():
         Address.of("ftp://me:hush@example.com?key=hidden")
     assert "hush" not in str(caught.value)
     assert "hidden" not in str(caught.value)
+
+
+def test_a_password_is_kept_back_as_it_is_sent_too():
+    secrets = Address.of("https://me:hush@example.com/v1").secrets
+    assert {"hush", b64encode(b"me:hush").decode()} <= set(secrets)
 
 
 @pytest.mark.parametrize(

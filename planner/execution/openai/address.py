@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -71,8 +72,9 @@ class Address:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
-        return tuple(part for part in (self.password, self.query) if part)
+        """What must not be shown, the password as it is sent too."""
+        sent = b64encode(f"{self.user}:{self.password}".encode()).decode() if self.password else ""
+        return tuple(part for part in (self.password, sent, self.query) if part)
 
     def request(self, path: str) -> tuple[str, dict[str, Any]]:
         """URL of a route below the base, and how httpx is told the query: by a target, since it logs URLs.
