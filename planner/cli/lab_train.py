@@ -33,13 +33,13 @@ def _common(minutes: str, start: str) -> Callable[[_Command], _Command]:
     return decorate
 
 
-def _data(command: _Command) -> _Command:
+def _data(n_problems: int) -> Callable[[_Command], _Command]:
     many = click.IntRange(min=1)
     problems = click.option(
-        "--problems", "n_problems", type=many, default=1000, show_default=True, help="Fresh problems to sample."
+        "--problems", "n_problems", type=many, default=n_problems, show_default=True, help="Fresh problems to sample."
     )
     samples = click.option("--samples", "n_samples", type=many, default=8, show_default=True, help="Of each problem.")
-    return problems(samples(command))
+    return lambda command: problems(samples(command))
 
 
 @click.group()
@@ -70,7 +70,7 @@ def large(**options: Any) -> None:  # noqa: ANN401
 
 @train.command()
 @_common("1.2, of the backbone", "the shipped small model")
-@_data
+@_data(1000)
 @click.option(
     "--labels",
     type=click.Choice(("outcome", "rollouts")),
@@ -86,11 +86,12 @@ def prm(**options: Any) -> None:  # noqa: ANN401
 
 @train.command()
 @_common("14.5", "the shipped small model")
-@_data
+@_data(4000)
 def reviser(**options: Any) -> None:  # noqa: ANN401
     """Train a reviser on a small model's own samples: right drafts are kept, wrong ones mended.
 
-    The target after a wrong draft is the right sample of least edit distance to it.
+    The target after a wrong draft is the right sample of least edit distance to it. Some hundred problems are learned
+    by heart, and nothing is mended on others.
     """
     _make("make_reviser", options)
 

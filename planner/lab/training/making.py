@@ -86,7 +86,7 @@ def make_prm(
 
 
 def make_reviser(
-    out: Path, how: How, report: Report, *, n_problems: int = 1000, n_samples: int = 8
+    out: Path, how: How, report: Report, *, n_problems: int = 4000, n_samples: int = 8
 ) -> Mapping[str, Any]:
     """A reviser: a small model trained on its own samples to keep right drafts and mend wrong ones."""
     start = _start(how)
