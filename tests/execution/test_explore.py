@@ -178,6 +178,17 @@ def test_a_total_is_kept_and_spent_on_whole_runs(store: Store, total: Budget):
     assert report.n_samples == sum(run.breadth for run in store.stream_runs())
 
 
+def test_a_total_that_was_reached_is_not_spent_again(store: Store):
+    design = Design(generators=("small", "large"), samples=8)
+    total = Budget(max_flops=2.72e9)  # soon too little for more of large, and small goes on
+    first = sweep(store, lines(), design, n=6, total=total)
+    again = lines()
+    report = sweep(store, again, design, n=6, total=total)
+    assert first.stopped == "flops"
+    assert (report.n_runs, again.seen) == (0, [])
+    assert report.spent == pytest.approx(first.spent)
+
+
 def test_a_larger_total_goes_on_with_the_sweep(store: Store):
     design = Design(generators=("small",), samples=8)
     sweep(store, lines(), design, total=Budget(max_generations=9))

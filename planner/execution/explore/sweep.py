@@ -10,7 +10,7 @@ from functools import partial
 from planner.core import Budget, Run, Unit
 from planner.errors import EndpointError, InvalidInput
 from planner.execution.explore.carry import Assignment, Bench, Carried, is_finished
-from planner.execution.explore.design import Design, contested, rounds, run_id, shuffled
+from planner.execution.explore.design import Design, Round, contested, rounds, run_id, shuffled
 from planner.execution.explore.purse import Purse, spent_text
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import Solution, roll_out, worth_rolling_out
@@ -86,6 +86,7 @@ class Sweep:
             import_id=self.import_id,
         )
         self._bench = Bench(replace(self.runner, log=log), self._purse)
+        self._remembered: set[str] = set()
         self._n_runs = self._n_samples = self._n_known = self._n_failed = self._failures = 0
         self._stopped: Unit | None = None
         self._rounds = rounds(self.design)
@@ -94,16 +95,13 @@ class Sweep:
         """Carry the design out. Raises the EndpointError where run after run fails; what was done is logged."""
         order = shuffled(self._by_id, self.design.seed)
         logged: list[Run] = []
+        if self._purse.ceilings:
+            self._remember_all(order)
         try:
             for number, one in enumerate(self._rounds):
                 asked = contested(order, logged, self.design.seed) if one.contested else order
-                assignments = [
-                    Assignment(
-                        one.run_id(prompt, self.design.seed), self._by_id[prompt], one.arm, partial(carry_out, one.arm)
-                    )
-                    for prompt in asked
-                ]
-                logged += map(self._kept, await self._carry(assignments, one.arm.label, number))
+                found = await self._carry(self._assignments(one, asked), one.arm.label, number)
+                logged += map(self._kept, found)
             if self.rollouts:
                 assignments = self._rollouts(order, logged)
                 await self._carry(assignments, f"{self.rollouts} rollouts a step", len(self._rounds))
@@ -118,6 +116,21 @@ class Sweep:
             self._purse.spent,
             self._stopped,
         )
+
+    def _assignments(self, one: Round, asked: Sequence[str]) -> list[Assignment]:
+        search = partial(carry_out, one.arm)
+        return [
+            Assignment(one.run_id(prompt, self.design.seed), self._by_id[prompt], one.arm, search) for prompt in asked
+        ]
+
+    def _remember_all(self, order: Sequence[str]) -> None:
+        """Count what is logged of every round: where the total left one undone, later ones may have been drawn."""
+        logged: list[Run] = []
+        for one in self._rounds:
+            known, _ = self._known(self._assignments(one, order))
+            logged += map(self._kept, known)
+        if self.rollouts:
+            self._known(self._rollouts(order, logged))
 
     def _kept(self, run: Run) -> Run:
         """What later rounds look at: outcomes, and texts of answers to roll out."""
@@ -148,6 +161,7 @@ class Sweep:
     async def _carry(self, wanted: Sequence[Assignment], label: str, number: int) -> list[Run]:
         """Carry out what is not logged yet, side by side, until all or the total is done; give all runs there are."""
         known, waiting = self._known(wanted)
+        self._n_known += len(known)
         found, n_wanted = list(known), len(waiting)
         running: set[asyncio.Task[Carried]] = set()
         try:
@@ -213,7 +227,9 @@ class Sweep:
         while looked_for:
             logged = {run.run_id: run for run in self.runner.log.store.find_runs([one.run_id for one in looked_for])}
             for run in logged.values():
-                self._purse.remember(run)
+                if run.run_id not in self._remembered:
+                    self._purse.remember(run)
+            self._remembered.update(run.run_id or "" for run in logged.values())
             finished = [run for run in logged.values() if is_finished(run)]
             known += finished
             left += [one for one in looked_for if one.run_id not in logged]
@@ -224,7 +240,6 @@ class Sweep:
                 for one in looked_for
                 if one.run_id in logged and one.run_id not in done
             ]
-        self._n_known += len(known)
         return known, left[::-1]
 
 
