@@ -29,21 +29,28 @@ class Rate:
 
 
 def solve(options: Options, unit: Unit, value: float) -> Rate:
-    """The rate at which the sample's mean cost is `value`. Raises InfeasibleBudget, naming the least that would do."""
+    """The rate at which the sample's mean cost is `value`.
+
+    Raises InfeasibleBudget, naming the least that would do, where the cheapest arms cost more by more than the sample
+    may be off; where they cost more by less, they are taken.
+    """
     feasible = np.flatnonzero((options.allowed & np.isfinite(options.price)).any(axis=1))
     sample = options.take(feasible)
 
     def spend(rate: float) -> float:
         return float(sample.price[np.arange(len(feasible)), pick(sample, rate)].mean(dtype=np.float64))
 
+    cheapest = np.where(sample.allowed, sample.price, np.inf).min(axis=1)
+    least, error = float(cheapest.mean(dtype=np.float64)), float(cheapest.std() / np.sqrt(len(cheapest)))
+    if least > value + 2 * error:
+        raise_mean_too_low(unit, value, least)
+    value = max(value, least * (1 + TOLERANCE))
     most = spend(0.0)
     if most <= value:
         return Rate(0.0, 0.0, 1.0)
     low, high = 0.0, 1.0 / value
     spent_high = spend(high)
-    while spent_high > value:
-        if high > 1e12 / value:
-            raise_mean_too_low(unit, value, spent_high)
+    while spent_high > value and high <= 1e12 / value:
         low, most, high = high, spent_high, high * 10
         spent_high = spend(high)
     for _ in range(STEPS):

@@ -80,3 +80,9 @@ def test_the_exchange_rate_spends_the_average(seed, share):
 def test_an_average_below_the_cheapest_arms_is_infeasible_and_names_the_least():
     with pytest.raises(InfeasibleBudget, match="mean_usd=2"):
         solve(options_of([[0.5, 0.9]], [[2.0, 5.0]]), "usd", 1.0)
+
+
+def test_an_average_within_the_samples_error_of_the_cheapest_arms_takes_those():
+    price = np.tile([1.0, 5.0], (100, 1)) * np.linspace(0.5, 1.5, 100)[:, None]
+    rate = solve(options_of(np.tile([0.5, 0.9], (100, 1)), price), "usd", 0.99)
+    assert (np.array([[0.5, 0.9]]) - rate.high * price).argmax(axis=1).max() == 0
