@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,14 @@ from planner.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+# Colours come back after ten curves: then dashes and marks tell them apart.
+_COLOURS = 10
+_DASHES = ("-", "--", ":", "-.")
+_MARKERS = ("o", "s", "^", "D")
+_LEGEND_ROWS = 24
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,29 @@ class Curve:
 def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) -> None:
     """Write the curves to a file of the type that its name tells; raises InvalidInput where that is not possible."""
     try:
-        from matplotlib.figure import Figure
+        draw(curves, unit=unit, title=title).savefig(path, dpi=150)
     except ImportError as error:
         raise InvalidInput("a picture needs matplotlib: run `pip install 'planner[plot]'`") from error
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    except (ValueError, OSError) as error:
+        raise InvalidInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def draw(curves: Sequence[Curve], *, unit: str, title: str) -> Figure:
+    """The curves as one picture, cost on a log scale. Raises ImportError without matplotlib."""
+    from matplotlib.figure import Figure
+
+    columns = max(1, math.ceil(len(curves) / _LEGEND_ROWS))
+    figure = Figure(figsize=(6 + 3 * columns, 5), layout="constrained")
     axes = figure.subplots()
-    for curve in curves:
+    for place, curve in enumerate(curves):
         points = sorted(zip(curve.costs, curve.accuracies, strict=True))
+        round_ = place // _COLOURS % len(_DASHES)
         axes.plot(
             [x for x, _ in points],
             [y for _, y in points],
-            marker="o",
+            color=f"C{place % _COLOURS}",
+            linestyle=_DASHES[round_],
+            marker=_MARKERS[round_],
             markersize=3,
             label=curve.name,
             linewidth=2.5 if curve.emphasised else 1.0,
@@ -43,8 +64,6 @@ def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) 
         )
     axes.set(xscale="log", xlabel=f"{unit} a prompt", ylabel="accuracy", title=title)
     axes.grid(visible=True, alpha=0.3)
-    figure.legend(fontsize="small", loc="outside right upper")  # beside the axes: no line is hidden by it
-    try:
-        figure.savefig(path, dpi=150)
-    except ValueError as error:
-        raise InvalidInput(f"{path}: {error}") from error
+    # Beside the axes: no line is hidden by it.
+    figure.legend(fontsize="small", loc="outside right upper", ncols=columns)
+    return figure

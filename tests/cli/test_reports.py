@@ -39,6 +39,17 @@ def test_curves_are_drawn(home):
     assert (home / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_many_curves_of_a_picture_all_look_different_and_fit_beside_it():
+    from planner.cli.plot import Curve, draw
+
+    figure = draw([Curve(f"arm {n}", [1, 2], [0.1, 0.2]) for n in range(40)], unit="tokens", title="many")
+    figure.canvas.draw()
+    lines = figure.axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}) == 40
+    legend = figure.legends[0].get_window_extent()
+    assert 0 <= legend.y0 < legend.y1 <= figure.bbox.y1
+
+
 EVALUATE = ("evaluate", "--folds", "2", "--no-cascades", "--probes", "1")
 
 
