@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Probe,
         Recommendation,
         Run,
+        RunResult,
         Sample,
     )
     from planner.errors import PlannerError
@@ -42,6 +43,7 @@ __all__ = [
     "Probe",
     "Recommendation",
     "Run",
+    "RunResult",
     "Sample",
     "__version__",
 ]

@@ -128,7 +128,7 @@ def test_exit_codes_are_as_documented(error: type[errors.PlannerError], exit_cod
 def test_public_names_are_these():
     assert set(planner.__all__) == {
         "Alternative", "Arm", "Budget", "Cost", "Difficulty", "Forecast", "ModelCard", "Planner", "PlannerError",
-        "Probe", "Recommendation", "Run", "Sample", "__version__",
+        "Probe", "Recommendation", "Run", "RunResult", "Sample", "__version__",
     }  # fmt: skip
 
 
