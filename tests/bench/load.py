@@ -118,6 +118,20 @@ def rss_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def worker_pids(supervisor: int) -> list[int]:
+    """Processes that serve, which the supervisor has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text("ascii").rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes()
+        except (OSError, IndexError):
+            continue
+        if parent == supervisor and b"resource_tracker" not in command:
+            found.append(int(folder.name))
+    return found
+
+
 class Server(NamedTuple):
     """A `planner serve` that runs."""
 

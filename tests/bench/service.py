@@ -20,6 +20,8 @@ CONNECTIONS = 16
 BUDGET = {"max_tokens": 4000}
 RUNS_A_REQUEST = 100
 WARM = 300
+RUN = os.urandom(4).hex()
+"""Ids that no earlier bench has logged into the same store."""
 
 
 def fitted(folder: Path) -> Path:
@@ -69,7 +71,7 @@ def logging(server: Server, n_requests: int) -> Load:
 def _run(request_number: int, place: int, rng: np.random.Generator) -> dict[str, object]:
     sample = {"answer": "7", "correct": 1.0, "score": 0.8, "prompt_tokens": 40, "completion_tokens": 120}
     return {
-        "run_id": f"run-{request_number}-{place}",
+        "run_id": f"{RUN}-{request_number}-{place}",
         "prompt": text(request_number * RUNS_A_REQUEST + place, 4, rng),
         "generator": "small",
         "verifier": "judge",
