@@ -109,7 +109,9 @@ def rollback_policy(connection: Connection) -> PolicyRow:
     row = connection.execute(earlier.limit(1)).one_or_none()
     if active is None or row is None:
         raise NotReady("no policy was promoted before this one: see `planner policies list`")
-    # `promoted_at` stays, so that a second rollback goes one further back
+    # Its `promoted_at` stays, so that a second rollback goes one further back; what is left loses its own, so that
+    # a rollback of a later policy does not come back to it.
+    connection.execute(update(policies).where(policies.c.policy_id == active.policy_id).values(promoted_at=None))
     _swap(connection, row.policy_id, reason=f"rolled back from {active.policy_id}", retired="rolled back")
     return _found(connection, row.policy_id)
 

@@ -47,6 +47,14 @@ def test_rolling_back_goes_one_further_each_time(three):
     assert three.active_policy().policy_id == "a"
 
 
+def test_a_policy_that_was_rolled_back_is_not_come_back_to(three):
+    for name in "ab":
+        three.promote_policy(name, reason="")
+    three.rollback_policy()
+    three.promote_policy("c", reason="")
+    assert three.rollback_policy().policy_id == "a"
+
+
 def test_the_same_policy_added_again_keeps_its_status(three):
     three.promote_policy("a", reason="first")
     row = three.add_policy("a", artifact_path="/moved/a", summary={"accuracy": 0.6})
