@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from planner.cli.common import json_text, open_store, progress, writing
+from planner.cli.common import json_text, open_store, progress, settings, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ def revision_pairs(
     made = RevisionExport(
         max_wrong=max_wrong,
         max_per_prompt=max_per_prompt,
-        instruction=instruction or Conventions().revision_instruction,
+        instruction=instruction or settings().conventions.revision_instruction or Conventions().revision_instruction,
         seed=seed,
         generators=generators,
     )

@@ -50,6 +50,13 @@ def test_conversations_go_to_stdout_with_the_instruction_given(folder: Path):
     assert [message["content"] for message in messages] in (["q?", "a\nb"], ["q?", "a\nc", "Once more.", "a\nb"])
 
 
+def test_the_instruction_is_that_of_the_conventions(folder: Path):
+    (folder / "planner.toml").write_text('[conventions]\nrevision_instruction = "Revise:"\n')
+    log(WRONG, Sample(chain=1, text="a\nd", correct=0), RIGHT)
+    found = [json.loads(line)["messages"] for line in export("revision-pairs", "--seed", "1").stdout.splitlines()]
+    assert {"Revise:"} == {messages[2]["content"] for messages in found if len(messages) > 2}
+
+
 def test_logs_without_texts_leave_no_file_and_say_what_is_missing(folder: Path):
     log(Sample(correct=1))
     result = export("prm-labels", "--output", "prm.jsonl", code=3)
