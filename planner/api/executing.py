@@ -60,6 +60,7 @@ class Executing(Recommending):
         reference: str | None = None,
         extract: str | None = None,
         grade: str | None = None,
+        choose: str | None = None,
         seed: int | None = None,
         prompt: Prompt | Mapping[str, Any] | None = None,
         verifiers: Mapping[str, Any] | None = None,
@@ -71,8 +72,9 @@ class Executing(Recommending):
 
         adapt: plan the rest anew as answers come in; a plan whose arm is forced, and one without a budget, is carried
         out as it is. prompt: of a plan that another process made. reference: the right answer; without one nothing is
-        graded. extract, grade: names of extractor and grader. endpoint, verifiers: see `running`. planned: as for
-        `recommend`.
+        graded. extract, grade: names of extractor and grader. choose: name of a selection in place of the plan's, such
+        as `medoid` for free text; the plan is then carried out as it is. endpoint, verifiers: see `running`. planned:
+        as for `recommend`.
 
         Raises InvalidInput before anything is spent where it cannot be carried out, EndpointError where no answer
         could be had; what was spent is logged in any case.
@@ -87,7 +89,7 @@ class Executing(Recommending):
             adapt = adapt and not _restricted(planned)
         if reference is not None:
             asked = replace(asked, reference=reference)
-        how = _how(adapt=adapt, extract=extract, grade=grade, seed=seed)
+        how = _how(adapt=adapt, extract=extract, grade=grade, choose=choose, seed=seed)
         async with self.running(endpoint, verifiers=verifiers, max_concurrency=max_concurrency) as running:
             return await running.run(plan, asked, budget, how=how, on_spent=on_spent)
 
@@ -101,6 +103,7 @@ class Executing(Recommending):
         adapt: bool = True,
         extract: str | None = None,
         grade: str | None = None,
+        choose: str | None = None,
         verifiers: Mapping[str, Any] | None = None,
         max_concurrency: int | None = None,
         on_spent: OnSpent | None = None,
@@ -117,7 +120,7 @@ class Executing(Recommending):
             async with opened as running:
                 asked = [Asked.of(prompt) for prompt in prompts]
                 plans = self.recommend_batch([one.planned for one in asked], budget, total=total, **options)
-                how = _how(adapt=adapt and not _restricted(options), extract=extract, grade=grade)
+                how = _how(adapt=adapt and not _restricted(options), extract=extract, grade=grade, choose=choose)
                 planned = [
                     (one, p) if isinstance(p, Recommendation) else p for one, p in zip(asked, plans, strict=True)
                 ]

@@ -32,12 +32,16 @@ FAILURES_IN_A_ROW = 8
 
 @dataclass(frozen=True)
 class How:
-    """How plans are carried out: `adapt` plans anew as answers come in; names of extractor and grader; a seed."""
+    """How plans are carried out: `adapt` plans anew as answers come in; names of extractor and grader; a seed.
+
+    choose: selection by which the answer is chosen in place of the plan's; such a plan is carried out as it is.
+    """
 
     adapt: bool = True
     extract: str | None = None
     grade: str | None = None
     seed: int | None = None
+    choose: str | None = None
 
 
 class Running:
@@ -105,14 +109,15 @@ class Running:
         """What the runner is given."""
         limits = budget or plan.budget
         # What was asked for by name is carried out as it is; a session needs a budget to plan with.
-        adapts = how.adapt and limits is not None and not limits.is_empty
+        adapts = how.adapt and how.choose is None and limits is not None and not limits.is_empty
         search = None
         if adapts and limits is not None:
             if self._share is not None:
                 limits = self._share.of(budget)
             search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
+        chosen_by = plan.arm.model_copy(update={"selection": how.choose or plan.arm.selection})
         return Job(
-            plan,
+            plan.model_copy(update={"arm": chosen_by}),
             asked.input.text,
             asked.messages,
             dataset=asked.input.dataset,

@@ -35,6 +35,7 @@ INTERRUPTED = 130
 @click.option("--reference", metavar="TEXT", help="The right answer to PROMPT; it is graded by it.")
 @click.option("--extract", metavar="NAME", help="How the answer is read from a text. [auto]")
 @click.option("--grade", metavar="NAME", help="How an answer is compared with its reference. [numeric]")
+@click.option("--choose", metavar="NAME", help="Choose the answer by this selection, such as medoid for free text.")
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Requests side by side.")
 @json_option
 @click.option(

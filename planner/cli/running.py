@@ -26,7 +26,7 @@ class Batch:
     def __init__(
         self, planner: Planner, lines: Sequence[InputLine], asked: Planned, options: Mapping[str, Any]
     ) -> None:
-        """`options` of `planner run`: endpoint, concurrency, no_adapt, extract, grade, run_seed."""
+        """`options` of `planner run`: endpoint, concurrency, no_adapt, extract, grade, choose, run_seed."""
         self._planner, self._lines, self._asked, self._options = planner, lines, asked, options
         self._costs: dict[str, Cost] = {}
         self.done = 0
@@ -51,6 +51,7 @@ class Batch:
             adapt=not options["no_adapt"] and not self._asked.names_arms,
             extract=options["extract"],
             grade=options["grade"],
+            choose=options["choose"],
             seed=options["run_seed"],
         )
         opened = self._planner.running(

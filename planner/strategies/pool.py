@@ -59,5 +59,5 @@ class Result:
             return None
         return (
             f"no two of the {len(answers)} answers are equal, so that the vote told nothing and the first was taken: "
-            "for free text choose by medoid, or name a verifier"
+            "for free text choose by medoid (`planner run --choose medoid`), or name a verifier"
         )
