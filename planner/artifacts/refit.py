@@ -88,6 +88,11 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
         exclude_datasets=settings.exclude_datasets,
         since=None if settings.since is None else datetime.fromisoformat(settings.since),
     )
+    if not len(logs.prompts) and (settings.datasets or settings.exclude_datasets or settings.since):
+        raise NotEnoughData(
+            "no run is logged of these data sets and dates: `planner logs stats` shows what there is, "
+            "`planner logs import FILE` adds to it"
+        )
     examined = _examined(logs, settings.seed)
     evaluation = _evaluation(examined, settings, progress)
     progress(0.6, 1, "fitting on all prompts")
@@ -102,6 +107,10 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
         {**policy_files(policy), PROMPTS: to_json(list(logs.prompts.ids))},
     )
     report = evaluation.report if evaluation else None
+    present = store.active_policy()
+    if present is not None and present.policy_id == policy_id:
+        # Its arms were chosen on all prompts, the challenger's on training folds: the comparison is no news here.
+        promoted, reason = True, "the promoted policy came out again: the logs, the settings and the seed are the same"
     store.add_policy(
         policy_id,
         artifact_path=str(artifacts.path(policy_id).resolve()),

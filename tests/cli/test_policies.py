@@ -61,7 +61,9 @@ def test_a_second_fit_of_the_same_data_is_the_same_policy(home):
     before = active()["policy_id"]
     result = run("fit", "--json")
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)["policy_id"] == before
+    made = json.loads(result.stdout)
+    assert (made["policy_id"], made["promoted"]) == (before, True)
+    assert "came out again" in made["reason"]
 
 
 def test_a_challenger_is_compared_and_the_way_back_is_open(home):
@@ -93,4 +95,5 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(home, monkeypatch):
 def test_fitting_on_no_runs_says_what_to_do(home):
     result = run("fit", "--dataset", "nothing")
     assert result.exit_code == 3
+    assert "no run is logged of these data sets" in result.stderr
     assert "planner logs import" in result.stderr
