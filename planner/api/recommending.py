@@ -15,6 +15,7 @@ from planner.policy import PromptInput, Restriction
 from planner.policy.chat import Prompt, prompt_input, prompt_text
 
 MOST_REMEMBERED = 10_000
+"""Plans whose prompts are at hand for `Planner.run`."""
 
 
 class Recommending(Home):
@@ -24,6 +25,7 @@ class Recommending(Home):
         """Prefer `Planner.open`."""
         super().__init__(settings, create=create)
         self._asked: OrderedDict[str, Asked] = OrderedDict()
+        self.most_remembered = MOST_REMEMBERED
 
     def recommend(
         self,
@@ -91,9 +93,11 @@ class Recommending(Home):
         return answers
 
     def _remember(self, plan: Recommendation, asked: PromptInput, prompt: Prompt | Mapping[str, Any]) -> None:
+        if self.most_remembered == 0:
+            return
         chat: Prompt = prompt["prompt"] if isinstance(prompt, Mapping) else prompt
         self._asked[plan.recommendation_id] = Asked(asked, chat)
-        if len(self._asked) > MOST_REMEMBERED:
+        if len(self._asked) > self.most_remembered:
             with self._lock:
-                while len(self._asked) > MOST_REMEMBERED:
+                while len(self._asked) > self.most_remembered:
                     self._asked.popitem(last=False)

@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         own = planner or Planner.open(settings=settings)
+        own.most_remembered = 0  # no route carries out a plan that an earlier request got
         fits = Fits(settings, own)
         fits.settle()
         gateway = Gateway(settings, own, metrics)
