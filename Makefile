@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 XDIST ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-api test-browser test-servers lint format bench figures reproduce notebook wheel clean
+.PHONY: help demo test test-api test-browser test-servers lint format bench endure figures reproduce notebook wheel clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,10 @@ format: $(VENV)/.stamp-dev ## Lay out the code.
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures into README.md.
-	@for name in lab_policy worlds votes generators features speed overhead; do $(BIN)/python -m tests.bench.$$name || exit 1; done
+	@for name in lab_policy worlds votes generators features speed overhead service; do $(BIN)/python -m tests.bench.$$name || exit 1; done
+
+endure: $(VENV)/.stamp-dev ## Load the service for ten minutes a store, with kills of workers and of the database.
+	@$(BIN)/python -m tests.bench.endure
 
 figures: $(VENV)/.stamp-dev ## Draw the picture of README.md from the bundled logs.
 	@$(BIN)/python -m tests.bench.picture

@@ -34,8 +34,6 @@ BREAK_EVERY_SECONDS = 12.0
 AWAY_SECONDS = 2.0
 BACK_SECONDS = 10.0
 """So long after a break an error may still be answered."""
-BREAKING_SHARE = 0.6
-"""Of the time; then all is left alone, and memory is looked at."""
 WARM_SECONDS = 20.0
 BUDGET = {"max_generations": 8}
 SKIPPED = {"recommendation_id"}
@@ -212,18 +210,20 @@ async def _weigh(server: Server, seen: Seen, end: float) -> None:
         await asyncio.sleep(2)
 
 
-async def _go(server: Server, planner: Planner, database: PostgresServer | None, seconds: float, seed: int) -> Seen:
+async def _go(
+    server: Server, planner: Planner, database: PostgresServer | None, seconds: float, breaking: float, seed: int
+) -> Seen:
     seen, end = Seen(), time.monotonic() + seconds
     traffic = Traffic(server, planner, seen, seed, end)
     await asyncio.gather(
         *(traffic.client(number) for number in range(CLIENTS)),
-        _break_things(server, database, seen, end - seconds * (1 - BREAKING_SHARE), seed),
+        _break_things(server, database, seen, end - seconds * (1 - breaking), seed),
         _weigh(server, seen, end),
     )
     return seen
 
 
-def endure(folder: Path, database: PostgresServer | None, *, seconds: float, seed: int) -> list[str]:
+def endure(folder: Path, database: PostgresServer | None, *, seconds: float, breaking: float, seed: int) -> list[str]:
     """What went wrong; prints what was seen."""
     env = {"PLANNER_LOG_LEVEL": "warning", "OMP_NUM_THREADS": "1", "PLANNER_ARTIFACT_DIR": str(folder / "artifacts")}
     env["PLANNER_DATABASE_URL"] = database.new_database() if database else f"sqlite:///{folder / 'planner.db'}"
@@ -233,7 +233,7 @@ def endure(folder: Path, database: PostgresServer | None, *, seconds: float, see
         planner.policy  # noqa: B018 - loaded before the database is stopped
         planner.watched()
         with served(folder, workers=WORKERS, env=env) as server:
-            seen = asyncio.run(_go(server, planner, database, seconds, seed))
+            seen = asyncio.run(_go(server, planner, database, seconds, breaking, seed))
         missing_runs = seen.stored - {run.run_id for run in planner.store.find_runs(sorted(seen.stored))}
         lost = sum(planner.store.recommendation(one) is None for one in list(seen.made)[:5000])
     found = [*seen.wrong, *(f"long after any break: {what}" for what in seen.late_errors)]
@@ -281,6 +281,9 @@ def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--minutes", type=float, default=10.0, help="on each store")
     reader.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
+    reader.add_argument(
+        "--breaking", type=float, default=0.6, help="share of the time; then memory is looked at, with nothing ended"
+    )
     reader.add_argument("--seed", type=int, default=0)
     asked = reader.parse_args()
     found: list[str] = []
@@ -290,7 +293,7 @@ def main() -> int:
         folder = Path(tempfile.mkdtemp(prefix="planner-endure-"))
         try:
             if store == "sqlite":
-                found += endure(folder, None, seconds=60 * asked.minutes, seed=asked.seed)
+                found += endure(folder, None, seconds=60 * asked.minutes, breaking=asked.breaking, seed=asked.seed)
                 continue
             try:
                 server = PostgresServer(synced=True)
@@ -298,7 +301,7 @@ def main() -> int:
                 print(f"PostgreSQL: {why}")
                 continue
             with server:
-                found += endure(folder, server, seconds=60 * asked.minutes, seed=asked.seed)
+                found += endure(folder, server, seconds=60 * asked.minutes, breaking=asked.breaking, seed=asked.seed)
         finally:
             shutil.rmtree(folder)
     for what in found[:20]:
