@@ -77,7 +77,7 @@ def test_one_outlier_moves_it_little():
 
 def test_a_new_process_goes_on_where_the_last_one_ended():
     traffic = Traffic()
-    mean = traffic.begin("usd", TARGET, lambda unit, target: [(1.2 * TARGET, TARGET), (1.3 * TARGET, None)])
+    mean = traffic.begin("usd", TARGET, [(1.2 * TARGET, TARGET), (1.3 * TARGET, None)])
     assert mean.factor == pytest.approx(1.3, rel=STEP)
     assert mean.realised == pytest.approx(TARGET)
     assert traffic.known("usd", TARGET) is mean
@@ -87,6 +87,6 @@ def test_a_new_process_goes_on_where_the_last_one_ended():
 def test_targets_are_forgotten_beyond_a_number_of_them():
     traffic = Traffic()
     for target in range(1, 200):
-        traffic.begin("tokens", float(target), lambda *_: [])
+        traffic.begin("tokens", float(target), ())
     assert traffic.known("tokens", 1.0) is None
     assert traffic.known("tokens", 199.0) is not None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from planner.core import Arm, Budget
-from planner.core.budget import Positive
 
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Names = Annotated[tuple[Name, ...], Field(max_length=100)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
-TokenLimit = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+# Numbers are not read from text, nor truth from numbers: what is passed through would reach the endpoint as it was.
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
+TokenLimit = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, strict=True)]
 
 
 class PlannerMember(BaseModel):
@@ -25,17 +26,17 @@ class PlannerMember(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_generations: Positive | None = None
-    max_tokens: Positive | None = None
-    max_flops: Positive | None = None
-    max_usd: Positive | None = None
-    max_latency_seconds: Positive | None = None
-    mean_generations: Positive | None = None
-    mean_tokens: Positive | None = None
-    mean_flops: Positive | None = None
-    mean_usd: Positive | None = None
-    target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
-    adapt: bool = True
+    max_generations: Amount | None = None
+    max_tokens: Amount | None = None
+    max_flops: Amount | None = None
+    max_usd: Amount | None = None
+    max_latency_seconds: Amount | None = None
+    mean_generations: Amount | None = None
+    mean_tokens: Amount | None = None
+    mean_flops: Amount | None = None
+    mean_usd: Amount | None = None
+    target_accuracy: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
+    adapt: StrictBool = True
     arm: Arm | None = None
     generators: Names = ()
     searches: Names = ()
@@ -69,7 +70,14 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    include_usage: bool | None = None
+    include_usage: StrictBool | None = None
+
+
+_EXAMPLE: dict[str, Any] = {
+    "model": "auto",
+    "messages": [{"role": "user", "content": "Start with 11. Multiply by 5. How many now?"}],
+    "planner": {"max_generations": 4},
+}
 
 
 class ChatBody(BaseModel):
@@ -79,13 +87,13 @@ class ChatBody(BaseModel):
     of these after `bon-`, `self_consistency-` or `mcts-` (that strategy). budget: most generations.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE, _EXAMPLE | {"stream": True}]})
 
     model: Annotated[str, Field(min_length=1, max_length=300)]
     messages: Annotated[list[ChatMessage], Field(min_length=1)]
-    stream: bool | None = None
+    stream: StrictBool | None = None
     stream_options: StreamOptions | None = None
-    n: Annotated[int, Field(ge=1, le=1024)] | None = None
+    n: Annotated[int, Field(ge=1, le=1024, strict=True)] | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     temperature: Temperature | None = None
@@ -93,7 +101,7 @@ class ChatBody(BaseModel):
     seed: Seed | None = None
     user: str | None = None
     metadata: dict[str, Any] | None = None
-    logprobs: bool | None = None
+    logprobs: StrictBool | None = None
     planner: PlannerMember | None = None
-    budget: Positive | None = None
+    budget: Amount | None = None
     optillm_approach: str | None = None

@@ -103,7 +103,8 @@ class Budgets:
         known = self._traffic.known(*budget.mean)
         if known is not None:
             return known
-        return await run_in_threadpool(self._traffic.begin, *budget.mean, self._history)
+        history = await run_in_threadpool(self._history, *budget.mean)
+        return self._traffic.begin(*budget.mean, history)
 
     def _history(self, unit: Unit, target: float) -> list[tuple[float, float | None]]:
         """Means that the latest runs were planned with near this target, and their costs, the oldest first."""

@@ -25,7 +25,10 @@ MOST_BYTES = 8_000_000
 """Of an answer that is looked at: what is longer is passed on, and logged without its text."""
 _FINISHED_OTHERWISE = {"tool_calls", "function_call"}
 _STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
-_NO_SETTINGS = frozenset({"model", "stream", "n", "seed", "user"})
+_SETTINGS = (
+    "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "frequency_penalty",
+    "presence_penalty", "repetition_penalty", "reasoning_effort", "verbosity",
+)  # fmt: skip
 
 
 class PlainLog:
@@ -153,5 +156,5 @@ def _settings(ask: Ask) -> dict[str, Any]:
     """What tells this pool of samples from others of the model: it is never mixed with pools of other settings."""
     if ask.untouched is not None:
         return {"untouched": ask.untouched}
-    scalars = {n: v for n, v in ask.raw.items() if isinstance(v, int | float | str) and n not in _NO_SETTINGS}
-    return {name: value for name, value in scalars.items() if name not in {"budget", "optillm_approach"}}
+    given = {name: ask.raw.get(name) for name in _SETTINGS}
+    return {name: value for name, value in given.items() if isinstance(value, int | float | str)}

@@ -33,14 +33,14 @@ class AnswerChoice(_Shown):
 
     index: int = 0
     message: AnswerMessage
-    finish_reason: Literal["stop", "length"]
-    logprobs: None = None
+    finish_reason: str | None
+    logprobs: dict[str, Any] | None = None
 
 
 class PromptDetails(_Shown):
     """Of the prompt tokens, those that verifiers read."""
 
-    verifier_tokens: int
+    verifier_tokens: int | None = None
 
 
 class TotalUsage(_Shown):
@@ -49,7 +49,7 @@ class TotalUsage(_Shown):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    prompt_tokens_details: PromptDetails
+    prompt_tokens_details: PromptDetails | None = None
 
 
 class PlanShown(_Shown):
@@ -82,7 +82,7 @@ class PlanShown(_Shown):
 
 
 class ChatCompletion(_Shown):
-    """OpenAI's chat completion; `planner` is there where it was planned."""
+    """OpenAI's; `planner` is there where it was planned. One passed through is as its server gave it."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from planner.core import Unit
@@ -25,8 +25,8 @@ LARGEST_MOVE = 0.1
 REMEMBERED = 200
 """Runs over which the realised mean is shown, weights falling exponentially."""
 MOST_MEANS = 64
-History = Callable[[Unit, float], Iterable[tuple[float, float | None]]]
-"""Of runs for a target in a unit: the mean that each was planned with, and what it cost, the oldest first."""
+History = Iterable[tuple[float, float | None]]
+"""Of runs for one target: the mean that each was planned with, and what it cost, the oldest first."""
 
 
 @dataclass
@@ -71,8 +71,8 @@ class MeanBudget:
         """Whether a mean may be the target, corrected."""
         return LEAST_FACTOR * 0.99 <= asked / target <= MOST_FACTOR * 1.01
 
-    def begin_from(self, history: Iterable[tuple[float, float | None]]) -> None:
-        """Go on where earlier runs ended (`History`)."""
+    def begin_from(self, history: History) -> None:
+        """Go on where earlier runs ended."""
         for asked, cost in history:
             self._set(math.log(asked / self.target))
             if cost is not None:
@@ -103,7 +103,7 @@ class Traffic:
     def begin(self, unit: Unit, target: float, history: History) -> MeanBudget:
         """The mean of a new target, which goes on from the history of earlier processes."""
         fresh = MeanBudget(unit, target)
-        fresh.begin_from(history(unit, target))
+        fresh.begin_from(history)
         mean = self._means.setdefault((unit, target), fresh)
         if len(self._means) > MOST_MEANS:
             self._means.popitem(last=False)

@@ -26,7 +26,6 @@ from planner.service.openai_errors import DOCUMENTED, openai_error
 LOGGER = logging.getLogger("planner.service.gateway")
 ROUTE = "/v1/chat/completions"
 router = APIRouter(route_class=JsonRoute, tags=["gateway"], responses=DOCUMENTED)
-_EVENTS = {"schema": {"type": "string"}, "example": "data: {...}\n\ndata: [DONE]\n\n"}
 
 
 class _Asgi(Response):
@@ -47,7 +46,7 @@ class _Asgi(Response):
         200: {
             "model": ChatCompletion,
             "description": "The answer; as events where `stream` is true.",
-            "content": {"text/event-stream": _EVENTS},
+            "content": {"text/event-stream": {}},
         }
     },
     summary="Answer a chat completion's request: planned, carried out within its budget, and logged.",
