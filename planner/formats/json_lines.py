@@ -15,6 +15,7 @@ from planner.formats.values import Wrong
 
 _BATCH_SAMPLES = 50_000
 _BATCH_RUNS = 5_000
+_WORDS = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
 
 
 def read_json_lines(path: Path, problems: Problems) -> Iterator[Read]:
@@ -45,19 +46,19 @@ def parse(line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except json.JSONDecodeError as error:
-        wrong = f"is no valid JSON: {error.msg} at character {error.pos + 1}"
+        wrong = f"is no valid JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
         raise Wrong("line", wrong, "one JSON object") from None
     except RecursionError:
         raise Wrong("line", "is nested too deeply", "one JSON object") from None
     except ValueError as error:  # a number of thousands of digits
         raise Wrong("line", f"holds a number that cannot be read: {error}", "numbers of usual length") from None
     if not isinstance(found, dict):
-        raise Wrong("line", f"holds {type(found).__name__}", "one JSON object")
+        raise Wrong("line", f"holds {_WORDS.get(type(found), 'a number')}", "one JSON object")
     return found
 
 
 def _lines(path: Path, stream: IO[bytes], problems: Problems) -> Iterator[tuple[int, bytes]]:
-    number = 0
+    number, blank = 0, True
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:
@@ -68,7 +69,8 @@ def _lines(path: Path, stream: IO[bytes], problems: Problems) -> Iterator[tuple[
             _skip_line(stream, line)
         elif line.strip():
             yield number, line
-    if number == 0:
+        blank = blank and not line.strip()
+    if blank:
         problems.add(f"{path}:1", "line", "the file is empty", "one JSON object a line")
 
 

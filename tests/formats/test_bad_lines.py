@@ -77,8 +77,13 @@ def test_a_wrong_field_is_named_with_what_was_expected(good, store, contents, wr
 
 RAW = [
     (b"{", "line: is no valid JSON"),
-    (b"[1]", "line: holds list, expected one JSON object"),
-    (b"null", "line: holds NoneType, expected one JSON object"),
+    (b"[1]", "line: holds an array, expected one JSON object"),
+    (b"7", "line: holds a number, expected one JSON object"),
+    (
+        b'{"generator": "cut',
+        "line: is no valid JSON: Invalid control character at character 19, expected one JSON object",
+    ),
+    (b"null", "line: holds null, expected one JSON object"),
     (b'{"generator": "a\xff"}', "line: byte 17 is no valid UTF-8, expected text in UTF-8"),
     (b'{"generator": "a", "correct": NaN}', "line: holds NaN, expected finite numbers, or null"),
     (b'{"generator": "a", "usd": Infinity}', "line: holds Infinity, expected finite numbers"),
@@ -130,6 +135,13 @@ def test_one_run_id_for_two_prompts_is_refused(good, store, write_lines):
     path = write_lines(good, good | {"prompt_id": "p2", "prompt": "another text"})
     with pytest.raises(BadLog, match="run_id: 'r1' stands for a run of another prompt or generator"):
         import_logs(store, path)
+
+
+def test_a_file_of_blank_lines_is_empty(store, tmp_path):
+    path = tmp_path / "blank.jsonl"
+    path.write_text("\n  \n")
+    with pytest.raises(BadLog, match="the file is empty"):
+        import_logs(store, [path])
 
 
 def test_an_empty_file_is_refused(store, tmp_path):
