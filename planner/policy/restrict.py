@@ -103,7 +103,8 @@ def unknown_cost(arms: Sequence[Arm], mask: Mask, unit: Unit, models: Mapping[st
         if missing:
             return InfeasibleBudget(
                 f"the cost in {unit} is unknown: the model card of {name!r} lacks {' and '.join(missing)}; "
-                "give it with `planner models import FILE`, then run `planner fit`"
+                "give it with `planner models import FILE`, then run `planner fit` (and `planner policies promote ID`, "
+                "where the fit keeps the policy that there was)"
             )
     return InfeasibleBudget(f"the cost in {unit} is unknown for every allowed arm: log token counts with the runs")
 

@@ -66,6 +66,9 @@ def test_a_budget_that_fits_no_arm_is_an_error_with_the_least_that_would(policy)
 def test_an_unknown_price_names_the_missing_field_of_the_model_card(policy):
     answer = policy.recommend(PROMPTS[:1], Budget(max_usd=1.0))[0]
     assert "usd_per_million_prompt_tokens" in str(answer)
+    assert all(
+        command in str(answer) for command in ("planner models import", "planner fit", "planner policies promote")
+    )
     with pytest.raises(InfeasibleBudget, match="usd_per_million_prompt_tokens"):
         policy.recommend(PROMPTS[:1], Budget(mean_usd=1.0))
 
