@@ -13,13 +13,13 @@ from planner import __version__
 from planner.api import Planner
 from planner.config import Settings
 from planner.service.context import Context
-from planner.service.fitting import Fits
 from planner.service.gateway.gateway import Gateway
 from planner.service.guard import Guard
 from planner.service.hot import HotRoute
 from planner.service.intake import Intake
 from planner.service.logs import set_up
 from planner.service.metrics import Metrics
+from planner.service.opening import opened
 from planner.service.problems import DOCUMENTED, install
 from planner.service.routes import (
     chat,
@@ -55,10 +55,8 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        own = planner or Planner.open(settings=settings)
+        own, fits = await opened(settings, planner)
         own.most_remembered = 0  # no route carries out a plan that an earlier request got
-        fits = Fits(settings, own)
-        fits.settle()
         gateway = Gateway(settings, own, metrics)
         intake = Intake(own)
         # Threads that store what was served would else hold up each request for five milliseconds.

@@ -190,14 +190,20 @@ async def _break_things(server: Server, database: PostgresServer | None, seen: S
             at_once = chance.random() < 0.5
             seen.breaks.append(Break("database"))
             await asyncio.to_thread(database.stop, at_once=at_once)
+            if chance.random() < 0.5:
+                _kill_one(server, chance)
             await asyncio.sleep(AWAY_SECONDS)
             await asyncio.to_thread(database.start)
             seen.breaks[-1].over = time.monotonic()
         else:
-            workers = worker_pids(server.process.pid)
-            if workers:
-                seen.breaks.append(Break("worker", time.monotonic()))
-                os.kill(chance.choice(workers), signal.SIGKILL)
+            seen.breaks.append(Break("worker", time.monotonic()))
+            _kill_one(server, chance)
+
+
+def _kill_one(server: Server, chance: random.Random) -> None:
+    workers = worker_pids(server.process.pid)
+    if workers:
+        os.kill(chance.choice(workers), signal.SIGKILL)
 
 
 async def _weigh(server: Server, seen: Seen, end: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -11,7 +13,9 @@ from planner import Planner
 from planner.store import Store
 from planner.store.engine import Database
 from planner.store.schema import create_schema
+from tests.bench.load import worker_pids
 from tests.postgres import NoPostgres, PostgresServer
+from tests.serving import running
 
 ASK = {"prompt": "Start with 11. Multiply by 5. How many now?", "budget": {"max_generations": 4}}
 RUN = {"run_id": "r1", "prompt": "How many?", "generator": "lab-small"}
@@ -68,6 +72,21 @@ def test_a_worker_cannot_start_without_its_database_but_says_why(database, home,
     database.stop()
     with pytest.raises(Exception, match="check that the server runs"):
         serve(database_url=url, artifact_dir=home / "planner-artifacts")
+
+
+def test_a_worker_that_dies_while_the_database_is_away_comes_back_with_it(database, home):
+    env = {
+        "PLANNER_DATABASE_URL": store_with_policy(database, home),
+        "PLANNER_ARTIFACT_DIR": str(home / "planner-artifacts"),
+    }
+    with running(home, workers=2, env=env) as service:
+        database.stop()
+        pids = set(worker_pids(service.process.pid))
+        os.kill(min(pids), signal.SIGKILL)
+        service.wait(lambda: "a worker waits for the store" in service.log_file.read_text())
+        database.start()
+        service.wait(lambda: "Application startup complete" in service.log_file.read_text().rpartition("waits for")[2])
+        assert max(pids) in worker_pids(service.process.pid)
 
 
 def test_policy_and_drift_are_among_the_figures_without_anyone_asking(client, serve):
