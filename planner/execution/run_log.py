@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +52,13 @@ def recover(store: Store, *, store_texts: bool = True) -> int:
 class RunLog:
     """Writes the runs of one process, at most a second late. Used by the tasks of one event loop.
 
-    store_texts: whether texts of prompts and answers are kept.
+    store_texts: whether texts of prompts and answers are kept. import_id: of the one import that they are logged as.
     """
 
     store: Store
     store_texts: bool = True
     source: str = "run"
-    import_id: str | None = None
+    import_id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
     _journal: Journal | None = None
     _waiting: list[Run] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None

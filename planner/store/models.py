@@ -30,10 +30,11 @@ def read_models(connection: Connection) -> list[StoredModel]:
 
 
 def save_models(connection: Connection, cards: Sequence[ModelCard]) -> None:
-    """Add cards; one of a known name replaces what was known."""
+    """Add cards; of a known name, what a card says replaces what was known, and what it leaves out stays."""
     for card in cards:
-        values = card.model_dump() | {"has_card": 1}
-        known = update(models).where(models.c.name == card.name).values(**values)
+        news = card.model_dump(exclude_unset=True) | {"has_card": 1}
+        known = update(models).where(models.c.name == card.name).values(**news)
         if connection.execute(known).rowcount == 0:
+            values = card.model_dump() | {"has_card": 1}
             values["model_key"] = next_key(connection, models.c.model_key)
             connection.execute(insert(models), values)

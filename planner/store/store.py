@@ -169,7 +169,7 @@ class Store:
             return models.read_models(connection)
 
     def save_models(self, cards: Sequence[ModelCard]) -> None:
-        """Add model cards; one of a known name replaces what was known."""
+        """Add model cards; of a known name, what a card says replaces what was known, and what it leaves out stays."""
         with self.database.writing() as connection:
             models.save_models(connection, cards)
 

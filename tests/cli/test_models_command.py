@@ -38,3 +38,14 @@ def test_an_empty_store_says_how_models_come(planner):
     result = planner("models", "list")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "planner models import" in result.stderr
+
+
+def test_a_card_of_prices_alone_leaves_the_rest_as_it_was(planner, tmp_path):
+    for name, card in (
+        ("first.json", {"name": "judge", "kind": "prm", "active_params": 5e8}),
+        ("later.json", {"name": "judge", "usd_per_million_prompt_tokens": 0.1}),
+    ):
+        (tmp_path / name).write_text(json.dumps([card]), "utf-8")
+        assert planner("models", "import", name).exit_code == 0
+    [found] = json.loads(planner("models", "list", "--json").stdout)
+    assert (found["kind"], found["active_params"], found["usd_per_million_prompt_tokens"]) == ("prm", 5e8, 0.1)

@@ -75,10 +75,10 @@ def test_models_with_a_card_outlive_their_runs(store):
     assert [model.card.name for model in store.models()] == ["carded"]
 
 
-def test_a_card_of_a_known_name_replaces_what_was_known(store):
-    store.save_models([ModelCard(name="m", active_params=1, tokens_per_second=9)])
-    store.save_models([ModelCard(name="m", kind="prm", active_params=2)])
-    assert store.models()[0].card == ModelCard(name="m", kind="prm", active_params=2)
+def test_what_a_card_says_replaces_what_was_known_and_the_rest_stays(store):
+    store.save_models([ModelCard(name="m", kind="prm", active_params=1, tokens_per_second=9)])
+    store.save_models([ModelCard(name="m", active_params=2)])
+    assert store.models()[0].card == ModelCard(name="m", kind="prm", active_params=2, tokens_per_second=9)
 
 
 def test_stats_count_by_data_set_generator_verifier_and_search(store):
