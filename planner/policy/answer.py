@@ -154,8 +154,8 @@ def _reason(decisions: Decisions, row: int, accuracy: float, target: float | Non
         return f"declined to choose by prompt ({why}): the best single arm within the budget"
     if decisions.reached is not None and target is not None:
         if decisions.reached[row]:
-            return f"the cheapest arm expected to reach {target:.3g} (expected {accuracy:.3g})"
-        return f"no arm within the budget is expected to reach {target:.3g}; this one comes nearest: {accuracy:.3g}"
+            return f"the cheapest arm expected to reach {target:g} (expected {accuracy:.3g})"
+        return f"no arm within the budget is expected to reach {target:g}; this one comes nearest: {accuracy:.3g}"
     if decisions.price_of_cost > 0:
         return (
             f"most expected accuracy for its cost: {accuracy:.3g}, where one more point must cost less than "
