@@ -46,7 +46,7 @@ class RecommendationRequest(_Body):
     generators: tuple[Name, ...] = ()
     searches: tuple[Name, ...] = ()
     selections: tuple[Name, ...] = ()
-    seed: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
+    seed: Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)] = 0
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:
@@ -98,7 +98,7 @@ class GradeBody(_Body):
 class FitBody(_Body):
     """What to fit from; nothing given fits from all that is logged."""
 
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 0
     since: Moment | None = None
     datasets: list[Name] = Field(default_factory=list)
     exclude_datasets: list[Name] = Field(default_factory=list)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from planner import Planner
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
@@ -35,6 +37,12 @@ def test_a_bad_run_of_many_stores_none(client, home):
     assert answer.status_code == 422
     with Planner.open() as planner:
         assert not planner.store.has_run("r1")
+
+
+@pytest.mark.parametrize("where", ["generator", "verifier"])
+def test_a_sample_of_a_model_without_a_name_is_refused(client, where):
+    answer = client.post("/v1/runs", json=run(1) | {"samples": [{"answer": "55", where: ""}]})
+    assert (answer.status_code, where in answer.json()["detail"]) == (422, True)
 
 
 def test_a_run_is_graded_late(client):

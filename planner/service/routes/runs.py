@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
 from planner.core import Run
+from planner.core.run import Sample
 from planner.errors import BadLog
 from planner.formats.limits import MAX_NAME_BYTES, MAX_TEXT_BYTES, NAMES
 from planner.service.context import Shared
@@ -43,13 +46,19 @@ def grade(run_id: str, body: GradeBody, context: Shared) -> None:
 
 def _check(run: Run) -> None:
     """What an import would say of it, too: names are indexed, and scores lie in 0..1."""
-    for name in NAMES:
-        value = getattr(run, name, None)
-        if value is not None and not 0 < len(value.encode()) <= MAX_NAME_BYTES:
-            raise BadLog(f"{name}: expected text of 1 to {MAX_NAME_BYTES} bytes")
+    _check_names(run, NAMES)
+    for sample in run.samples:
+        _check_names(sample, ("generator", "verifier"))
     for text in (run.prompt, run.answer, run.reference, *(sample.text for sample in run.samples)):
         if text is not None and len(text.encode()) > MAX_TEXT_BYTES:
             raise BadLog(f"a text has more than {MAX_TEXT_BYTES:,} bytes")
     for sample in run.samples:
         if any(score is not None and not 0 <= score <= 1 for score in (sample.score, sample.score_min)):
             raise BadLog("samples.score: expected 0..1; `planner logs import` maps scores of another range")
+
+
+def _check_names(one: Run | Sample, names: Iterable[str]) -> None:
+    for name in names:
+        value = getattr(one, name, None)
+        if value is not None and not 0 < len(value.encode()) <= MAX_NAME_BYTES:
+            raise BadLog(f"{name}: expected text of 1 to {MAX_NAME_BYTES} bytes")
