@@ -141,7 +141,7 @@ def measure(folder: Path) -> str:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure, print, write."""
     if sys.argv[1:] == ["endpoint"]:
         asyncio.run(endpoint())
         return
@@ -150,7 +150,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True)
-        print(measure(Path(folder)))
+        table = measure(Path(folder))
+        print(table)
+        write_figures("gateway", table)
 
 
 if __name__ == "__main__":

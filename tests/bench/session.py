@@ -24,7 +24,7 @@ from planner.policy.frontier import Hull, mixture_hull
 from planner.policy.summary import Bootstrap
 from planner.policy.yardstick import MixtureYardstick
 from tests.bench.logs import lab_logs, public_logs
-from tests.bench.readme import markdown_table
+from tests.bench.readme import markdown_table, write_figures
 
 MEANS = (1.5e8, 2.5e8, 4e8, 7e8, 1.5e9)
 CONFIDENCES = (0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99)
@@ -171,14 +171,17 @@ def _trials(logs: Logs, evaluation: Evaluation) -> list[Trial]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, write."""
     lab = lab_logs()
-    print(against_hulls(lab), end="\n\n")
+    hulls = against_hulls(lab)
     rows = against_votes("lab", lab, 32)
     rows += against_votes("date_understanding", public_logs("date_understanding"), 10)
     rows += against_votes("math_mixed", public_logs("math_mixed"), 8)
     header = ["without a verifier", "generators", "tokens", "session", *(f"{kind} at that cost" for kind in KINDS)]
-    print(markdown_table(header, rows))
+    # where rules of neighbouring budgets come to the same plan, their rows are one
+    text = f"{hulls}\n\n{markdown_table(header, list(dict.fromkeys(map(tuple, rows))))}"
+    print(text)
+    write_figures("session", text)
 
 
 if __name__ == "__main__":
