@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from tests.bench.readme import machine, markdown_table
+from tests.bench.readme import machine, markdown_table, write_figures
 
 LATENCY_SECONDS = 0.25
 REQUESTS = {1: 120, 16: 1600}
