@@ -16,6 +16,7 @@ from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, in_bulk, recommendations
 from planner.policy.batch import allocate
+from planner.policy.between import Place, place_of
 from planner.policy.candidates import hull_arms
 from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
@@ -106,13 +107,17 @@ class Policy:
     ) -> list[Recommendation | InvalidInput]:
         """One answer a prompt, in order; a prompt that no arm fits gets its error as a value.
 
-        `arm` forces an arm and forecasts it. Raises InvalidInput where no prompt could be answered: nothing is
-        limited and nothing aimed at, an unknown name, a mean budget below the cheapest arms.
+        `arm` forces an arm and forecasts it; one of another breadth than the fitted ones, from its neighbours.
+        Raises InvalidInput where no prompt could be answered: nothing is limited and nothing aimed at, an unknown
+        name, a mean budget below the cheapest arms.
         """
         if (budget is None or budget.is_empty) and target_accuracy is None and arm is None:
             raise InvalidInput("give a budget (a ceiling or an average) or a target accuracy")
         if target_accuracy is not None and not 0 < target_accuracy <= 1:
             raise InvalidInput(f"target accuracy must be above 0 and at most 1, got {target_accuracy}")
+        place = None if arm is None or arm in self.arms else place_of(arm, self.arms)
+        if place is not None:
+            return self._placed(prompts, budget, place)
         answers: list[Recommendation | InvalidInput] = []
         with in_bulk(len(prompts)):
             for first in range(0, len(prompts), CHUNK):
@@ -284,6 +289,18 @@ class Policy:
         if unit not in self._costs:
             self._costs[unit] = self.sample_forecasts.cost(unit).mean(axis=0)
         return self._costs[unit]
+
+    def _placed(
+        self, prompts: Sequence[PromptInput], budget: Budget | None, place: Place
+    ) -> list[Recommendation | InvalidInput]:
+        lower = self.recommend(prompts, budget, arm=place.lower)
+        upper = lower if place.upper == place.lower else self.recommend(prompts, budget, arm=place.upper)
+        return [
+            low.model_copy(update={"arm": place.arm, "forecast": place.forecast(low.forecast, high.forecast)})
+            if isinstance(low, Recommendation) and isinstance(high, Recommendation)
+            else low
+            for low, high in zip(lower, upper, strict=True)
+        ]
 
     def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
         if arm not in self.arms:
