@@ -6,10 +6,12 @@ import sys
 
 import httpx
 
+from tests.interrupting import started
+
 
 def test_lab_serve_answers_until_it_is_interrupted():
     command = [sys.executable, "-m", "planner", "lab", "serve", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stderr=subprocess.PIPE) as process:
         url = process.stderr.readline().split()[0]
         models = httpx.get(f"{url}/models").json()["data"]
         process.send_signal(signal.SIGINT)
