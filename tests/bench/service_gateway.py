@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 
-from tests.bench.readme import machine, markdown_table, write_figures
+from tests.bench.readme import machine, markdown_table
 
 LATENCY_SECONDS = 0.25
 REQUESTS = {1: 120, 16: 1600}
@@ -141,7 +141,7 @@ def measure(folder: Path) -> str:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure and print."""
     if sys.argv[1:] == ["endpoint"]:
         asyncio.run(endpoint())
         return
@@ -150,9 +150,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True)
-        table = measure(Path(folder))
-        print(table)
-        write_figures("gateway", table)
+        print(measure(Path(folder)))
 
 
 if __name__ == "__main__":
