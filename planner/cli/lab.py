@@ -45,6 +45,7 @@ def serve(host: str, port: int) -> None:
         create_app(), host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
     socket = config.bind_socket()
+    socket.listen(config.backlog)  # who reads the line below may ask at once
     click.echo(f"http://{host}:{socket.getsockname()[1]}/v1  (Ctrl-C ends it)", err=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[socket])

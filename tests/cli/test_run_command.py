@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from loopback import LoopbackModels
 from planner import Planner
 from planner.cli import main
 from planner.core import RunResult
+from tests.interrupting import started
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 ONE = '{"generator": "lab-small"}'
@@ -193,10 +193,10 @@ def test_ctrl_c_ends_with_what_is_done_and_logs_what_was_spent(home):
             sys.executable, "-m", "planner", "run", "--input", input_file(home, *lines), "--arm", ONE, "--concurrency",
             "4", "--endpoint", models.url, "--json",
         ]  # fmt: skip
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-        wait_for(models, 14, process)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            wait_for(models, 14, process)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert "what was spent is logged" in err
     done = results(out)
