@@ -81,7 +81,7 @@ class PostgresServer:
         """End it, whoever is still connected; `at_once` as a crash would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
-            self._process.wait()
+            self._process.wait(READY_SECONDS)
             self._process = None
 
     def new_database(self) -> str:

@@ -156,7 +156,7 @@ endpoint = t.Scripted(reply=reply, max_concurrency=1)
 with t.Store.open("sqlite:///{tmp_path / "planner.db"}") as store:
     t.sweep(store, endpoint, t.SMALL)
 """
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 9
     assert recover(store) >= 1  # as whoever opens an endpoint does first
     report = sweep(store, lines(), SMALL)
     assert report.n_runs + report.n_known == 6

@@ -262,7 +262,7 @@ def test_a_cancelled_request_gives_its_slot_back():
     async def run() -> list[str]:
         async with serving(silence, chat("2"), max_concurrency=1) as (endpoint, server):
             asked = asyncio.create_task(endpoint.generate(question()))
-            await server.arrived.wait()
+            await asyncio.wait_for(server.arrived.wait(), 30)
             asked.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asked

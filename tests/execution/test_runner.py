@@ -275,7 +275,7 @@ KILLED = textwrap.dedent("""
 
 def kill_in_the_middle(store, *, texts: bool) -> None:
     script = KILLED.format(folder=str(Path(__file__).parent), url=str(store.database.url), texts=texts)
-    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 
 import httpx
 import openai
 import pytest
-import uvicorn
 
 from planner.lab.server.app import MAX_BODY_BYTES, create_app
+from tests.in_thread import served
 
 QUESTION = "Start with 5. Add 4. Double it. How many now?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
@@ -19,15 +17,8 @@ SOLUTION = "5 + 4 = 9\n9 * 2 = 18\nAnswer: 18"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(), port=0, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/v1"
-    server.should_exit = True
-    thread.join()
+    with served(create_app(), log_level="error") as url:
+        yield f"{url}/v1"
 
 
 @pytest.fixture(scope="module")

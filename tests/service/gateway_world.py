@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import uvicorn
-from execution.hostile import Act, HostileServer, chat
+from execution.hostile import Act, HostileServer, Seen, chat
 
 from planner import Planner
 from planner.config import Settings
 from planner.core import Run
 from planner.service.app import create_app
+from tests.in_thread import PATIENCE_SECONDS, beside, served
 
 QUESTION = "Start with 11. Multiply by 5. How many now?"
 ASKED = [{"role": "user", "content": QUESTION}]
@@ -26,19 +25,8 @@ RIGHT = chat("11 * 5 = 55\nAnswer: 55", usage=USAGE)
 @contextmanager
 def serving(settings: Settings, *, grace_seconds: int = 5) -> Iterator[str]:
     """The service by uvicorn; gives its URL. When the block is left, all that ran is logged."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings), port=0, log_config=None, ws="none", timeout_graceful_shutdown=grace_seconds
-        )
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_until(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with served(create_app(settings), log_config=None, timeout_graceful_shutdown=grace_seconds) as url:
+        yield url
 
 
 @contextmanager
@@ -52,23 +40,22 @@ def endpoint(acts: Sequence[Act]) -> Iterator[HostileServer]:
             ready.set()
             await done.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    ready.wait()
     try:
-        yield server
+        with beside(lambda: loop.run_until_complete(serve()), end=lambda: loop.call_soon_threadsafe(done.set)):
+            assert ready.wait(PATIENCE_SECONDS)
+            yield server
     finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join()
         loop.close()
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for something that another thread does."""
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.02)
+def held(until: threading.Event, act: Act) -> Act:
+    """Another act, once the test says so."""
+
+    async def late(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.to_thread(until.wait, PATIENCE_SECONDS)
+        await act(seen, writer)
+
+    return late
 
 
 def logged() -> list[Run]:

@@ -64,7 +64,7 @@ def server(folder: Path, **environment: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("demo")
-    subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True, timeout=300)
     with server(folder) as url:
         yield url
 

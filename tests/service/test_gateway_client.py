@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import openai
 import pytest
-from execution.hostile import delayed, error
-from gateway_world import ASKED, RIGHT, TOOLS, logged
+from execution.hostile import error
+from gateway_world import ASKED, RIGHT, TOOLS, held, logged
+
+from tests.in_thread import beside, wait_until
 
 AUTO = {"model": "auto", "messages": ASKED}
 
@@ -137,15 +140,15 @@ def test_tokens_have_the_clients_own_errors(live):
 
 
 def test_too_many_requests_have_the_clients_own_error(ask, scripted):
-    client = ask(endpoint_url=scripted(delayed(1.0, RIGHT)).url, service_max_concurrency=1)
-    first = threading.Thread(target=lambda: client.chat.completions.create(model="lab-small", messages=ASKED))
-    first.start()
-    try:
+    done = threading.Event()
+    server = scripted(held(done, RIGHT))
+    client = ask(endpoint_url=server.url, service_max_concurrency=1)
+    first = partial(client.chat.completions.create, model="lab-small", messages=ASKED)
+    with beside(first, end=done.set):
+        wait_until(lambda: server.seen)
         with pytest.raises(openai.RateLimitError) as caught:
-            _until_refused(client)
-        assert caught.value.response.headers["retry-after"]
-    finally:
-        first.join()
+            client.models.list()
+    assert caught.value.response.headers["retry-after"]
 
 
 def test_an_endpoint_that_fails_is_told_as_such_and_not_to_be_asked_again(ask, scripted):
@@ -238,12 +241,5 @@ def test_tools_go_to_the_generator_that_a_plan_begins_with(ask, scripted):
 
 
 def _logged_soon(n: int) -> list:
-    from gateway_world import wait_until
-
     wait_until(lambda: len(logged()) == n)
     return logged()
-
-
-def _until_refused(client: openai.OpenAI) -> None:
-    while True:
-        client.models.list()

@@ -10,9 +10,10 @@ import httpx
 import openai
 import pytest
 from execution.hostile import chat, delayed, error, raw, reset, silence
-from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged, wait_until
+from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged
 
 from planner import Planner
+from tests.in_thread import wait_until
 
 IMAGE = [
     {
@@ -200,7 +201,7 @@ def test_what_runs_when_the_service_ends_is_logged(home, scripted):
 
     server = scripted(silence)
     with serving(Settings.load(endpoint_url=server.url), grace_seconds=1) as url:
-        client = socket.create_connection(httpx.URL(url).netloc.decode().split(":"))
+        client = socket.create_connection(httpx.URL(url).netloc.decode().split(":"), timeout=30)
         client.sendall(request({"model": "auto", "messages": ASKED}))
         wait_until(lambda: server.seen)
     client.close()
@@ -245,6 +246,6 @@ def request(body: dict[str, object]) -> bytes:
 def leave(url: str, body: dict[str, object], when) -> None:
     """Send a request, and close the connection once something has come about."""
     place = httpx.URL(url)
-    with socket.create_connection((place.host, place.port)) as connection:
+    with socket.create_connection((place.host, place.port), timeout=30) as connection:
         connection.sendall(request(body))
         wait_until(when)
