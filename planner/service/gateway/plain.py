@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, PlannerError
+from planner.errors import EndpointRejected, EndpointTimeout
 from planner.service.gateway.plain_log import PlainLog
 from planner.service.gateway.request import OWN_MEMBERS, Ask
 from planner.service.gateway.sse import Stream
-from planner.service.gateway.watch import ClientGone, unless_gone
+from planner.service.gateway.watch import answer
 
 if TYPE_CHECKING:
     from planner.service.gateway.gateway import Gateway
 
-LOGGER = logging.getLogger("planner.service.gateway")
 MOST_BODY_BYTES = 64_000_000
 """Of an answer that does not stream."""
 _KEPT = ("content-type", "retry-after", "x-should-retry", "openai-processing-ms")
@@ -37,19 +35,7 @@ class PassedThrough:
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Answer; raises EndpointError where nothing was sent yet."""
         stream = Stream(send)
-        try:
-            await unless_gone(receive, self._gateway.tracked(self._pass(stream)))
-        except ClientGone:
-            await stream.nobody()
-        except EndpointError as error:
-            if not stream.is_open:
-                raise
-            await stream.fail(error)
-        except Exception as error:
-            if not stream.is_open:
-                raise
-            LOGGER.exception("a stream broke off")
-            await stream.fail(PlannerError(f"{type(error).__name__}: the server's log has it"))
+        await answer(stream, receive, self._gateway.tracked(self._pass(stream)))
 
     async def _pass(self, stream: Stream) -> None:
         running = await self._gateway.running()

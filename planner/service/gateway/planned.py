@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from planner.api.asked import Asked
 from planner.api.running import How
 from planner.core import Cost
-from planner.errors import PlannerError
 from planner.execution.job import Job
 from planner.policy import PromptInput
 from planner.service.gateway.budgets import Planned
@@ -22,13 +20,12 @@ from planner.service.gateway.limited import Found, Searching, limited
 from planner.service.gateway.request import Ask
 from planner.service.gateway.response import Answered, plan_headers
 from planner.service.gateway.sse import DONE, Stream, comment, event
-from planner.service.gateway.watch import ClientGone, unless_gone
+from planner.service.gateway.watch import answer
 from planner.strategies.task import Task
 
 if TYPE_CHECKING:
     from planner.service.gateway.gateway import Gateway
 
-LOGGER = logging.getLogger("planner.service.gateway")
 PIECE_CHARACTERS = 64
 WRITE_BYTES = 16_384
 
@@ -46,19 +43,7 @@ class Answering:
         """Answer; raises PlannerError where nothing was sent yet."""
         stream = Stream(send)
         work = self._stream(stream) if self.ask.streams else self._whole(stream)
-        try:
-            await unless_gone(receive, self.gateway.tracked(work))
-        except ClientGone:
-            await stream.nobody()
-        except PlannerError as error:
-            if not stream.is_open:
-                raise
-            await stream.fail(error)
-        except Exception as error:
-            if not stream.is_open:
-                raise
-            LOGGER.exception("a stream broke off")
-            await stream.fail(PlannerError(f"{type(error).__name__}: the server's log has it"))
+        await answer(stream, receive, self.gateway.tracked(work))
 
     async def run(self) -> Answered:
         """Carry the plan out; what is spent is counted, whatever comes of it."""
