@@ -25,7 +25,7 @@ LAYERS = (
     {"budget", "difficulty"},
     {"strategies", "store", "formats"},
     {"curves"},
-    {"core"},
+    {"core", "texts"},
     {"config"},
     {"errors"},
 )

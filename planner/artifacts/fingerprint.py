@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 
 from planner.curves.logs import Logs, RunTable, SampleTable
+from planner.texts.kept import HashedText
 
 
 def fingerprint(logs: Logs) -> str:
@@ -34,5 +36,12 @@ def _add_table(digest: hashlib._Hash, table: SampleTable | RunTable) -> None:
 
 
 def _add(digest: hashlib._Hash, value: object) -> None:
-    text = json.dumps(value, default=dict, sort_keys=True)
+    text = json.dumps(value, default=_plain, sort_keys=True)
     digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, HashedText):
+        return [value.sha256, None if value.sketch is None else value.sketch.hex()]
+    assert isinstance(value, Mapping)
+    return dict(value)

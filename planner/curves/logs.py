@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import Arm, ModelCard
+from planner.texts.kept import Text
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -17,10 +18,13 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class PromptTable:
-    """Prompts of a log, in the order in which every other table counts them."""
+    """Prompts of a log, in the order in which every other table counts them.
+
+    A text that is not stored is a `HashedText`.
+    """
 
     ids: tuple[str, ...]
-    texts: tuple[str | None, ...]
+    texts: tuple[Text, ...]
     datasets: tuple[str | None, ...]
     metadata: tuple[Mapping[str, Any], ...]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from planner.difficulty.evidence import Evidence
 from planner.difficulty.latent import LOGITS, Doubles, Latent, binomial_by_logit, normal_log_prior, normalise
 from planner.errors import InvalidInput
+from planner.texts.kept import Text, equal_texts
 
 _STEP = float(LOGITS[1] - LOGITS[0])
 _LEAST_SIZE = 0.5
@@ -98,9 +99,9 @@ def rate_by_bin(posterior: RatePosterior, membership: Doubles) -> Doubles:
     return np.asarray(mass / mass.sum(axis=1, keepdims=True))
 
 
-def folds_of(texts: Sequence[str | None], n_folds: int, seed: int) -> NDArray[np.intp]:
+def folds_of(texts: Sequence[Text], n_folds: int, seed: int) -> NDArray[np.intp]:
     """A fold for every prompt; prompts of equal text share one, prompts without text stand alone."""
-    keys = [text or f"\0{i}" for i, text in enumerate(texts)]
+    keys = [text or f"\0{i}" for i, text in enumerate(equal_texts(texts))]
     order = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     fold = np.random.default_rng(seed).permutation(len(order)) % n_folds
     return np.array([fold[order[key]] for key in keys], dtype=np.intp)

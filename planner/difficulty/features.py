@@ -15,40 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import Floats
-from planner.difficulty.tokens import MAX_CHARACTERS, UNKNOWN, TokenTable
+from planner.difficulty.named_columns import NamedColumns
+from planner.difficulty.projection import TINY, project, term_weight
+from planner.difficulty.tokens import UNKNOWN, TokenTable
+from planner.texts.characters import CLASSES, character_counts
+from planner.texts.kept import Text
 
 N_COMPONENTS = 48
-_BLOCK = 128  # prompts whose gathered vectors stay in cache
-_TINY = 1e-9
-_CLASSES = (
-    "lower",
-    "upper",
-    "digit",
-    "space",
-    "newline",
-    "mathematics",
-    "bracket",
-    "quote",
-    "question",
-    "stop",
-    "other",
-)
-
-
-def _class_table() -> bytes:
-    table = np.full(256, _CLASSES.index("other"), dtype=np.uint8)
-    groups = {
-        "lower": "abcdefghijklmnopqrstuvwxyz", "upper": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "digit": "0123456789",
-        "space": " \t\r", "newline": "\n", "mathematics": "\\$^+-*/=<>%|", "bracket": "()[]{}",
-        "quote": "\"'`", "question": "?", "stop": ".,;:!",
-    }  # fmt: skip
-    for name, characters in groups.items():
-        table[np.frombuffer(characters.encode(), np.uint8)] = _CLASSES.index(name)
-    return table.tobytes()
-
-
-_CLASS_OF_BYTE = _class_table()
-_WEIGHTS = (1.0 + np.log(np.maximum(np.arange(MAX_CHARACTERS + 1), 1))).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -58,6 +31,11 @@ class RawFeatures:
     dense: Floats
     known_share: Floats
     n_characters: Floats
+
+
+def number_columns(width: int) -> list[int]:
+    """Features that tell of numbers alone, `width` being that of the token vectors before them."""
+    return [width + 1, width + 2, width + 3, width + 4 + CLASSES.index("digit")]
 
 
 @dataclass(frozen=True)
@@ -72,36 +50,33 @@ class QuickFeatures:
     vectors: Floats
     idf: Floats
     pairs: NDArray[np.int64]
-    categories: tuple[tuple[str, tuple[str, ...]], ...]
-    numeric: tuple[str, ...]
+    named: NamedColumns
     digits: Floats
     is_word: NDArray[np.bool_]
 
     @property
     def number_columns(self) -> list[int]:
         """Features that tell of numbers alone: a number may be greater than any before in a prompt like the others."""
-        width = self.vectors.shape[1]
-        return [width + 1, width + 2, width + 3, width + 4 + _CLASSES.index("digit")]
+        return number_columns(self.vectors.shape[1])
 
     def transform(
         self,
-        texts: Sequence[str | None],
+        texts: Sequence[Text],
         datasets: Sequence[str | None] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
     ) -> RawFeatures:
-        """Features of the prompts; data sets and metadata that are not given are unknown."""
-        plain = [text or "" for text in texts]
+        """Features of the prompts; data sets and metadata that are not given are unknown, and so are hashed texts."""
+        plain = [text if isinstance(text, str) else "" for text in texts]
         codes, lengths = self.tokens.encode(plain)
         n_characters = np.array([len(text) for text in plain], dtype=np.float32)
         counts, known = self._count(codes, lengths)
         parts = [
             self._project(codes, lengths),
             counts,
-            _character_counts(plain),
+            np.log1p(character_counts(plain), dtype=np.float32),
             np.log1p(n_characters)[:, None],
         ]
-        if self.categories or self.numeric:
-            parts.append(self._columns(len(plain), datasets, metadata))
+        parts += self.named.transform(len(plain), datasets, metadata)
         return RawFeatures(np.concatenate(parts, axis=1, dtype=np.float32), known, n_characters)
 
     @cached_property
@@ -155,21 +130,9 @@ class QuickFeatures:
         if len(lengths) == 1:
             return self._project_one(codes)
         row, term = self.terms(codes, lengths)
-        out = np.zeros((len(lengths), self.vectors.shape[1]), dtype=np.float32)
-        if not len(row):
-            return out
-        key, count = _distinct(row * len(self.idf) + term)
+        key, count = _distinct(row * len(self.idf) + term) if len(row) else (row, row)
         row, term = np.divmod(key, len(self.idf))
-        weight = _weight(count)
-        norm = np.sqrt(np.bincount(row, (weight * self.idf[term]) ** 2, len(lengths)))
-        starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-        present = row[starts]
-        for first in range(0, len(present), _BLOCK):
-            block = starts[first : first + _BLOCK]
-            end = starts[first + _BLOCK] if first + _BLOCK < len(starts) else len(row)
-            gathered = self.vectors[term[block[0] : end]] * weight[block[0] : end, None]
-            out[present[first : first + _BLOCK]] = np.add.reduceat(gathered, block - block[0], axis=0)
-        return (out / np.maximum(norm, _TINY)[:, None]).astype(np.float32)
+        return project(row, term, count, len(lengths), self.vectors, self.idf)
 
     def _project_one(self, codes: NDArray[np.int64]) -> Floats:
         """The same for a single prompt, where the calls weigh more than the numbers."""
@@ -179,30 +142,10 @@ class QuickFeatures:
         if not len(terms):
             return np.zeros((1, self.vectors.shape[1]), dtype=np.float32)
         term, count = _distinct(terms)
-        weight = _weight(count)
+        weight = term_weight(count)
         rarity = weight * self.idf.take(term)
         projected = weight @ self.vectors.take(term, axis=0)
-        return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity @ rarity), _TINY)))
-
-    def _columns(
-        self,
-        n: int,
-        datasets: Sequence[str | None] | None,
-        metadata: Sequence[Mapping[str, Any]] | None,
-    ) -> Floats:
-        columns = []
-        for name, values in self.categories:
-            given = _values(name, n, datasets, metadata)
-            place = {value: i for i, value in enumerate(values)}
-            one_hot = np.zeros((n, len(values)), dtype=np.float32)
-            for i, value in enumerate(given):
-                if value is not None and (j := place.get(str(value))) is not None:
-                    one_hot[i, j] = 1.0
-            columns.append(one_hot)
-        for name in self.numeric:
-            given = [as_number(value) for value in _values(name, n, datasets, metadata)]
-            columns.append(np.array(given, dtype=np.float32)[:, None])
-        return np.concatenate(columns, axis=1)
+        return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity @ rarity), TINY)))
 
 
 def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -214,33 +157,3 @@ def _distinct(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     np.not_equal(ordered[1:], ordered[:-1], out=bounds[1:-1])
     (at,) = bounds.nonzero()
     return ordered[at[:-1]], at[1:] - at[:-1]
-
-
-def _weight(count: NDArray[np.int64]) -> Floats:
-    """1 + log count of each term; (n_terms,)."""
-    return _WEIGHTS.take(count, mode="clip")
-
-
-def _values(
-    name: str, n: int, datasets: Sequence[str | None] | None, metadata: Sequence[Mapping[str, Any]] | None
-) -> list[Any]:
-    if name == "":
-        return [None] * n if datasets is None else list(datasets)
-    return [None] * n if metadata is None else [(row or {}).get(name) for row in metadata]
-
-
-def as_number(value: object) -> float:
-    """A metadata value as a number; NaN where it is none."""
-    if isinstance(value, int | float) and math.isfinite(value):
-        return float(value)
-    return math.nan
-
-
-def _character_counts(texts: Sequence[str]) -> Floats:
-    """Log counts of the character classes; (P, classes)."""
-    data = [text[:MAX_CHARACTERS].encode("latin-1", "replace") for text in texts]
-    classes = np.frombuffer(b"".join(data).translate(_CLASS_OF_BYTE), dtype=np.uint8)
-    cells = len(texts) * len(_CLASSES)
-    if len(texts) > 1:
-        classes = classes + np.repeat(np.arange(0, cells, len(_CLASSES)), [len(part) for part in data])
-    return np.log1p(np.bincount(classes, minlength=cells), dtype=np.float32).reshape(len(texts), len(_CLASSES))

@@ -26,11 +26,12 @@ from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
 from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
 from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate
-from planner.difficulty.state import State, require
+from planner.difficulty.sketch_features import SketchFeatures, fit_sketch_features, needs_sketches
+from planner.difficulty.state import State
 from planner.difficulty.text_prior import TextPrior, fit_text_prior
 from planner.errors import InvalidInput, NotEnoughData
+from planner.texts.kept import Text
 
-_VERSION = 3
 _LEAST_PROMPTS = 10
 
 
@@ -62,7 +63,7 @@ class DifficultyPredictor:
     reference_: str
     column_: int
     latent_: Latent
-    quick_: QuickFeatures
+    quick_: QuickFeatures | SketchFeatures
     domain_: Domain
     blend_: Blend
     text_prior_: TextPrior
@@ -88,7 +89,8 @@ class DifficultyPredictor:
         evidence = gather(table)
         self.reference_ = choose_reference(evidence, self.reference)
         self.column_ = reference_column(table, evidence, self.reference_)
-        self.quick_ = fit_features(
+        fit_quick = fit_sketch_features if needs_sketches(prompts.texts) else fit_features
+        self.quick_ = fit_quick(
             prompts.texts,
             prompts.datasets,
             prompts.metadata,
@@ -108,11 +110,11 @@ class DifficultyPredictor:
 
     def believe(
         self,
-        texts: Sequence[str | None],
+        texts: Sequence[Text],
         datasets: Sequence[str | None] | None = None,
         metadata: Sequence[Mapping[str, Any]] | None = None,
     ) -> Belief:
-        """Belief of prompts from their text, and data set and metadata where they are known."""
+        """Belief of prompts from their text or its sketch, and data set and metadata where they are known."""
         raw = self.quick_.transform(texts, datasets, metadata)
         features = self.domain_.standardise(raw)
         bins = self.discriminant_.apply(self.posterior_.predict(self._logits(features)), features)
@@ -135,7 +137,7 @@ class DifficultyPredictor:
     def to_state(self) -> tuple[State, str]:
         """What serving needs: a state of dicts, lists, numbers and arrays, and LightGBM's text."""
         state = {
-            "version": _VERSION,
+            "version": states.version_of(self.quick_),
             "settings": {
                 "n_bins": self.n_bins,
                 "edges": None if self.edges is None else list(self.edges),
@@ -165,7 +167,7 @@ class DifficultyPredictor:
 
         `model_text` must have been checked against its hash: LightGBM aborts the process on a damaged one.
         """
-        require(state, _VERSION)
+        states.require_readable(state)
         self = cls(**state["settings"])
         self.reference_ = state["reference"]
         self.column_ = state["column"]
@@ -208,7 +210,7 @@ class DifficultyPredictor:
                 "import more with `planner logs import`"
             )
 
-    def _learn_text(self, evidence: Evidence, features: Floats, texts: Sequence[str | None]) -> Doubles:
+    def _learn_text(self, evidence: Evidence, features: Floats, texts: Sequence[Text]) -> Doubles:
         """Regress the rates on the text, then learn the latent values again with the text as their prior.
 
         Gives the logit that each prompt's text is predicted to have, out of fold.
@@ -226,9 +228,7 @@ class DifficultyPredictor:
         self._booster = NativeBooster(self.blend_.model_text, features.shape[1])
         return logits
 
-    def _learn_bins(
-        self, evidence: Evidence, features: Floats, logits: Doubles, texts: Sequence[str | None]
-    ) -> Doubles:
+    def _learn_bins(self, evidence: Evidence, features: Floats, logits: Doubles, texts: Sequence[Text]) -> Doubles:
         """Learn what the features tell of the bins; gives the posterior of the training prompts, out of fold."""
         bins = self.posterior_.predict(logits)
         if not self.text_prior_.informative:

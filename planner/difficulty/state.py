@@ -6,49 +6,83 @@ from typing import Any
 
 import numpy as np
 
+from planner.curves.logs import Floats
 from planner.difficulty.discriminant import Discriminant
 from planner.difficulty.domain import Domain
 from planner.difficulty.features import QuickFeatures
 from planner.difficulty.latent import Doubles, Latent
+from planner.difficulty.named_columns import NamedColumns
 from planner.difficulty.posterior import BinPosterior
 from planner.difficulty.probe_model import ProbeModel
 from planner.difficulty.regress import Blend, Ridge
 from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate, Update
+from planner.difficulty.sketch_features import SketchFeatures
 from planner.difficulty.text_prior import TextPrior
 from planner.difficulty.tokens import TokenTable
 from planner.errors import ArtifactIncompatible
+from planner.texts import sketch
 
 State = dict[str, Any]
 
+TEXT_VERSION = 3
+SKETCH_VERSION = 4
+"""Of a predictor that reads sketches of prompts: planners before it know none."""
 
-def quick_state(quick: QuickFeatures) -> State:
+
+def quick_state(quick: QuickFeatures | SketchFeatures) -> State:
     """Token vectors keep the half precision that they were fitted in."""
+    if isinstance(quick, SketchFeatures):
+        return {
+            "sketch_version": sketch.VERSION,
+            "vectors": quick.vectors.astype(np.float16).view(np.int8),
+            "idf": quick.idf,
+            "known": quick.known.astype(np.int8),
+            **_named_state(quick.named),
+        }
     return {
         "tokens": list(quick.tokens.tokens),
         "vectors": quick.vectors.astype(np.float16).view(np.int8),
         "idf": quick.idf,
         "pairs": quick.pairs,
-        "categories": [[name, list(values)] for name, values in quick.categories],
-        "numeric": list(quick.numeric),
+        **_named_state(quick.named),
     }
 
 
-def quick_from(state: State) -> QuickFeatures:
-    """The features that `quick_state` wrote."""
+def quick_from(state: State) -> QuickFeatures | SketchFeatures:
+    """The features that `quick_state` wrote. Raises ArtifactIncompatible for sketches of another version."""
+    vectors = _halves(state["vectors"])
+    idf = _array(state["idf"], np.float32)
+    named = NamedColumns(tuple((name, tuple(values)) for name, values in state["categories"]), tuple(state["numeric"]))
+    if "sketch_version" in state:
+        if state["sketch_version"] != sketch.VERSION:
+            raise ArtifactIncompatible(
+                f"the policy reads sketches of prompts in version {state['sketch_version']}, this planner makes "
+                f"version {sketch.VERSION}: fit again with `planner fit`"
+            )
+        return SketchFeatures(vectors, idf, _array(state["known"], np.bool_), named)
     tokens = TokenTable(tuple(state["tokens"]))
-    halves = np.ascontiguousarray(_array(state["vectors"], np.int8))
-    width = halves.shape[1] // 2
-    vectors = halves.view(np.float16).reshape(len(halves), width).astype(np.float32)
     return QuickFeatures(
         tokens=tokens,
         vectors=vectors,
-        idf=_array(state["idf"], np.float32),
+        idf=idf,
         pairs=_array(state["pairs"], np.int64),
-        categories=tuple((name, tuple(values)) for name, values in state["categories"]),
-        numeric=tuple(state["numeric"]),
+        named=named,
         digits=tokens.digits(),
         is_word=tokens.is_word(),
     )
+
+
+def _named_state(named: NamedColumns) -> State:
+    return {
+        "categories": [[name, list(values)] for name, values in named.categories],
+        "numeric": list(named.numeric),
+    }
+
+
+def _halves(value: object) -> Floats:
+    halves = np.ascontiguousarray(_array(value, np.int8))
+    width = halves.shape[1] // 2
+    return halves.view(np.float16).reshape(len(halves), width).astype(np.float32)
 
 
 def domain_state(domain: Domain) -> State:
@@ -169,12 +203,17 @@ def probes_from(state: State) -> ProbeUpdate:
     return ProbeUpdate(state["reference"], learned, {name: _doubles(v) for name, v in state["rates"].items()})
 
 
-def require(state: State, version: int) -> None:
+def version_of(quick: QuickFeatures | SketchFeatures) -> int:
+    """Version of the format in which a predictor of these features is written."""
+    return SKETCH_VERSION if isinstance(quick, SketchFeatures) else TEXT_VERSION
+
+
+def require_readable(state: State) -> None:
     """Raise ArtifactIncompatible where the state was written by another version of the predictor."""
-    if state.get("version") != version:
+    if state.get("version") not in (TEXT_VERSION, SKETCH_VERSION):
         raise ArtifactIncompatible(
             f"the difficulty predictor was written in version {state.get('version')} of its format, this planner "
-            f"reads version {version}: fit again with `planner fit`"
+            f"reads versions {TEXT_VERSION} and {SKETCH_VERSION}: fit again with `planner fit`"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,19 +10,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_CHARACTERS = 20_000
+from planner.texts.tokens import is_word, split
+
 UNKNOWN = 0
 N_SHAPES = 9
 FIRST_WORD = 1 + N_SHAPES
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-
-
-def split(text: str) -> list[str]:
-    """Tokens of a text in lower case: words (digits within them kept), numbers, single signs.
-
-    Only the first `MAX_CHARACTERS` are read: a prompt of megabytes says no more of its kind than its beginning.
-    """
-    return _TOKEN.findall(text[:MAX_CHARACTERS].lower())
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ class TokenTable:
 
     def is_word(self) -> NDArray[np.bool_]:
         """Whether a code stands for a known word, not for a number or a sign; (n_codes,)."""
-        known = [not token.isdecimal() and (token[0].isalpha() or token[0] == "_") for token in self.tokens]
+        known = [is_word(token) for token in self.tokens]
         return np.concatenate([np.zeros(FIRST_WORD, np.bool_), np.array(known, dtype=np.bool_)])
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from planner.core import Run
 from planner.errors import StoreError
+from planner.texts.sketch import sketch
 
 _SUFFIX = ".jsonl"
 KILLED = "its process ended"
@@ -22,10 +24,16 @@ KILLED = "its process ended"
 
 @dataclass(frozen=True)
 class PromptHash:
-    """What is kept of a prompt whose text is not to be stored: SHA-256 in hex, and its length."""
+    """What is kept of a prompt whose text is not to be stored: SHA-256 in hex, its length, its sketch in hex."""
 
     sha256: str
     n_characters: int
+    sketch: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """What is kept of a text."""
+        return cls(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), len(text), sketch(text).hex())
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Journal:
         assert run.run_id is not None
         self._open_runs.add(run.run_id)
         header = run.model_dump(mode="json", exclude_defaults=True)
-        self._write({"run": header, "hashed": None if hashed is None else [hashed.sha256, hashed.n_characters]})
+        self._write({"run": header, "hashed": None if hashed is None else astuple(hashed)})
 
     def spend(self, run_id: str, spent: Mapping[str, float | None]) -> None:
         """All that a run has spent so far, in columns of a `Run`."""

@@ -40,8 +40,12 @@ def recover(store: Store, *, store_texts: bool = True) -> int:
     with left_behind(folder) as found:
         for one in found:
             if one.hashed is not None and one.run.prompt_id is not None:
+                own_sketch = one.hashed.sketch
                 store.add_hashed_prompt(
-                    one.run.prompt_id, text_sha256=one.hashed.sha256, n_characters=one.hashed.n_characters
+                    one.run.prompt_id,
+                    text_sha256=one.hashed.sha256,
+                    n_characters=one.hashed.n_characters,
+                    sketch=None if own_sketch is None else bytes.fromhex(own_sketch),
                 )
         if found:
             _append(store, [one.run for one in found], source="recovered", import_id=None, store_texts=store_texts)
@@ -75,8 +79,7 @@ class RunLog:
         if self.store_texts or run.prompt is None:
             self.journal.begin(run)
             return
-        digest = hashlib.sha256(run.prompt.encode("utf-8", "surrogatepass")).hexdigest()
-        self.journal.begin(run.model_copy(update={"prompt": None}), PromptHash(digest, len(run.prompt)))
+        self.journal.begin(run.model_copy(update={"prompt": None}), PromptHash.of(run.prompt))
 
     def spend(self, run_id: str, cost: Cost, verifier_calls: int) -> None:
         """All that a run has spent so far."""

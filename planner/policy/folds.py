@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import PromptTable
+from planner.texts.kept import equal_texts
 
 
 def fold_of_prompts(prompts: PromptTable, n_folds: int, seed: int) -> NDArray[np.intp]:
     """(P,) the fold of each prompt, 0 to n_folds - 1, of about equal sizes; equal texts share one."""
-    names = [prompts.ids[i] if text is None else "\0" + " ".join(text.split()) for i, text in enumerate(prompts.texts)]
+    texts = equal_texts(prompts.texts)
+    names = [prompts.ids[i] if text is None else "\0" + " ".join(text.split()) for i, text in enumerate(texts)]
     _, group, sizes = np.unique(names, return_inverse=True, return_counts=True)
     order = np.random.default_rng([seed, n_folds]).permutation(len(sizes))
     fold = np.empty(len(sizes), dtype=np.intp)

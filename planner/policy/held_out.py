@@ -17,6 +17,7 @@ from planner.errors import InfeasibleBudget
 from planner.policy.baselines import Means
 from planner.policy.policy import Policy
 from planner.policy.prompt import PromptInput
+from planner.texts.kept import HashedText
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class HeldOut:
         """The held-out prompts, as a caller would give them."""
         p = self.table.prompts
         return [
-            PromptInput(text or "", prompt_id, dataset, metadata)
+            PromptInput("", prompt_id, dataset, metadata, hashed=text)
+            if isinstance(text, HashedText)
+            else PromptInput(text or "", prompt_id, dataset, metadata)
             for prompt_id, text, dataset, metadata in zip(p.ids, p.texts, p.datasets, p.metadata, strict=True)
         ]
 

@@ -89,7 +89,7 @@ class Policy:
     def believe(self, prompts: Sequence[PromptInput]) -> Belief:
         """What is believed of the prompts' difficulty, from their texts and probes."""
         belief = self.predictor.believe(
-            [p.text for p in prompts], [p.dataset for p in prompts], [p.metadata for p in prompts]
+            [p.hashed or p.text for p in prompts], [p.dataset for p in prompts], [p.metadata for p in prompts]
         )
         if any(p.probes for p in prompts):
             belief = self.predictor.sharpen(belief, [p.probes for p in prompts])

@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 
 from planner.core import Probe
 from planner.curves.logs import Floats
+from planner.texts.kept import HashedText
 
 
 @dataclass(frozen=True)
 class PromptInput:
-    """One prompt: its text, what is known of it, and samples already drawn for it."""
+    """One prompt: its text, what is known of it, and samples already drawn for it.
+
+    hashed: what is kept of a logged prompt whose text, here empty, is not stored.
+    """
 
     text: str
     prompt_id: str | None = None
     dataset: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     probes: tuple[Probe, ...] = ()
+    hashed: HashedText | None = None
 
     @property
     def id(self) -> str:
@@ -31,7 +36,8 @@ class PromptInput:
 
     def draw(self, seed: int) -> float:
         """A number in 0..1 that looks random but is always the same for this prompt and seed."""
-        digest = hashlib.blake2b(f"{seed}\0{self.text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        text = self.text if self.hashed is None else self.hashed.sha256
+        digest = hashlib.blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "little") / 2**64
 
 

@@ -79,4 +79,5 @@ def _is_null(column: Iterable[Any], n_rows: int) -> bool:
 
 
 def _sqlite_time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # as SQLAlchemy writes it
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

@@ -44,6 +44,7 @@ class ImportSession:
         self._connection = connection
         self._import_key = import_key
         self._registry = Registry(connection, import_key, store_prompt_text=store_prompt_text)
+        self._store_texts = store_prompt_text
         self._next_run = next_key(connection, runs.c.run_key)
         self._was_empty = self._next_run == 1
         self._written_ids: set[int] = set()
@@ -174,6 +175,8 @@ class ImportSession:
             "generator_key": self._registry.model_keys(columns.generator, "generator"),
             "verifier_key": self._registry.model_keys(columns.verifier, "orm"),
         }
+        if not self._store_texts:
+            del values["text"]  # an answer says its question again
         insert_columns(self._connection, samples, values, len(columns), keep=_keep(fresh))
 
 

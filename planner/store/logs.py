@@ -15,6 +15,7 @@ from planner.store.engine import Database
 from planner.store.logged_arms import Booleans, LoggedArms, read_arms
 from planner.store.models import read_models
 from planner.store.reading import JOINED_RUNS, Array, LogFilter, codes, read_columns, stream
+from planner.texts.kept import HashedText
 
 Rows = dict[str, Array]
 
@@ -75,11 +76,19 @@ def _read_prompts(connection: Connection, keys: Array) -> tuple[PromptTable, Arr
     """Prompts that have a run, and for each run the row of its prompt."""
     used, row_of_run = np.unique(keys, return_inverse=True)
     wanted = set(used.tolist())
-    query = "SELECT prompt_key, prompt_id, text, dataset, metadata FROM prompts ORDER BY prompt_key"
+    query = (
+        "SELECT prompt_key, prompt_id, text, dataset, metadata, "
+        "CASE WHEN text IS NULL THEN text_sha256 END, CASE WHEN text IS NULL THEN sketch END "
+        "FROM prompts ORDER BY prompt_key"
+    )
     rows = [row[1:] for chunk in stream(connection, query) for row in chunk if row[0] in wanted]
-    ids, texts, datasets, metadata = zip(*rows, strict=True) if rows else ((), (), (), ())
+    ids, texts, datasets, metadata, hashes, sketches = zip(*rows, strict=True) if rows else ((),) * 6
+    kept = tuple(
+        HashedText(digest, sketch) if text is None else text
+        for text, digest, sketch in zip(texts, hashes, sketches, strict=True)
+    )
     loaded = tuple(json.loads(text) if text else {} for text in metadata)
-    return PromptTable(ids, texts, datasets, loaded), row_of_run.astype(np.int32)
+    return PromptTable(ids, kept, datasets, loaded), row_of_run.astype(np.int32)
 
 
 def _logs(arms: LoggedArms, runs: Rows, rows: Rows, prompts: PromptTable, models: Mapping[str, ModelCard]) -> Logs:

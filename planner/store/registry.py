@@ -12,14 +12,23 @@ from planner.errors import BadLog
 from planner.store.bulk import insert_columns, select_in
 from planner.store.rows import ArmRow, canonical_json, text_hash
 from planner.store.tables import arms, models, prompts
+from planner.texts.sketch import is_current, sketch
 
 
 class _Stored(NamedTuple):
+    """`has_text`: as 0 or 1. `sketch`: its first bytes are enough, which say the version."""
+
     key: int
     text_sha256: str
+    has_text: int
+    sketch: bytes | None
     dataset: str | None
     reference: str | None
     metadata: str | None
+
+    @property
+    def details(self) -> tuple[str | None, ...]:
+        return self.dataset, self.reference, self.metadata
 
 
 class Registry:
@@ -64,10 +73,12 @@ class Registry:
             details = (dataset, reference, canonical_json(dict(metadata)) if metadata else None)
             if stored is not None:
                 self._fill(prompt_id, stored, details)
+                self._fill_text(prompt_id, text)
                 continue
-            self._prompts[prompt_id] = _Stored(self._next_prompt, digest, *details)
-            kept = text if self._store_prompt_text else None
-            fresh.append((self._next_prompt, prompt_id, digest, len(text or ""), kept, *details, self._import_key))
+            kept, own_sketch = self._kept(text or "")
+            self._prompts[prompt_id] = _Stored(self._next_prompt, digest, kept is not None, own_sketch, *details)
+            about = (self._next_prompt, prompt_id, digest, len(text or ""), kept, own_sketch)
+            fresh.append((*about, *details, self._import_key))
             self._next_prompt += 1
         insert_columns(
             self._connection, prompts, dict(zip(_PROMPT_FIELDS, zip(*fresh, strict=True), strict=False)), len(fresh)
@@ -122,30 +133,52 @@ class Registry:
     def _look_up(self, ids: Sequence[str]) -> None:
         unknown = list({prompt_id for prompt_id in ids if prompt_id not in self._prompts})
         if unknown:
-            columns = "prompt_id, prompt_key, text_sha256, dataset, reference, metadata"
+            columns = (
+                "prompt_id, prompt_key, text_sha256, CASE WHEN text IS NULL THEN 0 ELSE 1 END, substr(sketch, 1, 1), "
+                "dataset, reference, metadata"
+            )
             for prompt_id, *values in select_in(self._connection, columns, "prompts", "prompt_id", unknown):
                 self._prompts[prompt_id] = _Stored(*values)
 
+    def _kept(self, text: str) -> tuple[str | None, bytes | None]:
+        """What is stored of a text: itself, or its sketch."""
+        return (text, None) if self._store_prompt_text else (None, sketch(text))
+
+    def _fill_text(self, prompt_id: str, text: str | None) -> None:
+        """Keep the text, or a sketch of our version, where a known prompt has neither."""
+        stored = self._prompts[prompt_id]
+        if text is None or stored.has_text:
+            return
+        if not self._store_prompt_text and stored.sketch is not None and is_current(stored.sketch):
+            return
+        kept, own_sketch = self._kept(text)
+        values = {"text": kept, "sketch": own_sketch}
+        self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
+        self._prompts[prompt_id] = stored._replace(has_text=kept is not None, sketch=own_sketch)
+
     def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
-        filled = tuple(new if old is None else old for old, new in zip(stored[2:], details, strict=True))
-        if filled != stored[2:]:
-            values = dict(zip(("dataset", "reference", "metadata"), filled, strict=True))
+        filled = tuple(new if old is None else old for old, new in zip(stored.details, details, strict=True))
+        if filled != stored.details:
+            dataset, reference, metadata = filled
+            values = {"dataset": dataset, "reference": reference, "metadata": metadata}
             self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
-            self._prompts[prompt_id] = _Stored(stored.key, stored.text_sha256, *filled)
+            self._prompts[prompt_id] = stored._replace(dataset=dataset, reference=reference, metadata=metadata)
 
 
 _PROMPT_FIELDS = (
-    "prompt_key", "prompt_id", "text_sha256", "n_characters", "text", "dataset", "reference", "metadata",
+    "prompt_key", "prompt_id", "text_sha256", "n_characters", "text", "sketch", "dataset", "reference", "metadata",
     "import_key",
 )  # fmt: skip
 
 
-def add_hashed_prompt(connection: Connection, prompt_id: str, *, text_sha256: str, n_characters: int) -> None:
+def add_hashed_prompt(
+    connection: Connection, prompt_id: str, *, text_sha256: str, n_characters: int, own_sketch: bytes | None
+) -> None:
     """Store a prompt whose text may not be kept, unless it is known; it belongs to no import."""
     if connection.execute(select(prompts.c.prompt_key).where(prompts.c.prompt_id == prompt_id)).first() is None:
+        about = {"text_sha256": text_sha256, "n_characters": n_characters, "sketch": own_sketch}
         key = next_key(connection, prompts.c.prompt_key)
-        values = {"prompt_key": key, "prompt_id": prompt_id, "text_sha256": text_sha256, "n_characters": n_characters}
-        connection.execute(insert(prompts), values)
+        connection.execute(insert(prompts), {"prompt_key": key, "prompt_id": prompt_id, **about})
 
 
 def next_key(connection: Connection, column: Any) -> int:  # noqa: ANN401 - a column of any table

@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from planner.core import Run
+from planner.core import Run, Sample
 from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
 
 
@@ -58,13 +59,19 @@ def as_batch(runs: Sequence[Run]) -> Batch:
             run_id=[run_id_of(run) for run in runs],
             prompt_id=prompt_ids,
             params=[canonical_json(run.params) if run.params else "{}" for run in runs],
-            **{name: [getattr(run, name) for run in runs] for name in _RUN_COLUMNS},
+            **_columns(runs, _RUN_COLUMNS),
         ),
         SampleColumns(
             run=[place for place, run in enumerate(runs) for _ in run.samples],
-            **{name: [getattr(sample, name) for sample in samples] for name in _SAMPLE_COLUMNS},
+            **_columns(samples, _SAMPLE_COLUMNS),
         ),
     )
+
+
+def _columns(rows: Sequence[Run] | Sequence[Sample], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Fields of models as columns, read from their dictionaries: a model's own way to a field takes twice as long."""
+    values = [list(column) for column in zip(*map(itemgetter(*names), map(vars, rows)), strict=True)]
+    return dict(zip(names, values or [[] for _ in names], strict=True))
 
 
 _RUN_COLUMNS = [f.name for f in fields(RunColumns) if f.name not in {"run_id", "prompt_id", "params"}]

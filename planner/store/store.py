@@ -79,8 +79,8 @@ class Store:
     ) -> Iterator[ImportSession]:
         """One import in one transaction: leaving the block keeps all of it, an error in it nothing.
 
-        `import_id`: go on with the import of that id, or begin it. Without `store_prompt_text` only hash, id and
-        length of a prompt are kept.
+        `import_id`: go on with the import of that id, or begin it. Without `store_prompt_text` only hash, id, length
+        and sketch (`planner.texts.sketch`) of a prompt are kept, and no texts of its samples.
         """
         from planner.store.importing import begin_import  # noqa: PLC0415 - numpy is no part of a look-up
 
@@ -112,12 +112,16 @@ class Store:
         with self.begin_import(source=source, store_prompt_text=store_prompt_text, import_id=import_id) as session:
             return session.write(as_batch(runs))
 
-    def add_hashed_prompt(self, prompt_id: str, *, text_sha256: str, n_characters: int) -> None:
-        """Make a prompt known by the hash of its text alone, so that runs on it can be appended."""
+    def add_hashed_prompt(
+        self, prompt_id: str, *, text_sha256: str, n_characters: int, sketch: bytes | None = None
+    ) -> None:
+        """Make a prompt known by the hash of its text, and its sketch, so that runs on it can be appended."""
         from planner.store.registry import add_hashed_prompt  # noqa: PLC0415
 
         with self.database.writing() as connection:
-            add_hashed_prompt(connection, prompt_id, text_sha256=text_sha256, n_characters=n_characters)
+            add_hashed_prompt(
+                connection, prompt_id, text_sha256=text_sha256, n_characters=n_characters, own_sketch=sketch
+            )
 
     def grade(self, run_id: str, *, correct: float, grader: str | None = None) -> None:
         """Set the grade of a run, 0..1. Raises InvalidInput for an unknown run or a grade that cannot be."""

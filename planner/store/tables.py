@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -109,6 +110,12 @@ prompts = Table(
     _text("reference", "Gold answer.", nullable=True),
     _text("metadata", "Free JSON object; scalar members may be features of a fit.", nullable=True),
     _to("imports.import_key", "Import that brought the prompt.", nullable=True),
+    Column(
+        "sketch",
+        LargeBinary,
+        comment="Where the text is not kept, what its difficulty is learned from: a byte that says the version, "
+        "numbers, and counts of word classes without their order (planner/texts/sketch.py).",
+    ),
     UniqueConstraint("prompt_id"),
     comment="One row a prompt.",
 )

@@ -15,7 +15,9 @@ from store_worlds import NOW, run, sampled, tree
 from planner.core.batch import ScoreScale
 from planner.errors import BadLog, StoreError
 from planner.store import Store
-from planner.store.rows import as_batch
+from planner.store.rows import as_batch, text_hash
+from planner.texts.kept import HashedText
+from planner.texts.sketch import sketch
 
 
 def test_runs_and_samples_are_counted(store):
@@ -92,9 +94,9 @@ def test_texts_that_cannot_be_stored_are_refused(store, text):
         store.append([run("a", prompt=text, prompt_id="p")])
 
 
-def test_prompt_text_can_be_left_out(store):
+def test_of_a_text_that_is_left_out_hash_and_sketch_are_kept(store):
     store.append([run("a", correct=1)], store_prompt_text=False)
-    assert store.read_logs().prompts.texts == (None,)
+    assert store.read_logs().prompts.texts == (HashedText(text_hash("How many?"), sketch("How many?")),)
     assert store.append([run("b", correct=1)], store_prompt_text=False).runs == 1
     with pytest.raises(BadLog):
         store.append([run("c", "changed", prompt_id="id of How many?")])
@@ -193,7 +195,9 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[2])
 from store_worlds import sampled
 from planner.store import Store
-from planner.store.rows import as_batch
+from planner.store.rows import as_batch, text_hash
+from planner.texts.kept import HashedText
+from planner.texts.sketch import sketch
 store = Store.open(sys.argv[1])
 with store.begin_import(source="killed") as session:
     for place in range(20):

@@ -1,0 +1,36 @@
+"""What a store gives for a prompt's text: the text, or what is kept of one that is not to be stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from planner.texts.sketch import is_readable
+
+
+@dataclass(frozen=True)
+class HashedText:
+    """Stands for a text that is not stored: its SHA-256 (hex), and its sketch where one was made."""
+
+    sha256: str
+    sketch: bytes | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a sketch that this planner reads."""
+        return self.sketch is not None and is_readable(self.sketch)
+
+
+Text = str | HashedText | None
+
+
+def equal_texts(texts: Sequence[Text]) -> list[str | None]:
+    """Names that are equal for equal texts: the text, or a hash where nobody has it; None for what is not known."""
+    hashed = {text.sha256 for text in texts if isinstance(text, HashedText)}
+    told = {digest: text for text in texts if hashed and isinstance(text, str) if (digest := _sha256(text)) in hashed}
+    return [told.get(text.sha256, f"\1{text.sha256}") if isinstance(text, HashedText) else text for text in texts]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
