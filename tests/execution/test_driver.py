@@ -49,14 +49,14 @@ def test_requests_of_one_step_run_side_by_side():
     endpoint = Scripted(seconds=0.05)
     start = time.perf_counter()
     driven(asking(tuple(ask() for _ in range(16))), endpoint)
-    assert time.perf_counter() - start < 0.2
+    assert time.perf_counter() - start < 0.6  # one after the other they take 0.8
     assert endpoint.most_running == 16
 
 
 def test_64_generations_of_50_ms_take_little_more_than_one():
     start = time.perf_counter()
     driven(asking(tuple(ask() for _ in range(64))), Scripted(seconds=0.05, max_concurrency=64), meter(max_tokens=1e6))
-    assert time.perf_counter() - start < 0.2
+    assert time.perf_counter() - start < 1  # one after the other they take 3.2
 
 
 def test_no_more_run_at_once_than_the_endpoint_takes():

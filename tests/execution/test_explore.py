@@ -132,10 +132,21 @@ def test_a_sweep_goes_on_where_it_was_broken_off(store: Store):
         endpoint = lines()
         endpoint.seconds, endpoint.max_concurrency = 0.02, 1
         runner = Runner(endpoint, RunLog(store), ALL_CARDS, default_extract="answer_line")
-        await asyncio.wait_for(Sweep(SMALL, questions(3), runner).run(), timeout=0.05)
+        reached, answer = asyncio.Event(), endpoint.reply
 
-    with pytest.raises(TimeoutError):
-        asyncio.run(broken_off())
+        def reply(request: Generate, number: int) -> tuple[Completion, ...]:
+            if number == 2:
+                reached.set()
+            return answer(request, number)
+
+        endpoint.reply = reply
+        sweeping = asyncio.create_task(Sweep(SMALL, questions(3), runner).run())
+        await asyncio.wait_for(reached.wait(), 30)
+        sweeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sweeping
+
+    asyncio.run(broken_off())
     report = sweep(store, lines(), SMALL)
     assert report.n_known >= 1
     assert report.n_runs + report.n_known == 6
