@@ -40,6 +40,9 @@ class ConventionNames(BaseModel):
 class Settings(BaseModel):
     """Where store, artifacts and models are, and how the planner logs. A secret prints as asterisks.
 
+    store_prompt_text: off, the store keeps of a new prompt its hash and a sketch that difficulty is learned from, of
+    its answers no text, and of those over 64 characters a hash; ids, references and metadata are kept as they come.
+    What was stored before stays.
     endpoints: URLs of generators that are served elsewhere, by name. verifiers: `module:function`, `command:...`,
     `judge:MODEL` or a URL, by name. datasets: how answers are read and graded, by data set. conventions: how the
     models of a URL are spoken to. These four are tables of planner.toml, or JSON in the environment.

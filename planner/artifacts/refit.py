@@ -29,6 +29,7 @@ from planner.policy.fit import fit_policy
 from planner.policy.promotion import challenge
 from planner.policy.report import EvaluationReport
 from planner.store import Store
+from planner.texts.kept import what_cannot_be_read
 
 PROMPTS = "prompts.json"
 REPORT_PROMPTS = 3_000
@@ -41,7 +42,7 @@ _LIBRARIES = ("planner", "lightgbm", "numpy", "scikit-learn", "scipy")
 class FitResult:
     """What a fit made: the policy's id, whether it is promoted and why, and its report on prompts held out.
 
-    `report` is None where too few prompts are logged to hold any out.
+    `report` is None where too few prompts are logged to hold any out. `warnings` say what could not be learned from.
     """
 
     policy_id: str
@@ -50,6 +51,7 @@ class FitResult:
     report: EvaluationReport | None
     n_prompts: int
     n_arms: int
+    warnings: tuple[str, ...] = ()
 
 
 def refit(
@@ -93,6 +95,7 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
             "no run is logged of these data sets and dates: `planner logs stats` shows what there is, "
             "`planner logs import FILE` adds to it"
         )
+    warnings = what_cannot_be_read(logs.prompts.texts)
     examined = _examined(logs, settings.seed)
     evaluation = _evaluation(examined, settings, progress)
     progress(0.6, 1, "fitting on all prompts")
@@ -114,13 +117,13 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     store.add_policy(
         policy_id,
         artifact_path=str(artifacts.path(policy_id).resolve()),
-        summary=_summary(policy, report),
+        summary=_summary(policy, report) | ({"warnings": warnings} if warnings else {}),
         reason=reason,
     )
     if promoted:
         store.promote_policy(policy_id, reason=reason)
     progress(1, 1, "done")
-    return FitResult(policy_id, promoted, reason, report, len(logs.prompts), len(policy.arms))
+    return FitResult(policy_id, promoted, reason, report, len(logs.prompts), len(policy.arms), warnings)
 
 
 def _examined(logs: Logs, seed: int) -> Logs:

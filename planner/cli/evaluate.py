@@ -65,6 +65,8 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Measure the policy against its baselines, on folds by prompt; nothing is chosen and reported on one fold."""
+    from planner.texts.kept import what_cannot_be_read
+
     planner = open_planner()
     with progress("evaluating") as report:
         done = 0
@@ -75,7 +77,7 @@ def evaluate(
             report(done, folds + 1, text)
 
         report(0, folds + 1, "first fold")
-        result = planner.evaluate(
+        found = planner.evaluate(
             folds=folds,
             budgets=_budgets(unit, means),
             seed=seed,
@@ -84,7 +86,10 @@ def evaluate(
             reference=reference,
             cascades=not no_cascades,
             progress=after_fold,
-        ).report
+        )
+    result = found.report
+    for warning in what_cannot_be_read(found.table.prompts.texts):
+        click.echo(f"warning: {warning}", err=True)
     _check(result, baselines)
     if plot_file is not None:
         from planner.cli.report import write_plot

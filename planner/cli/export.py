@@ -12,6 +12,8 @@ from planner.cli.common import json_text, open_store, progress, settings, writin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from planner.formats.exports.prompts import Seen
+
 _Command = Any
 
 
@@ -37,7 +39,8 @@ def _common(command: _Command) -> _Command:
 def export() -> None:
     """Write logged answers as training data, one JSON object a line.
 
-    Answers need their texts in the logs: `planner run` and `planner explore` log them.
+    Answers need their texts in the logs: `planner run` and `planner explore` log them, unless
+    PLANNER_STORE_PROMPT_TEXT is off.
     """
 
 
@@ -75,6 +78,7 @@ def prm_labels(
     made = PrmExport(labels=labels, min_rollouts=min_rollouts, generators=generators)
     _write(made.records, datasets, generators, output_file)
     click.echo(f"{made.n_records:,} solutions with labels of steps", err=True)
+    _warn(made.seen)
 
 
 @export.command("revision-pairs")
@@ -125,6 +129,7 @@ def revision_pairs(
     )
     _write(made.records, datasets, generators, output_file)
     click.echo(f"{made.n_records:,} conversations of {made.n_prompts:,} prompts", err=True)
+    _warn(made.seen)
 
 
 def _write(
@@ -140,3 +145,10 @@ def _write(
         for number, record in enumerate(records(runs), 1):
             write(json_text(record))
             report(number)
+
+
+def _warn(seen: Seen) -> None:
+    from planner.formats.exports.prompts import texts_left_out
+
+    if seen.hashed:
+        click.echo(f"warning: {texts_left_out(seen)}: they are left out", err=True)

@@ -53,6 +53,8 @@ def fit(
             metadata_features=metadata,
             progress=report,
         )
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if as_json:
         echo_json(fit_json(result))
     else:
@@ -68,6 +70,7 @@ def fit_json(result: FitResult) -> dict[str, object]:
         "reason": result.reason,
         "n_prompts": result.n_prompts,
         "n_arms": result.n_arms,
+        "warnings": list(result.warnings),
         "report": report,
     }
 

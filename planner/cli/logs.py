@@ -134,10 +134,18 @@ def stats_command(as_json: bool) -> None:
 def export_command(datasets: tuple[str, ...], generators: tuple[str, ...], output_file: Path | None) -> None:
     """Write logged runs as JSON Lines, as `planner logs import` reads them."""
     runs = open_store(create=False).stream_runs(datasets=datasets or None, generators=generators or None)
+    n_hashed = 0
     with writing(output_file) as write, progress("exporting") as report:
         for number, run in enumerate(runs, 1):
             write(run.model_dump_json(exclude_none=True))
+            n_hashed += run.prompt is None
             report(number)
+    if n_hashed:
+        click.echo(
+            f"warning: {n_hashed:,} runs bear no prompt, since the texts are not stored: another store takes them only "
+            "where it knows their prompt_ids; to move them, copy the store itself",
+            err=True,
+        )
 
 
 @logs.command("undo")

@@ -81,7 +81,7 @@ def import_logs(
     """Import logs, all files or none; what is known already changes nothing.
 
     `format`: auto, jsonl, parquet or csv. `extract` and `grade` name an extractor and a grader of
-    `planner.formats.answers`. Without `store_prompt_text` the store keeps only a prompt's hash and length.
+    `planner.formats.answers`. Without `store_prompt_text` the store keeps of a prompt its hash, length and sketch.
     With `skip_bad`, bad lines are left out and written, with their reasons, to `rejected_path` (default:
     `NAME.rejected.jsonl` in the working folder, NAME that of the first file).
     Raises BadLog that names the first bad lines and counts the rest, InvalidInput, StoreError.

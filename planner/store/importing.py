@@ -20,10 +20,12 @@ from planner.store.bulk import insert_columns, select_in
 from planner.store.engine import Database
 from planner.store.grades import fill_grades
 from planner.store.registry import Registry, next_key
-from planner.store.rows import ArmRow
+from planner.store.rows import ArmRow, text_hash
 from planner.store.tables import imports, prompts, runs, samples
 
 Booleans = NDArray[np.bool_]
+MOST_ANSWER_CHARACTERS = 64
+"""Where no texts are kept, a longer answer is kept as its hash: equal ones are equal still."""
 
 
 class ImportSession:
@@ -162,6 +164,7 @@ class ImportSession:
             "n_samples": n_samples,
             "n_ungraded": n_ungraded,
         }
+        values |= self._without_texts(columns)
         insert_columns(self._connection, runs, values, len(columns), keep=_keep(fresh))
 
     def _insert_samples(
@@ -175,9 +178,18 @@ class ImportSession:
             "generator_key": self._registry.model_keys(columns.generator, "generator"),
             "verifier_key": self._registry.model_keys(columns.verifier, "orm"),
         }
-        if not self._store_texts:
-            del values["text"]  # an answer says its question again
+        values |= self._without_texts(columns)
         insert_columns(self._connection, samples, values, len(columns), keep=_keep(fresh))
+
+    def _without_texts(self, columns: RunColumns | SampleColumns) -> dict[str, list[str | None]]:
+        """What stands for answers where no texts are kept: they say their questions again."""
+        if self._store_texts:
+            return {}
+        answers = [
+            answer if answer is None or len(answer) <= MOST_ANSWER_CHARACTERS else f"sha256:{text_hash(answer)}"
+            for answer in columns.answer
+        ]
+        return {"answer": answers} | ({"text": [None] * len(columns)} if isinstance(columns, SampleColumns) else {})
 
 
 _RUN_FIELDS = (

@@ -80,7 +80,7 @@ class Store:
         """One import in one transaction: leaving the block keeps all of it, an error in it nothing.
 
         `import_id`: go on with the import of that id, or begin it. Without `store_prompt_text` only hash, id, length
-        and sketch (`planner.texts.sketch`) of a prompt are kept, and no texts of its samples.
+        and sketch (`planner.texts.sketch`) of a prompt are kept, of its answers no texts, and long ones as hashes.
         """
         from planner.store.importing import begin_import  # noqa: PLC0415 - numpy is no part of a look-up
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from planner.texts.sketch import is_readable
+from planner.texts.sketch import VERSION, is_readable
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,22 @@ def equal_texts(texts: Sequence[Text]) -> list[str | None]:
     hashed = {text.sha256 for text in texts if isinstance(text, HashedText)}
     told = {digest: text for text in texts if hashed and isinstance(text, str) if (digest := _sha256(text)) in hashed}
     return [told.get(text.sha256, f"\1{text.sha256}") if isinstance(text, HashedText) else text for text in texts]
+
+
+def what_cannot_be_read(texts: Sequence[Text]) -> tuple[str, ...]:
+    """In words, which prompts a fit has to take as prompts without text, and what to do."""
+    unread = [text for text in texts if isinstance(text, HashedText) and not text.is_readable]
+    n_bare = sum(text.sketch is None for text in unread)
+    found = (
+        (len(unread) - n_bare, f"a sketch of another version than this planner's ({VERSION}), and no text"),
+        (n_bare, "neither text nor sketch: an older planner logged them"),
+    )
+    return tuple(
+        f"{n:,} of {len(texts):,} prompts have {what}; their difficulty cannot be learned: "
+        "import their logs again, which adds their sketches or texts"
+        for n, what in found
+        if n
+    )
 
 
 def _sha256(text: str) -> str:

@@ -8,6 +8,11 @@ from itertools import groupby
 
 from planner.core import NO_OUTCOMES, Run, Sample
 
+WITH_TEXTS = (
+    "texts cannot be made from hashes: set PLANNER_STORE_PROMPT_TEXT=1, then log anew, or take the import out "
+    "(`planner logs undo`) and import it again"
+)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -24,6 +29,7 @@ class Seen:
     """What came by: the reasons why an export may have nothing to say."""
 
     runs: int = 0
+    hashed: int = 0
     samples: int = 0
     texts: int = 0
     graded_texts: int = 0
@@ -41,6 +47,7 @@ def candidates(runs: Iterable[Run], seen: Seen) -> Iterator[Candidate]:
     """Graded candidates of runs that are no rollouts, where text and prompt are known."""
     for run in runs:
         seen.runs += 1
+        seen.hashed += run.prompt is None
         seen.rollouts += is_rollouts(run)
         for sample in run.samples if run.search not in NO_OUTCOMES else ():
             seen.samples += 1
@@ -65,6 +72,8 @@ def what_is_missing(seen: Seen) -> str:
     """Why no candidate could be used, and what to do."""
     if not seen.runs:
         return "no run is logged that meets the conditions: `planner logs stats` shows what there is"
+    if seen.hashed == seen.runs:
+        return f"{texts_left_out(seen)}, and {WITH_TEXTS}"
     if not seen.texts:
         return (
             f"the texts of the answers are not logged ({seen.samples:,} samples, none with `text`): "
@@ -75,4 +84,9 @@ def what_is_missing(seen: Seen) -> str:
             f"none of the {seen.texts:,} samples with a text is graded: give references and a grader "
             "(`planner explore --grade`), or import the logs again with `correct` on every sample"
         )
-    return "the texts of the prompts are not stored: set PLANNER_STORE_PROMPT_TEXT=true, and log or import again"
+    return f"{texts_left_out(seen)}, and {WITH_TEXTS}"
+
+
+def texts_left_out(seen: Seen) -> str:
+    """How many runs could not be used since their prompts' texts are not stored."""
+    return f"{seen.hashed:,} of {seen.runs:,} runs are on prompts whose texts are not stored"
