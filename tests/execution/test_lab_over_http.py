@@ -30,9 +30,8 @@ FIRST_STEP = PROBLEM.solution.split("\n")[0] + "\n"
 def over_http(use: Callable[[OpenAIEndpoint], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         transport = httpx.ASGITransport(create_app())
-        async with httpx.AsyncClient(transport=transport) as client:
-            endpoint = OpenAIEndpoint("http://lab", client=client, conventions=LabEndpoint().conventions)
-            return await use(endpoint), endpoint.capabilities("lab-small")
+        endpoint = OpenAIEndpoint("http://lab", transport=transport, conventions=LabEndpoint().conventions)
+        return await use(endpoint), endpoint.capabilities("lab-small")
 
     return asyncio.run(run())
 

@@ -65,10 +65,11 @@ class Address:
         parts = urlsplit(self.name)
         return f"{parts.scheme}://{parts.netloc}"
 
-    @property
-    def auth(self) -> tuple[str, str] | None:
-        """User and password for basic authentication."""
-        return (self.user, self.password) if self.user else None
+    def credentials(self, api_key: str | None) -> dict[str, str]:
+        """The header that tells who asks: user and password of the URL, else the key; none of them, no header."""
+        if self.user:
+            return {"Authorization": f"Basic {b64encode(f'{self.user}:{self.password}'.encode()).decode()}"}
+        return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, End
 from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.complaints import answered, excerpt, redacted
-from planner.execution.openai.lines import Lines
+from planner.execution.openai.lines import Lines, asked, body_of
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
 
@@ -26,7 +26,7 @@ class Wire:
     """Sends JSON to one server and gives its answers: limited, timed, tried again, and with clear errors.
 
     timeout_seconds bounds one try as a whole, slow bytes included. A body of more than max_body_bytes is refused
-    while it comes in. Redirects are not followed: the key would go along. A client that is given is not closed.
+    while it comes in. Redirects are not followed: the key would go along. A transport that is given is not closed.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Wire:
         api_key: str | None = None,
         max_concurrency: int = 16,
         timeout_seconds: float = 120.0,
-        client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         backoff: Backoff | None = None,
         max_body_bytes: int = 8 * 1024 * 1024,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -47,7 +47,8 @@ class Wire:
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
         self._api_key = api_key
-        self._lines = Lines(client)
+        self._lines = Lines(self.address.origin, transport)
+        self._headers = {"Accept": "application/json, text/event-stream", **self.address.credentials(api_key)}
         self._backoff = backoff or Backoff()
         self._max_body_bytes = max_body_bytes
         self._sleep, self._clock, self._rng = sleep, clock, rng or random.Random()  # noqa: S311 - jitter is no secret
@@ -179,18 +180,14 @@ class Wire:
     async def _exchange(
         self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
     ) -> Answer:
-        headers = {"Accept": "application/json, text/event-stream"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
-        url, extensions = self.address.request(path)
-        content = None
+        headers, content = self._headers, None
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers = {**headers, "Content-Type": "application/json"}
             content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         method = "GET" if body is None else "POST"
-        async with self._lines.line() as client:
-            request = client.build_request(method, url, content=content, headers=headers, extensions=extensions)
-            response = await client.send(request, auth=self.address.auth, stream=True, follow_redirects=False)
+        request = asked(self.address, method, path, headers=headers, content=content)
+        async with self._lines.line() as line:
+            response = await line.handle_async_request(request)
             kind = response.headers.get("content-type")
             streamed = streamed if kind and kind.startswith("text/event-stream") else None
             try:
@@ -209,7 +206,7 @@ class Wire:
 
     async def _body(self, response: httpx.Response, streamed: Streamed | None) -> bytes:
         chunks, size = [], 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in body_of(response):
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise EndpointRejected(

@@ -11,6 +11,7 @@ import httpx
 from starlette.types import Receive, Scope, Send
 
 from planner.errors import EndpointRejected, EndpointTimeout
+from planner.execution.openai.lines import body_of
 from planner.service.gateway.plain_log import PlainLog
 from planner.service.gateway.request import OWN_MEMBERS, Ask
 from planner.service.gateway.sse import Stream
@@ -60,7 +61,7 @@ class PassedThrough:
 
     async def _relay(self, stream: Stream, response: httpx.Response, log: PlainLog) -> None:
         await stream.start(response.status_code, self._kept(response), events=False)
-        async for piece in response.aiter_bytes():
+        async for piece in body_of(response):
             log.feed(piece)
             await stream.write(piece)
         log.streamed()
@@ -80,7 +81,7 @@ class PassedThrough:
         seconds = self._gateway.settings.request_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                async for piece in response.aiter_bytes():
+                async for piece in body_of(response):
                     size += len(piece)
                     if size > MOST_BODY_BYTES:
                         raise EndpointRejected(f"the server of {self._model!r} answered more than can be taken")

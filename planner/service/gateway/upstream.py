@@ -14,9 +14,13 @@ from planner.config import Settings
 from planner.errors import EndpointRejected, EndpointTimeout, EndpointUnavailable, NotReady
 from planner.execution.openai.address import Address
 from planner.execution.openai.complaints import redacted
+from planner.execution.openai.lines import Lines, asked
 
 CONNECT_SECONDS = 10.0
 _PATH = "/chat/completions"
+_HEADERS = {
+    "Accept": "application/json, text/event-stream", "Accept-Encoding": "identity", "Content-Type": "application/json",
+}  # fmt: skip
 
 
 class Upstream:
@@ -27,32 +31,25 @@ class Upstream:
         self.address = Address.of("http://lab/v1" if url == LAB else url)
         key = settings.api_key if with_key else None
         self._key = None if key is None else key.get_secret_value()
+        self._headers = _HEADERS | self.address.credentials(self._key)
         self._seconds = settings.request_timeout_seconds
-        self._client = httpx.AsyncClient(
-            transport=_lab() if url == LAB else None,
-            # Each wait for bytes is bounded; a whole answer that does not stream is bounded where it is read.
-            timeout=httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds), pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=settings.max_concurrency),
-            follow_redirects=False,
-        )
+        # Each wait for bytes is bounded; a whole answer that does not stream is bounded where it is read.
+        self._timeout = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds)).as_dict()
+        self._lines = Lines(self.address.origin, _lab() if url == LAB else None)
 
     @asynccontextmanager
     async def post(self, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
         """The server's response, its body not read yet. Raises EndpointError in words, also while it is read."""
-        headers = {"Accept": "application/json, text/event-stream", "Accept-Encoding": "identity"}
-        headers["Content-Type"] = "application/json"
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        url, extensions = self.address.request(_PATH)
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = self._client.build_request("POST", url, content=content, headers=headers, extensions=extensions)
+        request = asked(self.address, "POST", _PATH, headers=self._headers, content=content, timeout=self._timeout)
         try:
-            response = await self._client.send(request, auth=self.address.auth, stream=True)
-            try:
-                self._check(response)
-                yield response
-            finally:
-                await response.aclose()
+            async with self._lines.line() as line:
+                response = await line.handle_async_request(request)
+                try:
+                    self._check(response)
+                    yield response
+                finally:
+                    await response.aclose()
         except httpx.TimeoutException as error:
             raise EndpointTimeout(
                 f"{self.address.name} did not answer within {self._seconds:g} seconds (PLANNER_REQUEST_TIMEOUT_SECONDS)"
@@ -67,7 +64,7 @@ class Upstream:
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        await self._lines.aclose()
 
     def _check(self, response: httpx.Response) -> None:
         """Raise EndpointRejected for what is the fault of this server's settings, not of the client's request."""
