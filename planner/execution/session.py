@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.core import Arm, Budget, Recommendation, Sample, Unit
 from planner.curves.logs import Floats
+from planner.difficulty import Belief
 from planner.errors import InvalidInput
 from planner.policy import Policy, PromptInput
 from planner.policy.adaptive.draws import Draw, Drawable, pool_of, revises
@@ -48,8 +49,9 @@ def session(
     learned = policy.adaptive
     if learned is None or recommended.declined or recommended.target_accuracy is not None:
         return _as_planned(carry_out(recommended.arm, task))
-    factors = _factors(policy, asked, learned.pools) if budget.ceilings else None
-    followed = learned.follow(budget, asked.draw(task.seed), factors)
+    belief = policy.believe([asked])
+    factors = _factors(policy, belief, learned.pools) if budget.ceilings else None
+    followed = learned.follow(budget, asked.draw(task.seed), factors, float(belief.pass_rate[0]))
     if followed is None:
         return _as_planned(carry_out(recommended.arm, task))
     return _Session(task, learned, followed, budget, factors).run()
@@ -60,10 +62,10 @@ def _as_planned(search: Generator[Requests, Replies, Result]) -> Generator[Reque
     return replace(result, arm=session_arm(result.arm, result.samples, probes=0))
 
 
-def _factors(policy: Policy, asked: PromptInput, pools: Sequence[Drawable]) -> Floats:
+def _factors(policy: Policy, belief: Belief, pools: Sequence[Drawable]) -> Floats:
     """(4, K) how long prompt and answers will be, relative to the mean, by pool."""
     lengths = policy.budget_model.costs_.lengths
-    factors = lengths.factors(policy.believe([asked]))[0]
+    factors = lengths.factors(belief)[0]
     known = {name: place for place, name in enumerate(lengths.generators)}
     columns = [
         factors[:, known[pool.generator]] if pool.generator in known else np.ones(4, np.float32) for pool in pools

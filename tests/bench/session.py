@@ -17,7 +17,6 @@ from planner.curves.costs import logged_cost
 from planner.curves.logs import Floats, Logs
 from planner.policy.adaptive.contest import Trial, trials_of
 from planner.policy.adaptive.logistic import Doubles
-from planner.policy.adaptive.model import Adaptive
 from planner.policy.baselines import fixed_arms
 from planner.policy.evaluate import Evaluation, evaluate
 from planner.policy.frontier import Hull, mixture_hull
@@ -34,20 +33,8 @@ N_ORDERS = 16
 
 def played(trials: Sequence[Trial], unit: Unit, mean: float) -> tuple[Doubles, Doubles]:
     """Grade and cost by prompt of sessions that are to cost `mean` on average."""
-    parts = [_fold(trial, unit, mean) for trial in trials]
-    grade, cost = (np.concatenate(values) for values in zip(*parts, strict=True))
+    grade, cost = (np.concatenate(v) for v in zip(*(trial.average(unit, mean) for trial in trials), strict=True))
     return grade, cost
-
-
-def _fold(trial: Trial, unit: Unit, mean: float) -> tuple[Doubles, Doubles]:
-    learned = trial.learned
-    mixture = Adaptive.of(learned, {}, {}).average(unit, mean, [len(c.plan) for c in learned.plans])
-    if mixture is None:  # below the cheapest plan
-        cheapest = min(learned.priced[unit], key=lambda place: float(learned.plans[place].cost[unit][-1]))
-        return trial.play(learned.plans[cheapest].plan, unit)
-    low, high = (trial.play(learned.plans[place].plan, unit) for place in (mixture.lower, mixture.upper))
-    share = mixture.share
-    return (1 - share) * low[0] + share * high[0], (1 - share) * low[1] + share * high[1]
 
 
 def against_hulls(logs: Logs) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from planner.core import Unit
 from planner.curves.cascade_draws import Source, source
 from planner.curves.costs import logged_cost
-from planner.curves.logs import Logs
+from planner.curves.logs import Floats, Logs
 from planner.policy.adaptive.learn import FEWEST_PROMPTS, Learned, learn
 from planner.policy.adaptive.logistic import Doubles
 from planner.policy.adaptive.model import Adaptive, Contest
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 ORDERS = 16
 N_CEILINGS = 8
+N_MEANS = 14
+SPENT = 4.0
+"""Averages are tried up to so many times the cost of the dearest plan."""
 
 
 def fit_adaptive(logs: Logs, evaluation: Evaluation, *, seed: int = 0) -> Adaptive | None:
     """What sessions are to decide by, judged on the folds of `evaluation`; None where too little is logged for it."""
     laid = source(logs)
     trials = trials_of(logs, laid, evaluation, seed=seed)
-    learned = learn(logs, laid, _graded(evaluation), seed=seed) if trials else None
+    learned = learn(logs, laid, _graded(evaluation), seed=seed, foreseen=_foreseen(evaluation)) if trials else None
     if trials is None or learned is None:
         return None
     units = [unit for unit in learned.priced if all(unit in trial.learned.priced for trial in trials)]
@@ -52,12 +55,24 @@ def trials_of(logs: Logs, laid: Source, evaluation: Evaluation, *, seed: int) ->
     for fold in evaluation.folds:
         test = evaluation.rows[first : first + len(fold.table.prompts)]
         first += len(test)
-        learned = learn(logs, laid, np.setdiff1d(_graded(evaluation), test), seed=seed)
+        train = np.setdiff1d(_graded(evaluation), test)
+        foreseen = np.full(len(logs.prompts), np.nan, dtype=np.float32)
+        foreseen[train] = fold.policy.predictor.belief_.pass_rate
+        learned = learn(logs, laid, train, seed=seed, foreseen=foreseen)
         trial = None if learned is None else Trial.of(learned, fold, logs, laid, test, seed=seed)
         if trial is None:
             return None
         trials.append(trial)
     return trials
+
+
+def _foreseen(evaluation: Evaluation) -> Floats:
+    """(P,) pass rates as the folds' policies foresee them for prompts that they were not fitted on."""
+    foreseen = np.full(len(evaluation.table.prompts), np.nan, dtype=np.float32)
+    foreseen[evaluation.rows] = np.concatenate(
+        [fold.policy.believe(fold.prompts).pass_rate for fold in evaluation.folds]
+    )
+    return foreseen
 
 
 def _graded(evaluation: Evaluation) -> NDArray[np.intp]:
@@ -66,12 +81,17 @@ def _graded(evaluation: Evaluation) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Trial:
-    """One fold: what was learned without it, and its prompts (`rows` of the fold's table) to try it on."""
+    """One fold: what was learned without it, and its prompts (`rows` of the fold's table) to try it on.
+
+    foreseen: (R,) pass rates that the texts of these prompts promise.
+    """
 
     learned: Learned
     fold: HeldOut
     rows: NDArray[np.intp]
     seen: Seen
+    foreseen: Floats
+    _played: dict[tuple[Plan, Unit], tuple[Doubles, Doubles]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -85,13 +105,30 @@ class Trial:
         order = np.argsort(test[rows])
         rows = rows[order]
         replays = replay_pools(logs, laid, where.places, where.pools, test[rows], n_orders=ORDERS, seed=seed)
-        return cls(learned, fold, rows, Seen(replays, [Judged(learned.model, np.arange(len(replays)))]))
+        foreseen = fold.policy.believe(fold.prompts).pass_rate[rows]
+        return cls(learned, fold, rows, Seen(replays, [Judged(learned.model, np.arange(len(replays)))]), foreseen)
 
     def play(self, plan: Plan, unit: Unit, most: int | None = None) -> tuple[Doubles, Doubles]:
         """Grade and cost of a plan, or of its first `most` draws, by prompt of `rows`."""
         carried, length = carry(plan, self.seen), len(plan) if most is None else most
         cost = carried.cost(self.seen.replays.cost[unit])[length - 1]
         return _by_prompt(carried.grade[length - 1]), _by_prompt(cost)
+
+    def average(self, unit: Unit, mean: float) -> tuple[Doubles, Doubles]:
+        """Grade and cost by prompt of sessions that are to cost `mean` on average, or the least they can."""
+        adaptive, mixed = Adaptive.of(self.learned, {}, {}), []
+        for row, foreseen in enumerate(self.foreseen.tolist()):
+            mixture = adaptive.average(unit, mean, foreseen=foreseen) or adaptive.cheapest(unit)
+            low, high = (self._whole(self.learned.plans[place].plan, unit) for place in (mixture.lower, mixture.upper))
+            share = mixture.share
+            mixed.append([(1 - share) * low[part][row] + share * high[part][row] for part in (0, 1)])
+        grade, cost = np.array(mixed, dtype=np.float64).T
+        return grade, cost
+
+    def _whole(self, plan: Plan, unit: Unit) -> tuple[Doubles, Doubles]:
+        if (plan, unit) not in self._played:
+            self._played[plan, unit] = self.play(plan, unit)
+        return self._played[plan, unit]
 
     def only(self, unit: Unit) -> HeldOut:
         """The fold's prompts that are tried, costs in `unit`."""
@@ -100,16 +137,16 @@ class Trial:
 
 
 def by_mean_cost(trials: Sequence[Trial], unit: Unit) -> Contest:
-    """The plans of each price against the mixture hull of all arms at their realised mean cost."""
+    """Sessions at each average over traffic against the mixture hull of all arms there, or at what was really spent."""
     folds = [trial.only(unit) for trial in trials]
     hull = MixtureYardstick.of(folds, [np.ones(len(fold.policy.arms), dtype=np.bool_) for fold in folds])
+    costs = [float(costed.cost[unit][-1]) for trial in trials for costed in trial.learned.plans]
     points = []
-    for place in range(len(trials[0].learned.priced[unit])):
-        played = [trial.play(trial.learned.plans[trial.learned.priced[unit][place]].plan, unit) for trial in trials]
-        grade, cost = (np.concatenate(parts) for parts in zip(*played, strict=True))
-        rival = hull.at(float(cost.mean()), np.ones(len(cost), dtype=np.bool_))
-        # Below the cheapest vertex of the hull nothing can be compared: what is spent more is not its merit.
-        points.append(_point(max(float(cost.mean()), float(np.nanmean(rival.cost))), grade - rival.outcome))
+    for mean in np.geomspace(min(costs), SPENT * max(costs), N_MEANS).tolist():
+        grade, cost = (np.concatenate(p) for p in zip(*(trial.average(unit, mean) for trial in trials), strict=True))
+        # Whoever leaves a part of the average unspent is compared with what all of it could buy.
+        rival = hull.at(max(mean, float(cost.mean())), np.ones(len(cost), dtype=np.bool_))
+        points.append(_point(mean, grade - rival.outcome))
     return _contest(points)
 
 

@@ -14,6 +14,7 @@ from planner.curves.logs import Floats, Logs
 from planner.policy.adaptive.answers import AnswerModel, Evidence, fit_answers
 from planner.policy.adaptive.draws import lattice
 from planner.policy.adaptive.logistic import Doubles
+from planner.policy.adaptive.offers import Tilt
 from planner.policy.adaptive.plan import Costed, Plan
 from planner.policy.adaptive.plans import Carried, Search, carry
 from planner.policy.adaptive.pools import Places, choose_pools
@@ -21,6 +22,7 @@ from planner.policy.adaptive.replays import Replays, pool_rates, replay_pools, r
 from planner.policy.adaptive.seen import Judged, Seen
 from planner.policy.adaptive.votes import is_plain_vote, vote_plans
 from planner.policy.folds import fold_of_prompts
+from planner.policy.frontier import mixture_hull
 
 FEWEST_PROMPTS = 50
 """On fewer prompts a session learns nothing: it is the cascade."""
@@ -31,6 +33,9 @@ RIDGE = 10.0
 EVIDENCE_REPLAYS, STATES_A_NODE = 3000, 200
 PRICES = np.geomspace(2e-4, 0.2, 12)
 """Accuracy that the cheapest draw must bring."""
+PATIENT = (0.9, 0.95, 0.98, 0.995)
+"""How sure one is before drawing ends where more may be spent than the best plan costs: its draws, one threshold for
+all. The thresholds of the best plan on some hundred prompts are too low for others, as those of dearer ones are not."""
 N_CEILINGS = 6
 
 
@@ -38,20 +43,28 @@ N_CEILINGS = 6
 class Learned:
     """What was learned from some prompts.
 
-    priced: by unit, for each of `PRICES` the place in `plans`. use: (4, 2K) mean generations (one) and prompt,
-    completion and verifier tokens of every kind of draw. rates: by unit (4, K), see `pool_rates`.
+    priced: by unit, for each of `PRICES` the place in `plans`; patient: by unit, places of what to follow with more to
+    spend, by rising cost. tilt: what the text tells of the plans, None for nothing. use: (4, 2K) mean generations
+    (one) and prompt, completion and verifier tokens of every kind of draw. rates: by unit (4, K), see `pool_rates`.
     """
 
     where: Places
     model: AnswerModel
     plans: tuple[Costed, ...]
     priced: Mapping[Unit, tuple[int, ...]]
+    patient: Mapping[Unit, tuple[int, ...]]
+    tilt: Tilt | None
     use: Floats
     rates: Mapping[Unit, Floats]
 
 
-def learn(logs: Logs, laid: Source, prompts: NDArray[np.intp], *, seed: int) -> Learned | None:
-    """Learn from `prompts` alone; None where too little of them can be replayed."""
+def learn(
+    logs: Logs, laid: Source, prompts: NDArray[np.intp], *, seed: int, foreseen: Floats | None = None
+) -> Learned | None:
+    """Learn from `prompts` alone; None where too little of them can be replayed.
+
+    foreseen: (P,) pass rates of the logs' prompts as foreseen from text out of fold, NaN where unknown.
+    """
     where = choose_pools(logs, laid, prompts)
     if where is None:
         return None
@@ -65,11 +78,17 @@ def learn(logs: Logs, laid: Source, prompts: NDArray[np.intp], *, seed: int) -> 
     half = fold_of_prompts(logs.prompts.take(prompts), 2, seed)[np.searchsorted(prompts, replays.prompt)]
     judged = [Judged(_model(replays.take(half != h), rng), np.flatnonzero(half == h)) for h in (0, 1)]
     seen = Seen(replays, judged)
-    plans, priced = _votes(seen) if is_plain_vote(where.pools) else _plans(Search(seen), replays)
-    costed = tuple(_costed(plan, carry(plan, seen), replays) for plan in plans)
+    plain = is_plain_vote(where.pools)
+    plans, priced = _votes(seen) if plain else _plans(Search(seen), replays)
+    carried = [carry(plan, seen) for plan in plans]
+    patient = {} if plain else _patient(plans, carried, priced, seen)
+    # Where answers are scored, or better generators can be asked, the draws tell so much that the text adds nothing.
+    tilt = _tilt(carried, replays, foreseen[prompts]) if plain and foreseen is not None else None
+    costed = tuple(_costed(plan, one, replays) for plan, one in zip(plans, carried, strict=True))
     return Learned(
-        where, _model(replays, rng), costed, priced, _use(replays), pool_rates(logs, laid, where.places, where.pools)
-    )
+        where, _model(replays, rng), costed, priced, patient, tilt,
+        _use(replays), pool_rates(logs, laid, where.places, where.pools),
+    )  # fmt: skip
 
 
 def lay_out(logs: Logs, laid: Source, where: Places, prompts: NDArray[np.intp], *, seed: int) -> Replays:
@@ -124,6 +143,36 @@ def _votes(seen: Seen) -> tuple[list[Plan], dict[Unit, tuple[int, ...]]]:
         least = float(cost.mean(axis=0).min())
         priced[unit] = tuple(int((grade - price / least * spent).argmax()) for price in PRICES)
     return plans, priced
+
+
+def _patient(
+    plans: list[Plan], carried: list[Carried], priced: Mapping[Unit, tuple[int, ...]], seen: Seen
+) -> dict[Unit, tuple[int, ...]]:
+    """Plans of the best plan's draws that are surer before they end; they are put behind the others."""
+    patient: dict[Unit, tuple[int, ...]] = {}
+    for unit, places in priced.items():
+        cost, distinct = seen.replays.cost[unit], list(dict.fromkeys(places))
+        spent = [float(carried[i].cost(cost)[-1].mean()) for i in distinct]
+        best = distinct[mixture_hull(spent, [float(carried[i].grade[-1].mean()) for i in distinct]).indices[-1]]
+        draws, found = plans[best].draws, []
+        for sure in PATIENT:
+            plan = Plan(draws, (*[sure] * (len(draws) - 1), 0.0))
+            if plan not in plans:
+                plans.append(plan)
+                carried.append(carry(plan, seen))
+            found.append(plans.index(plan))
+        patient[unit] = tuple(found)
+    return patient
+
+
+def _tilt(carried: list[Carried], replays: Replays, foreseen: Floats) -> Tilt | None:
+    n = len(foreseen)
+
+    def by_prompt(values: list[Doubles]) -> Doubles:
+        return np.stack([value.reshape(n, -1).mean(axis=1) for value in values], axis=1)
+
+    cost = {unit: by_prompt([one.cost(values)[-1] for one in carried]) for unit, values in replays.cost.items()}
+    return Tilt.fit(foreseen, by_prompt([one.grade[-1] for one in carried]), cost)
 
 
 def _costed(plan: Plan, carried: Carried, replays: Replays) -> Costed:

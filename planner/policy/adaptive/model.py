@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from planner.curves.logs import Floats
 from planner.policy.adaptive.answers import AnswerModel, Drawn, Evidence
 from planner.policy.adaptive.draws import Draw, Drawable, pool_of, revises
 from planner.policy.adaptive.logistic import Doubles, Logistic
+from planner.policy.adaptive.offers import Offers, Tilt
 from planner.policy.adaptive.plan import Costed, Plan
-from planner.policy.frontier import Mixture, mixture_hull
+from planner.policy.frontier import Mixture
 
 if TYPE_CHECKING:
     from planner.policy.adaptive.learn import Learned
@@ -66,8 +67,8 @@ class Best:
 class Adaptive:
     """Learned decisions of sessions.
 
-    use, rates, plans and priced: see `Learned`. means, ceilings: the contests that say where cascades are no worse,
-    by unit; a unit that is not there was not learned.
+    use, rates, plans, priced, patient and tilt: see `Learned`. means, ceilings: the contests that say where cascades
+    are no worse, by unit; a unit that is not there was not learned.
     """
 
     pools: tuple[Drawable, ...]
@@ -78,6 +79,8 @@ class Adaptive:
     rates: Mapping[Unit, Floats]
     means: Mapping[Unit, Contest]
     ceilings: Mapping[Unit, Contest]
+    patient: Mapping[Unit, tuple[int, ...]] = field(default_factory=dict)
+    tilt: Tilt | None = None
 
     @classmethod
     def of(cls, learned: Learned, means: Mapping[Unit, Contest], ceilings: Mapping[Unit, Contest]) -> Adaptive:
@@ -91,6 +94,8 @@ class Adaptive:
             learned.rates,
             means,
             ceilings,
+            learned.patient,
+            learned.tilt,
         )
 
     def costs(self, unit: Unit, factors: Floats | None = None) -> Floats:
@@ -99,10 +104,13 @@ class Adaptive:
         use = self.use if factors is None else self.use * np.repeat(factors, 2, axis=1)
         return np.asarray((rate * use).sum(axis=0))
 
-    def follow(self, budget: Budget, lot: float, factors: Floats | None = None) -> Followed | None:
+    def follow(
+        self, budget: Budget, lot: float, factors: Floats | None = None, foreseen: float | None = None
+    ) -> Followed | None:
         """The plan for a budget; None where cascades are as good, or a limit is in a unit that was not learned.
 
         lot: a number in 0..1, the same for a prompt whenever asked: averages are kept by mixing two plans at random.
+        foreseen: the pass rate that the prompt's text promises.
         """
         limited = set(budget.ceilings) | ({budget.mean[0]} if budget.mean else set())
         if not limited or limited - set(self.means):
@@ -111,7 +119,7 @@ class Adaptive:
         gains = [self.ceilings[unit].at(value) for unit, value in budget.ceilings.items()]
         if budget.mean is not None:
             unit, value = budget.mean
-            mixture = self.average(unit, value, lengths)
+            mixture = self.average(unit, value, lengths, foreseen)
             place = None if mixture is None else mixture.upper if lot < mixture.share else mixture.lower
             gains.append(self.means[unit].at(value))
         else:
@@ -137,16 +145,31 @@ class Adaptive:
         ]
         return -max(options)[2] if options else None
 
-    def average(self, unit: Unit, value: float, lengths: Sequence[int]) -> Mixture | None:
-        """The plans (places) whose mixture costs `value` on average over traffic; None below the cheapest.
+    def average(
+        self, unit: Unit, value: float, lengths: Sequence[int] | None = None, foreseen: float | None = None
+    ) -> Mixture | None:
+        """The plans (places) to mix on a prompt so that traffic costs `value` on average; None below the cheapest.
 
-        lengths: how many of each plan's first draws are made, see `fitting`.
+        lengths: how many of each plan's first draws are made, see `fitting`; all where it is None.
         """
+        whole = [len(costed.plan) for costed in self.plans]
+        lengths = whole if lengths is None else lengths
+
+        def cost(place: int) -> float:
+            return float(self.plans[place].cost[unit][lengths[place] - 1])
+
         places = [i for i in dict.fromkeys(self.priced[unit]) if lengths[i]]
-        cost = [self.plans[i].cost[unit][lengths[i] - 1] for i in places]
-        accuracy = [self.plans[i].accuracy[lengths[i] - 1] for i in places]
-        mixture = mixture_hull(cost, accuracy).mixture(value)
-        return mixture and Mixture(places[mixture.lower], places[mixture.upper], mixture.share)
+        accuracy = [float(self.plans[i].accuracy[lengths[i] - 1]) for i in places]
+        tilt = self.tilt if list(lengths) == whole else None
+        tilts = None if tilt is None else (tilt.accuracy[places], tilt.cost[unit][places])
+        steps, step = (np.zeros(1), 0.0) if tilt is None else (tilt.steps(), tilt.step(foreseen))
+        dearer = sorted((cost(i), i) for i in self.patient.get(unit, ()) if lengths[i])
+        return Offers.of(places, accuracy, [cost(i) for i in places], tilts).mixture(value, steps, step, dearer)
+
+    def cheapest(self, unit: Unit) -> Mixture:
+        """The plan of least mean cost, alone."""
+        place = min(self.priced[unit], key=lambda place: float(self.plans[place].cost[unit][-1]))
+        return Mixture(place, place, 1.0)
 
     def best(self, seats: Sequence[Seat]) -> Best | None:
         """The answer to give after these draws; None where none of them has any."""
@@ -175,6 +198,8 @@ class Adaptive:
                 for c in self.plans
             ],
             "priced": {unit: list(places) for unit, places in self.priced.items()},
+            "patient": {unit: list(places) for unit, places in self.patient.items()},
+            "tilt": None if self.tilt is None else vars(self.tilt),
             "use": self.use,
             "rates": dict(self.rates),
             "means": {unit: vars(contest) for unit, contest in self.means.items()},
@@ -201,6 +226,8 @@ class Adaptive:
             state["rates"],
             {unit: Contest(**contest) for unit, contest in state["means"].items()},
             {unit: Contest(**contest) for unit, contest in state["ceilings"].items()},
+            {unit: tuple(places) for unit, places in state.get("patient", {}).items()},
+            Tilt(**state["tilt"]) if state.get("tilt") else None,
         )
 
 
