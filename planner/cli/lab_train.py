@@ -47,7 +47,9 @@ def train() -> None:
     """Train the lab's models anew (extra `train`: torch), each in minutes on a CPU.
 
     A folder that is written holds config.json and model.safetensors (Llama, float16; `transformers` reads it too)
-    and train.json, which says what came of it on fresh problems.
+    and train.json, which says what came of it on fresh problems. Training ends by the clock, so that a busy machine
+    learns less; sampling and judging come on top. The results that each command names were had with its defaults on
+    half of one core (x86_64), on 200 fresh problems of 1 to 9 steps.
     """
 
 
@@ -57,6 +59,8 @@ def small(**options: Any) -> None:  # noqa: ANN401 - each typed by its option
     """Train a small language model: 316,320 parameters that solve word arithmetic.
 
     It learns solutions of fresh problems, more of those that it gets wrong, and drills of single operations.
+
+    20 minutes in all: solves .68 of problems (the shipped model .67).
     """
     _make("make_small", options)
 
@@ -64,7 +68,10 @@ def small(**options: Any) -> None:  # noqa: ANN401 - each typed by its option
 @train.command()
 @_common("2", "the shipped small model")
 def large(**options: Any) -> None:  # noqa: ANN401
-    """Train a larger one: a small one made three times as wide without forgetting, then trained."""
+    """Train a larger one: a small one made three times as wide without forgetting, then trained.
+
+    2.2 minutes in all: solves .91 of problems (the shipped model .90).
+    """
     _make("make_large", options)
 
 
@@ -80,7 +87,11 @@ def large(**options: Any) -> None:  # noqa: ANN401
 )
 @click.option("--rollouts", type=click.IntRange(min=1), default=4, show_default=True, help="From each step.")
 def prm(**options: Any) -> None:  # noqa: ANN401
-    """Train a process reward model: a small model that reads answers, and a head over its log-probabilities."""
+    """Train a process reward model: a small model that reads answers, and a head over its log-probabilities.
+
+    1.7 minutes in all, 2.8 with `--labels rollouts`: of a right and a wrong answer to one prompt the right one scores
+    higher in .90 of cases, with rollouts in .89.
+    """
     _make("make_prm", options)
 
 
@@ -92,6 +103,8 @@ def reviser(**options: Any) -> None:  # noqa: ANN401
 
     The target after a wrong draft is the right sample of least edit distance to it. Some hundred problems are learned
     by heart, and nothing is mended on others.
+
+    16 minutes in all: .71 of first attempts and .78 of second ones are right (the shipped model .71 and .82).
     """
     _make("make_reviser", options)
 
