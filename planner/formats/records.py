@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.core.batch import Batch
 from planner.formats import values
+from planner.formats.places import Place, check_places, shape
 from planner.formats.values import Check, Wrong
 
 _PROMPT_FIELDS: dict[str, Check] = {
@@ -98,7 +99,7 @@ class RecordReader:
         prompt["prompt_id"] = prompt["prompt_id"] or _text_id(prompt["prompt"])
         run = (
             _RUN_DEFAULTS
-            | _shape(run, samples)
+            | shape(run.get("search", "sampling"), [_place(one) for one in samples])
             | run
             | {"prompt_id": prompt["prompt_id"], "params": canonical(run.get("params") or {})}
         )
@@ -169,11 +170,8 @@ def _text_id(text: str | None) -> str:
     return text_hash(text)
 
 
-def _shape(run: Mapping[str, Any], samples: list[dict[str, Any]]) -> dict[str, int]:
-    """Breadth and depth of a sampling run that names neither: what its samples span."""
-    if not samples or run.get("search", "sampling") != "sampling":
-        return {}
-    return {"breadth": len({one["chain"] for one in samples}), "depth": 1 + max(one["attempt"] for one in samples)}
+def _place(sample: Mapping[str, Any]) -> Place:
+    return Place(sample["chain"], sample["attempt"], sample.get("stage"))
 
 
 def _samples(given: object) -> list[dict[str, Any]]:
@@ -181,7 +179,7 @@ def _samples(given: object) -> list[dict[str, Any]]:
         return []
     if not isinstance(given, list):
         raise Wrong("samples", "is no array")
-    samples, seen = [], set()
+    samples = []
     for place, one in enumerate(given):
         where = f"samples[{place}]"
         if not isinstance(one, Mapping):
@@ -194,11 +192,6 @@ def _samples(given: object) -> list[dict[str, Any]]:
             if check is None:
                 raise Wrong(f"{where}.{name}", "is no field of a sample", f"one of {', '.join(_SAMPLE_FIELDS)}")
             sample[name] = check(f"{where}.{name}", value)
-        spot = (sample["chain"], sample["attempt"], sample.get("stage"))
-        if spot in seen:
-            raise Wrong(
-                where, f"chain {spot[0]}, attempt {spot[1]} stands here twice", "one sample a chain and attempt"
-            )
-        seen.add(spot)
         samples.append(sample)
+    check_places([_place(one) for one in samples])
     return samples

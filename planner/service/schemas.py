@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from planner.core import Arm, Budget, Probe, Recommendation, Run
+from planner.core import Arm, Budget, Probe, Recommendation
 from planner.core.run import Correct, Moment
+from planner.service.logged_run import LoggedRun
 
 Chat = list[dict[str, Any]]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -75,7 +77,16 @@ class Recommendations(BaseModel):
 class RunsBody(_Body):
     """Runs to be logged."""
 
-    runs: list[Run] = Field(min_length=1)
+    runs: list[LoggedRun] = Field(min_length=1)
+
+
+def _one_or_many(body: object) -> str:
+    many = isinstance(body, RunsBody) or (isinstance(body, Mapping) and "runs" in body)
+    return "many" if many else "one"
+
+
+LogRequest = Annotated[Annotated[LoggedRun, Tag("one")] | Annotated[RunsBody, Tag("many")], Discriminator(_one_or_many)]
+"""One run, or many; told apart first, so that what is wrong is said of the one that was meant."""
 
 
 class Logged(BaseModel):
