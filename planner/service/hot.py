@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
@@ -16,9 +18,11 @@ from planner.service.context import Context
 from planner.service.gateway.body import ChatBody
 from planner.service.gateway.request import ITS_BUDGET
 from planner.service.problems import answer_of
-from planner.service.routes import chat, recommendations
-from planner.service.schemas import RecommendationRequest
+from planner.service.routes import chat, recommendations, runs
+from planner.service.schemas import LogRequest, RecommendationRequest
 
+MOST_BYTES_AT_ONCE = 256_000
+"""Larger bodies are read in a thread, one after the other: what is asked meanwhile is answered meanwhile."""
 _JSON = (b"application/json", b"application/json; charset=utf-8")
 
 
@@ -29,6 +33,10 @@ async def _recommend(body: RecommendationRequest, _: object, __: Scope, context:
 async def _complete(body: ChatBody, raw: Mapping[str, Any], scope: Scope, context: Context) -> Response:
     given = dict(scope["headers"]).get(ITS_BUDGET.encode())
     return await chat.answer(body, raw, None if given is None else given.decode("latin-1"), context)
+
+
+async def _log(body: Any, _: object, __: Scope, context: Context) -> Response:  # noqa: ANN401 - no class: a union
+    return await runs.log(body, context)
 
 
 @dataclass(frozen=True)
@@ -45,18 +53,27 @@ _ROUTES = {
     for one in (
         _Hot(recommendations.ROUTE, TypeAdapter(RecommendationRequest), _recommend),
         _Hot(chat.ROUTE, TypeAdapter(ChatBody), _complete),
+        _Hot(runs.ROUTE, TypeAdapter(LogRequest), _log),
     )
 }
+
+
+class _Asked(NamedTuple):
+    """A body as JSON, and as its route takes it."""
+
+    raw: Any
+    body: Any
 
 
 @dataclass(frozen=True)
 class HotRoute:
     """Answers POSTs to a few routes by the functions of the documented ones; `app` answers everything else.
 
-    A body that is not as documented is handed to `app` as well: there is one place that says what is wrong with it.
+    A body that is no JSON is handed to `app` as well: there is one place that says what is wrong with it.
     """
 
     app: FastAPI
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -67,22 +84,40 @@ class HotRoute:
         body = await _read(receive)
         if body is None:  # the client is gone
             return
-        raw = asked = None
-        try:
-            if _says_json(scope):
-                raw = from_json(body, allow_inf_nan=False)
-                asked = route.body.validate_python(raw)
-        except ValueError:
-            asked = None
+        asked = await self._parsed(route, body) if _says_json(scope) else None
         if asked is None:
             await self.app(scope, _again(body, receive), send)
             return
         scope["route"] = route
+        if isinstance(asked, Exception):
+            await answer_of(Request(scope), asked)(scope, receive, send)
+            return
         try:
-            response = await route.answer(asked, raw, scope, self.app.state.context)
+            response = await route.answer(asked.body, asked.raw, scope, self.app.state.context)
             await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - each becomes a problem, as the framework would have it
             await answer_of(Request(scope), error)(scope, receive, send)
+
+    async def _parsed(self, route: _Hot, body: bytes) -> _Asked | RequestValidationError | None:
+        if len(body) <= MOST_BYTES_AT_ONCE:
+            return _parse(route, body)
+        async with self._reading:  # several threads at it would each have the interpreter before who answers
+            return await asyncio.to_thread(_parse, route, body)
+
+
+def _parse(route: _Hot, body: bytes) -> _Asked | RequestValidationError | None:
+    """The body, or what is wrong with it, as the framework finds it; None where that is no JSON at all."""
+    try:
+        raw = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+    if raw is None:
+        return None
+    try:
+        return _Asked(raw, route.body.validate_python(raw, from_attributes=True))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found])
 
 
 def _says_json(scope: Scope) -> bool:
