@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from collections.abc import AsyncIterator
 
@@ -40,6 +41,8 @@ from planner.service.watch import Watch
 ROUTERS = (recommendations, chat, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
 
 SWITCH_SECONDS = 0.001
+NEW_OBJECTS = 50_000
+"""So many that live begin a look for cycles: with Python's 700 it takes as long as to read the runs of a request."""
 GRACE_SECONDS = 5.0
 """What is still running when the server has let go of its connections has so long to end."""
 
@@ -61,6 +64,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         intake = Intake(own)
         # Threads that store what was served would else hold up each request for five milliseconds.
         sys.setswitchinterval(SWITCH_SECONDS)
+        gc.set_threshold(NEW_OBJECTS)
         watch = Watch(own, metrics)
         await watch.start()
         app.state.context = Context(settings, own, metrics, fits, gateway, intake)

@@ -12,10 +12,10 @@ from planner.api import Planner
 from planner.core import Run
 from planner.core.batch import Written
 from planner.errors import StoreError
-from planner.store.rows import as_batch, run_id_of
+from planner.store.rows import as_batch
 
-MOST_RUNS = 5_000
-"""So many runs, or one request's, are one transaction: others write beside it."""
+MOST_RUNS = 1_000
+"""So many runs, or one request's, are one transaction: while it is written, those who come next are read."""
 
 
 @dataclass
@@ -67,34 +67,29 @@ class Intake:
     def _write(self, requests: Sequence[Sequence[Run]]) -> list[Written | Exception]:
         """What became of each request. One that cannot be stored takes no other with it."""
         try:
-            return [*self._together(requests)]
+            written = self._store(list(chain.from_iterable(requests)), new=len(requests) > 1)
         except StoreError as error:
             return [error] * len(requests)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to one of them, who gets it
             if len(requests) == 1:
                 return [error]
             return list(chain.from_iterable(self._write([runs]) for runs in requests))
+        if len(requests) == 1:
+            return [written]
+        return [Written(len(runs), sum(len(run.samples) for run in runs)) for runs in requests]
 
-    def _together(self, requests: Sequence[Sequence[Run]]) -> list[Written]:
-        settings = self.planner.settings
-        everything = list(chain.from_iterable(requests))
-        if not settings.store_prompt_text:
-            everything = [_without_texts(run) for run in everything]
-            parts = iter(everything)
-            requests = [[next(parts) for _ in runs] for runs in requests]
+    def _store(self, runs: Sequence[Run], *, new: bool) -> Written:
+        """Write runs as one transaction; if all of them have to be `new`, raise _Known where one is not."""
         with self.planner.store.begin_import(
-            source="service", import_id=f"service-{datetime.now(UTC):%Y%m%d-%H}",
-            store_prompt_text=settings.store_prompt_text,
-        ) as session:  # fmt: skip
-            ids = [run_id_of(run) for run in everything]
-            if len(requests) > 1 and (len(set(ids)) < len(ids) or session.known_runs(ids)):
-                # Each by itself says what of it was known.
-                return [session.write(as_batch(runs)) for runs in requests]
-            written = session.write(as_batch(everything))
-            if len(requests) == 1:
-                return [written]
-            return [Written(len(runs), sum(len(run.samples) for run in runs)) for runs in requests]
+            source="service",
+            import_id=f"service-{datetime.now(UTC):%Y%m%d-%H}",
+            store_prompt_text=self.planner.settings.store_prompt_text,
+        ) as session:
+            written = session.write(as_batch(runs))
+            if new and written.duplicates:
+                raise _Known
+            return written
 
 
-def _without_texts(run: Run) -> Run:
-    return run.model_copy(update={"samples": tuple(one.model_copy(update={"text": None}) for one in run.samples)})
+class _Known(Exception):
+    """Of several requests' runs one was known: each by itself says what of it was."""
