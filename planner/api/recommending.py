@@ -95,7 +95,8 @@ class Recommending(Home):
     def _remember(self, plan: Recommendation, asked: PromptInput, prompt: Prompt | Mapping[str, Any]) -> None:
         if self.most_remembered == 0:
             return
-        chat: Prompt = prompt["prompt"] if isinstance(prompt, Mapping) else prompt
+        # A text is told first: whether it is a mapping takes as long to find out as all else here.
+        chat: Prompt = prompt if isinstance(prompt, str) or not isinstance(prompt, Mapping) else prompt["prompt"]
         self._asked[plan.recommendation_id] = Asked(asked, chat)
         if len(self._asked) > self.most_remembered:
             with self._lock:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.budget.believed import Believed
 from planner.budget.cost import CostModel
 from planner.core import Arm, Cost, Forecast, Unit
 from planner.curves.logs import Floats
@@ -28,6 +27,11 @@ class Support:
     n_runs: Ints
     extrapolated: NDArray[np.bool_]
 
+    @cached_property
+    def by_arm(self) -> list[tuple[int, int, bool]]:
+        """The three of each arm."""
+        return list(zip(self.n_prompts.tolist(), self.n_runs.tolist(), self.extrapolated.tolist(), strict=True))
+
 
 @dataclass(frozen=True)
 class Forecasts:
@@ -35,6 +39,7 @@ class Forecasts:
 
     accuracy: (P, A) expected accuracy.
     stderr: (P, A) standard error of the mean accuracy of such prompts, in the same unit.
+    loads: (P, 4, G, B) what costs are linear in; see `CostModel.loads`.
     Costs are worked out when asked for, in the unit asked for.
     """
 
@@ -42,16 +47,11 @@ class Forecasts:
     accuracy: Floats
     stderr: Floats
     support: Support
-    belief: Believed
+    loads: Floats
     costs: CostModel
 
     def __len__(self) -> int:
         return len(self.accuracy)
-
-    @cached_property
-    def loads(self) -> Floats:
-        """(P, 4, G, B) what costs are linear in; see `CostModel.loads`."""
-        return self.costs.loads(self.belief)
 
     def cost(self, unit: Unit, *, worst: bool = False) -> Floats:
         """Expected (or worst) cost of every arm in `unit`, (P, A); NaN where it is unknown."""
@@ -65,35 +65,33 @@ class Forecasts:
         """Forecasts of each of `arms` on the prompt beside it."""
         accuracy = self.accuracy[prompts, arms]
         error = Z_90 * self.stderr[prompts, arms]
-        spent = self.costs.parts(self.loads, prompts, arms)
-        unknown = np.isnan(spent)
-        if unknown.any():
-            spent = spent.astype(object)
-            spent[unknown] = None
         columns = (
             accuracy.tolist(),
             np.maximum(accuracy - error, 0).tolist(),
             np.minimum(accuracy + error, 1).tolist(),
-            spent.tolist(),
-            self.support.n_prompts[arms].tolist(),
-            self.support.n_runs[arms].tolist(),
-            self.support.extrapolated[arms].tolist(),
+            [[_amounts(kind) for kind in both] for both in self.costs.parts(self.loads, prompts, arms).tolist()],
+            arms.tolist(),
         )
+        support = self.support.by_arm
         return [
             Forecast.trusted(
                 {
                     "accuracy": mean,
                     "accuracy_low": low,
                     "accuracy_high": high,
-                    "cost": _cost(expected),
-                    "cost_worst": _cost(worst),
-                    "n_prompts": n_prompts,
-                    "n_runs": n_runs,
-                    "extrapolated": extrapolated,
+                    "cost": (cost := _cost(expected)),
+                    "cost_worst": cost if worst == expected else _cost(worst),
+                    "n_prompts": support[arm][0],
+                    "n_runs": support[arm][1],
+                    "extrapolated": support[arm][2],
                 }
             )
-            for mean, low, high, (expected, worst), n_prompts, n_runs, extrapolated in zip(*columns, strict=True)
+            for mean, low, high, (expected, worst), arm in zip(*columns, strict=True)
         ]
+
+
+def _amounts(values: list[float]) -> list[float | None]:
+    return [None if value != value else value for value in values]  # noqa: PLR0124 - NaN is unknown
 
 
 def _cost(amounts: list[float | None]) -> Cost:

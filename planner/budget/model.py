@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -81,7 +82,7 @@ class BudgetModel:
             # sigmoid(logit p + d) without logarithms: p e^d / (1 - p + p e^d)
             raised = accuracy * np.exp(features @ self.detail_[1:] + self.detail_[0])
             accuracy = raised / (1 - accuracy + raised)
-        return Forecasts(self.arms_, accuracy, stderr, self.support_, belief, self.costs_)
+        return Forecasts(self.arms_, accuracy, stderr, self.support_, self.costs_.loads(belief), self.costs_)
 
     def _learn_detail(self, belief: Believed, outcome: Doubles, n_samples: Doubles) -> Floats | None:
         if len(outcome) < 2 * N_FOLDS or not belief.features.size:
@@ -107,7 +108,7 @@ class BudgetModel:
             "leverage": self.leverage_,
             "spread": self.spread_,
             "detail": self.detail_,
-            "support": vars(self.support_),
+            "support": {f.name: getattr(self.support_, f.name) for f in fields(Support)},
             "slots": {
                 **vars(costs.slots),
                 "generator": list(costs.slots.generator),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -55,33 +56,32 @@ def recommendations(
     why_not: Callable[[int], InvalidInput],
 ) -> list[Recommendation | InvalidInput]:
     """One answer a prompt; `why_not` makes the error of a prompt that no arm fits."""
-    shown = _shown(decisions)
-    rows, counts = decisions.feasible.nonzero()[0], np.array([len(arms) for arms in shown], dtype=np.intp)
-    pairs = np.array([arm for arms in shown for arm in arms], dtype=np.intp)
-    made = forecasts.at_pairs(np.repeat(rows, counts), pairs) if len(pairs) else []
-    first = iter((np.cumsum(counts) - counts).tolist())
+    shown, feasible = _shown(decisions), decisions.feasible.tolist()
+    rows = [row for row, fits in enumerate(feasible) if fits]
+    pairs = [(row, arm) for row, arms in zip(rows, shown, strict=True) for arm in arms]
+    made = iter(forecasts.at_pairs(*np.array(pairs, dtype=np.intp).T) if pairs else ())
     arms_of = iter(shown)
-    tokens = os.urandom(16 * len(prompts)).hex()
+    # Ids rise with time: an index takes them at its end, where random ones would touch a page each.
+    moment, tokens = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10 * len(prompts)).hex()
     propensity = decisions.propensity.tolist()
     out: list[Recommendation | InvalidInput] = []
     for row, prompt in enumerate(prompts):
-        if not decisions.feasible[row]:
+        if not feasible[row]:
             out.append(why_not(row))
             continue
-        arms, at = next(arms_of), next(first)
-        forecast = made[at]
-        others = zip(arms[1:], made[at + 1 : at + len(arms)], strict=True)
+        arm, *others = next(arms_of)
+        forecast = next(made)
         out.append(
             Recommendation.trusted(
                 {
-                    "recommendation_id": tokens[32 * row : 32 * row + 32],
+                    "recommendation_id": moment + tokens[20 * row : 20 * row + 20],
                     "prompt_id": prompt.id,
                     "budget": budget,
-                    "arm": forecasts.arms[arms[0]],
+                    "arm": forecasts.arms[arm],
                     "forecast": forecast,
                     "difficulty": _difficulty(belief, row),
                     "alternatives": tuple(
-                        Alternative.trusted({"arm": forecasts.arms[j], "forecast": other}) for j, other in others
+                        [Alternative.trusted({"arm": forecasts.arms[j], "forecast": next(made)}) for j in others]
                     ),
                     "reason": _reason(decisions, row, forecast.accuracy, target_accuracy),
                     "declined": bool(decisions.declined[row]),
@@ -121,17 +121,22 @@ def _in_bulk() -> Iterator[None]:
 
 def _shown(decisions: Decisions) -> list[list[int]]:
     """For each feasible prompt its arm, then the runners-up, the best first."""
-    ranking = decisions.ranking[decisions.feasible]
-    if not len(ranking):
-        return []
+    ranking, arm = decisions.ranking, decisions.arm
+    if not decisions.feasible.all():
+        ranking, arm = ranking[decisions.feasible], arm[decisions.feasible]
     n = min(N_ALTERNATIVES + 1, ranking.shape[1])
-    at = np.arange(len(ranking))[:, None]
     top = np.negative(ranking).argpartition(n - 1, axis=1)[:, :n]
-    top = top[at, np.negative(ranking[at, top]).argsort(axis=1, kind="stable")]
-    # An arm that is not allowed is worth -inf: it stands behind all that are.
-    n_allowed = np.isfinite(ranking[at, top]).sum(axis=1)
-    rows = zip(decisions.arm[decisions.feasible].tolist(), top.tolist(), n_allowed.tolist(), strict=True)
-    return [[arm, *[j for j in row[:fits] if j != arm][:N_ALTERNATIVES]] for arm, row, fits in rows]
+    worth = ranking[np.arange(len(top))[:, None], top]
+    return [
+        # An arm that is not allowed is worth -inf.
+        [
+            chosen,
+            *[j for value, j in sorted(zip(values, row, strict=True), reverse=True) if value > -np.inf and j != chosen][
+                :N_ALTERNATIVES
+            ],
+        ]
+        for chosen, row, values in zip(arm.tolist(), top.tolist(), worth.tolist(), strict=True)
+    ]
 
 
 def _difficulty(belief: Belief, row: int) -> Difficulty:
