@@ -36,6 +36,7 @@ from planner.service.routes import (
 )
 from planner.service.routes import fits as fit_routes
 from planner.service.security import Tokens
+from planner.service.together import Together
 from planner.service.watch import Watch
 
 ROUTERS = (recommendations, chat, outcomes, runs, fit_routes, policies, curves, insight, models, health, page)
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
         gc.set_threshold(NEW_OBJECTS)
         watch = Watch(own, metrics)
         await watch.start()
-        app.state.context = Context(settings, own, metrics, fits, gateway, intake)
+        app.state.context = Context(settings, own, Together(own), metrics, fits, gateway, intake)
         try:
             yield
         finally:

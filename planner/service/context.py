@@ -13,6 +13,7 @@ from planner.service.fitting import Fits
 from planner.service.gateway.gateway import Gateway
 from planner.service.intake import Intake
 from planner.service.metrics import Metrics
+from planner.service.together import Together
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Context:
 
     settings: Settings
     planner: Planner
+    together: Together
     metrics: Metrics
     fits: Fits
     gateway: Gateway

@@ -30,7 +30,7 @@ _ANSWERS = TypeAdapter(Recommendations)
 async def recommend(body: RecommendationRequest, context: Shared) -> Response:
     """The arm that each prompt's budget is best spent on; it is stored with its propensity."""
     if body.prompts is None:
-        answer = _one(context, body)
+        answer = await _one(context, body)
         context.metrics.recommended([answer])
         return Response(answer.json_text, media_type="application/json")
     most = context.settings.service_max_batch
@@ -50,14 +50,20 @@ def find(recommendation_id: str, context: Shared) -> Recommendation:
     return found
 
 
-def _one(context: Context, body: RecommendationRequest) -> Recommendation:
+async def _one(context: Context, body: RecommendationRequest) -> Recommendation:
     assert body.prompt is not None
     _bounded(context, body.prompt)
-    return context.planner.recommend(
-        body.prompt, body.budget,
-        prompt_id=body.prompt_id, dataset=body.dataset, metadata=body.metadata, probes=body.probes,
-        target_accuracy=body.target_accuracy, **_asked(body),
-    )  # fmt: skip
+    known: dict[str, Any] = {
+        "prompt": body.prompt,
+        "prompt_id": body.prompt_id,
+        "dataset": body.dataset,
+        "metadata": body.metadata,
+        "probes": body.probes,
+    }
+    options: dict[str, Any] = {"budget": body.budget, "target_accuracy": body.target_accuracy, **_asked(body)}
+    if body.arm is not None:  # an arm is no key to gather others by
+        return context.planner.recommend(**known, **options)
+    return await context.together.recommend(known, options)
 
 
 def _many(context: Context, body: RecommendationRequest) -> bytes:
