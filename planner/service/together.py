@@ -26,7 +26,7 @@ class Together:
     """
 
     planner: Planner
-    _waiting: dict[tuple[object, ...], list[_Asked]] = field(default_factory=dict, init=False)
+    _waiting: dict[tuple[tuple[str, Any], ...], list[_Asked]] = field(default_factory=dict, init=False)
 
     async def recommend(self, prompt: Mapping[str, Any], options: Mapping[str, Any]) -> Recommendation:
         """As `Planner.recommend` of a mapping's prompt; `options` are its other arguments, all of them hashable.
@@ -47,7 +47,7 @@ class Together:
             for first in range(0, len(asked), MOST):
                 self._answer(dict(options), asked[first : first + MOST])
 
-    def _answer(self, options: dict[Any, Any], asked: list[_Asked]) -> None:
+    def _answer(self, options: dict[str, Any], asked: list[_Asked]) -> None:
         answers: list[Recommendation | InvalidInput]
         try:
             answers = self.planner.recommend_batch([prompt for prompt, _ in asked], **options)
