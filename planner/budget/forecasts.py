@@ -65,11 +65,16 @@ class Forecasts:
         """Forecasts of each of `arms` on the prompt beside it."""
         accuracy = self.accuracy[prompts, arms]
         error = Z_90 * self.stderr[prompts, arms]
+        spent = self.costs.parts(self.loads, prompts, arms)
+        unknown = np.isnan(spent)
+        if unknown.any():
+            spent = spent.astype(object)
+            spent[unknown] = None
         columns = (
             accuracy.tolist(),
             np.maximum(accuracy - error, 0).tolist(),
             np.minimum(accuracy + error, 1).tolist(),
-            [[_amounts(kind) for kind in both] for both in self.costs.parts(self.loads, prompts, arms).tolist()],
+            spent.tolist(),
             arms.tolist(),
         )
         support = self.support.by_arm
@@ -88,10 +93,6 @@ class Forecasts:
             )
             for mean, low, high, (expected, worst), arm in zip(*columns, strict=True)
         ]
-
-
-def _amounts(values: list[float]) -> list[float | None]:
-    return [None if value != value else value for value in values]  # noqa: PLR0124 - NaN is unknown
 
 
 def _cost(amounts: list[float | None]) -> Cost:

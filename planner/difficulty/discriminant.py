@@ -6,6 +6,7 @@ A regression of one number cannot say that a word names a bin, only that it move
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,11 @@ class Discriminant:
         """The posterior (P, B) from the logit, moved by the features (P, F)."""
         if self.idle:
             return bins
-        return _combine(bins, features @ self.weights + self.intercept, self.prior, self.logit_share, 1.0)
+        return softmax(self.logit_share * np.log(np.maximum(bins, _TINY)) + (features @ self.weights + self._offset))
+
+    @cached_property
+    def _offset(self) -> Doubles:
+        return self.intercept + (1.0 - self.logit_share) * np.log(self.prior)
 
 
 @dataclass(frozen=True)
