@@ -73,10 +73,10 @@ def grader(name: str) -> Grader:
 
 
 def answer_line(raw: str) -> str | None:
-    r"""What follows the last `Answer:`, `The final answer is` or `####` at the head of a line.
+    r"""What follows the last `Answer:`, `The final answer is` or `####` at the head of a line, without a box around it.
 
-    >>> answer_line("3 + 4 = 7\n**Final answer:** 7")
-    '7'
+    >>> answer_line("3 + 4 = 7\n**Final answer:** 7"), answer_line(r"The final answer is $\boxed{7}$.")
+    ('7', '7')
     """
     found = None
     for match in _ANSWER_LINE.finditer(raw):
@@ -84,7 +84,7 @@ def answer_line(raw: str) -> str | None:
     if found is None:
         return None
     found = _TRAILING_MARKUP.sub("", found)
-    return text(found.removesuffix("."))
+    return boxed(found) or text(found.removesuffix("."))
 
 
 def last_number(raw: str) -> str | None:
