@@ -37,13 +37,25 @@ def small_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def fitted_home(tmp_path_factory: pytest.TempPathFactory, small_log: Path) -> Path:
     """Folder with planner.db and planner-artifacts after one fit; tests that change it take a copy (`home`)."""
+    return fitted(tmp_path_factory.mktemp("home"), small_log)
+
+
+@pytest.fixture(scope="session")
+def hashed_home(tmp_path_factory: pytest.TempPathFactory, small_log: Path) -> Path:
+    """The same where no texts of prompts are stored; tests leave it as it is."""
+    return fitted(tmp_path_factory.mktemp("hashed"), small_log, store_prompt_text=False)
+
+
+def fitted(folder: Path, log: Path, **settings: object) -> Path:
+    """The folder, after an import and a fit."""
     from planner import Planner
+    from planner.config import Settings
     from planner.store.card_files import read_model_cards
 
-    folder = tmp_path_factory.mktemp("home")
-    with Planner.open(f"sqlite:///{folder / 'planner.db'}") as planner:
+    settings = Settings.load(database_url=f"sqlite:///{folder / 'planner.db'}", **settings)
+    with Planner.open(settings=settings) as planner:
         planner.store.save_models(read_model_cards(REPOSITORY / "planner" / "lab" / "logs" / "models.json"))
-        planner.import_logs(small_log)
+        planner.import_logs(log)
         planner.fit(seed=0)
     return folder
 

@@ -129,6 +129,7 @@ def test_prompt_texts_are_left_out_where_the_settings_say_so(planner, log, monke
     planner("logs", "import", log(RUN))
     with closing(sqlite3.connect(tmp_path / "planner.db")) as connection:
         assert connection.execute("SELECT text FROM prompts").fetchall() == [(None,)]
+    assert "1 runs bear no prompt" in planner("logs", "export").stderr
 
 
 def test_what_was_exported_is_known_when_it_is_imported_again(planner, log, tmp_path):

@@ -21,6 +21,9 @@ from planner.execution.run_log import RunLog, journal_folder, recover
 from planner.execution.runner import Runner
 from planner.execution.verifiers import CallableVerifier
 from planner.store import Store
+from planner.store.rows import text_hash
+from planner.texts.kept import HashedText
+from planner.texts.sketch import sketch
 
 MAJORITY = Arm(generator="small", selection="majority_vote", breadth=4)
 BEST = Arm(generator="small", verifier="judge", selection="best_of_n", breadth=4)
@@ -290,6 +293,8 @@ def test_what_a_killed_process_spent_is_logged_by_the_next(store, texts):
     (run,) = logged(store)
     assert (run.status, run.search, run.completion_tokens, run.prompt_id) == ("error", "session", 30, "p1")
     assert run.prompt == ("How many?" if texts else None)
+    kept = "How many?" if texts else HashedText(text_hash("How many?"), sketch("How many?"))
+    assert store.read_logs().prompts.texts == (kept,)
     assert run.params["interrupted"] == "its process ended"
     assert list(journal_folder(store).glob("*.jsonl")) == []
     assert recover(store) == 0

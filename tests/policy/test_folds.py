@@ -4,6 +4,8 @@ import numpy as np
 
 from planner.curves.logs import PromptTable
 from planner.policy.folds import fold_of_prompts
+from planner.store.rows import text_hash
+from planner.texts.kept import HashedText
 
 
 def prompts(texts):
@@ -23,6 +25,13 @@ def test_folds_are_of_about_equal_sizes():
 
 def test_prompts_without_text_are_their_own():
     assert len(set(fold_of_prompts(prompts([None] * 50), 5, 0))) == 5
+
+
+def test_equal_texts_share_a_fold_where_they_are_not_stored():
+    hashed = [HashedText(text_hash(f"question {i // 2}")) for i in range(100)]
+    fold = fold_of_prompts(prompts([*hashed, *(f"question {i}" for i in range(50))]), 5, 0)
+    assert (fold[:100:2] == fold[1:100:2]).all()
+    assert (fold[:100:2] == fold[100:]).all()
 
 
 def test_the_same_seed_gives_the_same_folds():
