@@ -15,6 +15,15 @@ Chat = list[dict[str, Any]]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
+_QUESTION = "Start with 11. Multiply by 5. How many now?"
+_ONE: dict[str, Any] = {"prompt": _QUESTION, "budget": {"max_generations": 8}}
+_MANY: dict[str, Any] = {"prompts": [_QUESTION, "Start with 3. Add 4. How many now?"], "total": {"max_tokens": 4000}}
+RUN: dict[str, Any] = {
+    "prompt": _QUESTION, "generator": "lab-small", "selection": "majority_vote", "breadth": 2, "answer": "55",
+    "correct": 1, "samples": [{"answer": "55", "completion_tokens": 12}, {"answer": "55", "completion_tokens": 14}],
+}  # fmt: skip
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -34,6 +43,8 @@ class RecommendationRequest(_Body):
 
     `budget` limits each prompt; `total` (many prompts; one ceiling) is spent over all of them where it pays.
     """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ONE, _MANY]})
 
     prompt: str | Chat | None = None
     prompt_id: Name | None = None

@@ -136,6 +136,22 @@ def test_a_budget_that_nothing_fits_is_told_in_words(demo, page):
     page.wait_for_selector("[role=alert]:has-text('least budget')")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_api_s_reference_fits_a_phone_and_is_reached_from_the_dashboard(demo, browser, scheme):
+    context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme=scheme)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda said: complaints.append(said.text))
+    visit(page, demo, "overview")
+    page.click("nav >> text=API")
+    page.wait_for_selector("h1:has-text('HTTP API')")
+    page.click("nav a[href='#post-v1-recommendations']")
+    page.click("#post-v1-recommendations summary >> nth=0")
+    assert page.locator("#post-v1-recommendations pre").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert complaints == []
+    context.close()
+
+
 def test_a_prompt_that_is_a_script_stays_text(demo, page):
     import json
 

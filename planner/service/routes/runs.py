@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 from fastapi.responses import Response
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from planner.service.context import Shared
 from planner.service.json_route import JsonRoute
-from planner.service.schemas import GradeBody, Logged, LogRequest, RunsBody
+from planner.service.schemas import RUN, GradeBody, Logged, LogRequest, RunsBody
 
 router = APIRouter(route_class=JsonRoute, tags=["runs"])
 ROUTE = "/v1/runs"
@@ -21,7 +23,7 @@ _ANSWER = TypeAdapter(Logged)
     responses={201: {"model": Logged, "description": "All of them are stored."}},
     summary="Log one run, or many.",
 )
-async def log(body: LogRequest, context: Shared) -> Response:
+async def log(body: Annotated[LogRequest, Body(examples=[RUN, {"runs": [RUN]}])], context: Shared) -> Response:
     """Write runs as one transaction: a 2xx says that all of them are stored. The same run twice is one run."""
     runs = body.runs if isinstance(body, RunsBody) else [body]
     most = context.settings.service_max_batch
