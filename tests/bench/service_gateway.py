@@ -1,11 +1,12 @@
-"""What the gateway adds to an endpoint's own time: `python -m tests.bench.service_gateway [FOLDER]`.
+"""`make bench`: what the gateway adds to an endpoint's own time, for README.md.
 
-A scripted endpoint of a fixed latency, the service in a process of its own, and a client that waits for each answer,
-all on loopback. FOLDER holds planner.db with a promoted policy; without one `planner demo` makes it.
+A scripted endpoint of a fixed latency, the service in a process of its own, and a client that asks both in turns, all
+on loopback. `--home` names a folder that `planner demo` has filled; without one it is made.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -16,103 +17,83 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 
-from tests.bench.readme import machine, markdown_table
+from tests.bench.load import cpu_seconds, free_port, served
+from tests.bench.readme import machine, markdown_table, write_figures
+from tests.bench.scripted import answer_of, read_message, scripted
 
-LATENCY_SECONDS = 0.25
-REQUESTS = {1: 120, 16: 1600}
-ENDPOINT_PORT, SERVICE_PORT = 8474, 8475
-PATHS = {
-    "directly": (ENDPOINT_PORT, {"model": "lab-small"}),
-    "passed through": (SERVICE_PORT, {"model": "lab-small"}),
-    "planned": (SERVICE_PORT, {"model": "auto-lab-small", "planner": {"max_generations": 1}}),
-    "planned, streamed": (SERVICE_PORT, {"model": "auto-lab-small", "stream": True, "planner": {"max_generations": 1}}),
+LATENCY_SECONDS = 0.1
+REQUESTS = {1: 40, 16: 480}
+"""Of one round, by how many connections share them."""
+ROUNDS = 4
+WANTED_MS = 5
+DIRECTLY = "the endpoint itself"
+WAYS = {
+    DIRECTLY: {"model": "lab-small"},
+    "passed through": {"model": "lab-small"},
+    "planned, carried out and logged": {"model": "auto-lab-small", "planner": {"max_generations": 1}},
+    "the same, streamed": {"model": "auto-lab-small", "stream": True, "planner": {"max_generations": 1}},
 }
 
 
-async def read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Head and body of one HTTP message."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
-    if fields.get(b"transfer-encoding") == b"chunked":
-        body = b""
-        while size := int(await reader.readline(), 16):
-            body += (await reader.readexactly(size + 2))[:-2]
-        await reader.readexactly(2)
-        return head, body
-    return head, await reader.readexactly(int(fields.get(b"content-length", b"0")))
+class Round(NamedTuple):
+    """Seconds of every request, and of the service's processor for all of them."""
+
+    seconds: list[float]
+    cpu_seconds: float
 
 
-async def endpoint() -> None:
-    """An OpenAI-compatible server that answers after `LATENCY_SECONDS`, neither sooner nor much later."""
-    answer = {
-        "id": "1", "object": "chat.completion", "created": 1, "model": "lab-small",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "4 * 5 = 20\nAnswer: 20"},
-                     "finish_reason": "stop", "stop_reason": None}],
-        "usage": {"prompt_tokens": 15, "completion_tokens": 13, "total_tokens": 28},
-    }  # fmt: skip
-    body = json.dumps(answer).encode()
-    reply = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await read_message(reader)
-                await asyncio.sleep(LATENCY_SECONDS)
-                writer.write(reply)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", ENDPOINT_PORT)
-    await server.serve_forever()
+def ask_all(way: str, port: int, pid: int, connections: int) -> Round:
+    """One round of requests, `connections` side by side, each on a connection that is kept."""
+    before = cpu_seconds(pid)
+    return Round(asyncio.run(_ask_all(WAYS[way], port, connections)), cpu_seconds(pid) - before)
 
 
-async def seconds_of(port: int, body: dict[str, object], concurrency: int) -> list[float]:
-    """Seconds of every request, `concurrency` side by side, each on a connection that is kept."""
-    numbers = iter(range(REQUESTS[concurrency]))
+async def _ask_all(body: dict[str, object], port: int, connections: int) -> list[float]:
+    numbers = iter(range(REQUESTS[connections]))
     taken: list[float] = []
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for number in numbers:
-            text = f"Start with {time.time_ns() % 10**9}. Multiply by {number}. How many now?"
-            content = json.dumps({**body, "messages": [{"role": "user", "content": text}]}).encode()
+            prompt = f"Start with {time.time_ns() % 10**9}. Multiply by {number}. How many now?"
+            content = json.dumps({**body, "messages": [{"role": "user", "content": prompt}]}).encode()
             head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
             started = time.perf_counter()
             writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
             status, answer = await read_message(reader)
             taken.append(time.perf_counter() - started)
             assert b"200" in status[:15], (status, answer)
-            assert b"Answer: 20" in answer
+            assert f"Answer: {answer_of(prompt)}".encode() in answer, answer
         writer.close()
 
-    await asyncio.gather(*(client() for _ in range(concurrency)))
-    return taken[len(taken) // 10 :]  # connections and code are warm by then
+    await asyncio.wait_for(asyncio.gather(*(client() for _ in range(connections))), 120)
+    return taken
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
-    """A server process, from when it listens."""
-    log = (folder / f"{port}.log").open("wb")
-    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log)
+def endpoint(folder: Path) -> Iterator[int]:
+    """The scripted endpoint in a process of its own; gives its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.service_gateway", "--endpoint", str(port)]
+    root = str(Path(__file__).resolve().parents[2])
+    with (folder / "endpoint.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=root, stdout=log, stderr=log)
     try:
         for _ in range(300):
-            if process.poll() is not None:
-                raise RuntimeError((folder / f"{port}.log").read_text())
+            assert process.poll() is None, (folder / "endpoint.log").read_text()
             try:
                 asyncio.run(_knock(port))
                 break
             except OSError:
                 time.sleep(0.1)
-        yield
+        yield port
     finally:
         process.terminate()
-        process.wait()
-        log.close()
+        process.wait(30)
 
 
 async def _knock(port: int) -> None:
@@ -120,37 +101,67 @@ async def _knock(port: int) -> None:
     writer.close()
 
 
-def measure(folder: Path) -> str:
-    """The table of what each way takes beyond the endpoint's own time."""
-    here = [sys.executable, "-m", "tests.bench.service_gateway", "endpoint"]
-    serve = [sys.executable, "-m", "planner", "serve", "--port", str(SERVICE_PORT)]
-    root = str(Path(__file__).resolve().parents[2])
-    rows = []
+async def _serve_endpoint(port: int) -> None:
+    async with scripted(LATENCY_SECONDS, port=port):
+        await asyncio.Event().wait()
+
+
+def measure(home: Path) -> dict[tuple[str, int], list[Round]]:
+    """Rounds of every way at every number of connections, the ways in turns."""
+    found: dict[tuple[str, int], list[Round]] = {(way, n): [] for way in WAYS for n in REQUESTS}
     with (
-        running(here, ENDPOINT_PORT, folder, PYTHONPATH=root),
-        running(serve, SERVICE_PORT, folder, PLANNER_ENDPOINT_URL=f"http://127.0.0.1:{ENDPOINT_PORT}/v1"),
+        endpoint(home) as asked,
+        served(home, env={"PLANNER_ENDPOINT_URL": f"http://127.0.0.1:{asked}/v1"}) as server,
     ):
-        for name, (port, body) in PATHS.items():
-            for concurrency in REQUESTS:
-                taken = np.array(asyncio.run(seconds_of(port, body, concurrency)))
-                over = 1000 * (taken - LATENCY_SECONDS)
-                figures = (median(over), np.quantile(over, 0.99))
-                rows.append([name, str(concurrency), *(f"{value:.1f}" for value in figures)])
-    head = ["way", "side by side", "ms over the endpoint's latency, p50", "p99"]
-    return f"{machine()}; an endpoint of {1000 * LATENCY_SECONDS:.0f} ms\n\n{markdown_table(head, rows)}"
+        for number in range(1 + ROUNDS):
+            for (way, connections), rounds in found.items():
+                port = asked if way == DIRECTLY else server.port
+                one = ask_all(way, port, server.process.pid, connections)
+                if number:  # the first one warms connections and code
+                    rounds.append(one)
+    return found
+
+
+def table(found: dict[tuple[str, int], list[Round]]) -> str:
+    """What each way takes beyond the endpoint asked directly, and of the processor."""
+    rows = []
+    for way in WAYS:
+        if way == DIRECTLY:
+            continue
+        cells = [
+            " / ".join(f"{_ms(found[way, n], q) - _ms(found[DIRECTLY, n], q):.1f}" for q in (50, 95)) for n in REQUESTS
+        ]
+        busy = found[way, max(REQUESTS)]
+        cpu = 1e3 * sum(one.cpu_seconds for one in busy) / sum(len(one.seconds) for one in busy)
+        rows.append([way, *(f"{cell} ms" for cell in cells), f"{cpu:.1f} ms", f"{WANTED_MS} ms"])
+    sides = [f"{n} connection{'s' if n > 1 else ''}, p50 / p95" for n in REQUESTS]
+    head = [f"over an endpoint of {1e3 * LATENCY_SECONDS:.0f} ms", *sides, "processor time", "wanted"]
+    return markdown_table(head, rows)
+
+
+def _ms(rounds: list[Round], percentile: float) -> float:
+    return float(1e3 * np.percentile(np.concatenate([one.seconds for one in rounds]), percentile))
 
 
 def main() -> None:
-    """Measure and print."""
-    if sys.argv[1:] == ["endpoint"]:
-        asyncio.run(endpoint())
+    """Measure, print, write."""
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--dry", action="store_true", help="write nothing")
+    reader.add_argument("--home", type=Path, help="a folder that `planner demo` has filled; it is written to")
+    reader.add_argument("--endpoint", type=int, help=argparse.SUPPRESS)
+    asked = reader.parse_args()
+    if asked.endpoint is not None:
+        asyncio.run(_serve_endpoint(asked.endpoint))
         return
-    if sys.argv[1:]:
-        print(measure(Path(sys.argv[1])))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True)
-        print(measure(Path(folder)))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with tempfile.TemporaryDirectory(prefix="planner-gateway-") as folder:
+        home = asked.home or Path(folder)
+        if asked.home is None:
+            subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=home, check=True, capture_output=True)
+        text = f"{table(measure(home))}\n\nOn {machine()}."
+    print(text)
+    if not asked.dry:
+        write_figures("service_gateway", text)
 
 
 if __name__ == "__main__":
