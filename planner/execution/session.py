@@ -7,6 +7,7 @@ out, or too little was logged to tell, the recommended arm is carried out as it 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from planner.core import Arm, Budget, Recommendation, Sample, Unit
 from planner.curves.logs import Floats
+from planner.curves.stop import vote_confidence
 from planner.difficulty import Belief
 from planner.errors import InvalidInput
 from planner.policy import Policy, PromptInput
@@ -101,7 +103,7 @@ class _Session:
                 continue
             yield from self._draw(draw)
             best = self._best()
-            if best is not None and best.chance >= stop_at:
+            if best is not None and (self._sure_by_votes() if plan.by_votes else best.chance) >= stop_at:
                 return
 
     def _draw(self, draw: Draw) -> Search:
@@ -133,6 +135,11 @@ class _Session:
     def _best(self) -> Best | None:
         seats = [Seat(draw, sample) for draw, sample in self._seats()]
         return self.learned.best(seats) if seats else None
+
+    def _sure_by_votes(self) -> float:
+        given = Counter(sample.answer for sample in self.pool.samples if sample.answer is not None)
+        first, second, *_ = *(count for _, count in given.most_common(2)), 0, 0
+        return vote_confidence(first, second)
 
     def _fits(self, draw: Draw) -> bool:
         """Whether the draw is expected to fit what is left under every ceiling."""

@@ -47,6 +47,12 @@ class Fresh:
             for place, one in enumerate(self.problems)
         ]
 
+    @property
+    def order(self) -> list[int]:
+        """For each prompt of the logs the place of its problem."""
+        place = {_id(place): place for place in range(len(self.problems))}
+        return [place[prompt_id] for prompt_id in self.logs.prompts.ids]
+
     def table(self, arms: Sequence[Arm], *, seed: int = 0) -> OutcomeTable:
         """Outcome and use of those of `arms` that the pools hold, in that order, problem by problem."""
         found = table_of(self.logs, arms, seed=seed)

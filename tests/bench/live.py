@@ -143,7 +143,8 @@ def main() -> None:
     with fitted(LAB_SAMPLES, LAB_RUNS) as planner:
         fresh = draw(planner, asked.problems, seed=asked.seed)
         found = live(planner, fresh)
-        text = f"{asked.problems} fresh problems (seed {asked.seed}).\n\n{tables(found)}\n\n{votes(fresh)}"
+        without_verifier = votes(fresh, planner.store.read_logs())
+        text = f"{asked.problems} fresh problems (seed {asked.seed}).\n\n{tables(found)}\n\n{without_verifier}"
         print(text)
         if not asked.dry:
             write_figures("live", text)

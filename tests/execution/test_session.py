@@ -105,6 +105,16 @@ def test_doubt_goes_on_along_the_plan_and_pools_all_answers(policy):
     assert [(s.chain, s.attempt) for s in result.samples] == [(0, 0), (0, 1), (1, 0), (2, 0)]
 
 
+def test_a_vote_ends_where_the_beta_rule_is_sure(policy):
+    learned = adaptive(draws=(SMALL,) * 4, stop_at=(0.8, 0.8, 0.8, 0.0))
+    (costed,) = learned.plans
+    voting = replace(learned, plans=(replace(costed, plan=replace(costed.plan, by_votes=True)),))
+    result = carried_out(replace(policy, adaptive=voting), endpoint([0.99] * 4, ["4", "5", "5", "5"]))
+    assert [sample.answer for sample in result.samples] == ["4", "5", "5", "5"]
+    result = carried_out(replace(policy, adaptive=voting), endpoint([0.01] * 4, ["4", "4", "5", "5"]))
+    assert [sample.answer for sample in result.samples] == ["4", "4"]
+
+
 def test_a_further_attempt_sees_the_one_before(policy):
     world = endpoint([0.2, 0.95])
     carried_out(policy, world)

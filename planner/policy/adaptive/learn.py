@@ -134,7 +134,7 @@ def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tup
 
 def _votes(seen: Seen) -> tuple[list[Plan], dict[Unit, tuple[int, ...]]]:
     """Plans of a plain vote, and the best of them for a range of prices in every unit."""
-    plans = vote_plans(seen)
+    plans = vote_plans(seen.replays.pools[0].most_chains)
     carried = [carry(plan, seen) for plan in plans]
     grade = np.array([one.grade[-1].mean() for one in carried])
     priced: dict[Unit, tuple[int, ...]] = {}

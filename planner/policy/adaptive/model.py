@@ -192,6 +192,7 @@ class Adaptive:
                 {
                     "draws": list(c.plan.draws),
                     "stop_at": list(c.plan.stop_at),
+                    "by_votes": c.plan.by_votes,
                     "accuracy": c.accuracy.tolist(),
                     "cost": {unit: values.tolist() for unit, values in c.cost.items()},
                 }
@@ -215,7 +216,7 @@ class Adaptive:
             AnswerModel(Evidence(Logistic(**state["evidence"]), len(pools)), Logistic(**state["pooled"])),
             tuple(
                 Costed(
-                    Plan(tuple(c["draws"]), tuple(c["stop_at"])),
+                    Plan(tuple(c["draws"]), tuple(c["stop_at"]), c.get("by_votes", False)),
                     np.array(c["accuracy"]),
                     {unit: np.array(values) for unit, values in c["cost"].items()},
                 )

@@ -12,10 +12,14 @@ from planner.policy.adaptive.logistic import Doubles
 
 @dataclass(frozen=True)
 class Plan:
-    """Draws in order; after each, drawing ends if the best answer is right with at least that chance."""
+    """Draws in order; after each, drawing ends if the best answer is right with at least that chance.
+
+    by_votes: the chance is that of the Beta rule, that the answer with most votes is the most likely one.
+    """
 
     draws: tuple[Draw, ...]
     stop_at: tuple[float, ...]
+    by_votes: bool = False
 
     def __len__(self) -> int:
         return len(self.draws)

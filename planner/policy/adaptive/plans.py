@@ -129,5 +129,6 @@ def carry(plan: Plan, seen: Seen) -> Carried:
         chance, right = seen.at(node)
         grade = np.where(going, right, grade)
         grades.append(grade)
-        going = going & (chance < stop_at)
+        sure = seen.votes(node) if plan.by_votes else chance
+        going = going & (sure < stop_at)
     return Carried(np.stack(grades), np.stack(drew), np.array(columns, dtype=np.intp))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.curves.stop import vote_confidence
 from planner.policy.adaptive.answers import AnswerModel
 from planner.policy.adaptive.draws import Node
 from planner.policy.adaptive.logistic import Doubles
@@ -30,10 +31,25 @@ class Seen:
     judged: Sequence[Judged]
     _parts: list[tuple[Judged, Replays, Doubles]] = field(init=False, repr=False)
     _seen: dict[Node, tuple[Doubles, Doubles]] = field(init=False, repr=False, default_factory=dict)
+    _votes: dict[Node, Doubles] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = [(one, self.replays.take(one.rows)) for one in self.judged]
         self._parts = [(one, part, one.model.evidence.of(part.drawn)) for one, part in parts]
+
+    def votes(self, node: Node) -> Doubles:
+        """(N,) confidence of the Beta rule in the answer with most votes."""
+        if node not in self._votes:
+            drawn = self.replays.state(self.replays.columns(node))
+            rows, n = np.arange(len(drawn.answer)), drawn.answer.shape[1]
+            count = np.zeros((len(rows), max(drawn.n_answers, 2)), dtype=np.intp)
+            for column in drawn.answer.T:
+                given = column >= 0
+                count[rows[given], column[given]] += 1
+            count.sort(axis=1)
+            told = np.array([[vote_confidence(first, second) for second in range(n + 1)] for first in range(n + 1)])
+            self._votes[node] = told[count[:, -1], count[:, -2]]
+        return self._votes[node]
 
     def at(self, node: Node) -> tuple[Doubles, Doubles]:
         """(N,) chance and (N,) grade; both 0 where nothing was answered."""
