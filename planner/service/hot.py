@@ -116,7 +116,7 @@ def _parse(route: _Hot, body: bytes) -> _Asked | RequestValidationError | None:
     try:
         return _Asked(raw, route.body.validate_python(raw, from_attributes=True))
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        found = error.errors(include_url=False, include_context=False, include_input=False)
         return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found])
 
 
