@@ -41,7 +41,7 @@ async def scripted(seconds: float, *, port: int = 0) -> AsyncIterator[str]:
                 await asyncio.sleep(seconds)
                 writer.write(_reply(head.split(b" ", 2)[1].decode(), json.loads(content) if content else {}))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", port)
