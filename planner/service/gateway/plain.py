@@ -49,13 +49,15 @@ class PassedThrough:
                     if response.status_code >= 400:
                         log.refused()
                         said = (await self._whole(response)).decode("utf-8", "replace")
-                        await self._send_whole(stream, response, upstream.redacted(said).encode())
+                        content = upstream.redacted(said).encode()
+                        await self._send_whole(stream, response, content, _read(content))
                     elif _streams(response):
                         await self._relay(stream, response, log)
                     else:
                         content = await self._whole(response)
-                        log.whole(content)
-                        await self._send_whole(stream, response, content)
+                        data = _read(content)
+                        log.whole(data)
+                        await self._send_whole(stream, response, content, data)
             finally:
                 self._gateway.metrics.spent(log.end())
 
@@ -67,9 +69,9 @@ class PassedThrough:
         log.streamed()
         await stream.end()
 
-    async def _send_whole(self, stream: Stream, response: httpx.Response, content: bytes) -> None:
+    async def _send_whole(self, stream: Stream, response: httpx.Response, content: bytes, data: object) -> None:
         status = response.status_code
-        if not _is_json(content):
+        if not isinstance(data, dict):
             raise EndpointRejected(f"the server of {self._model!r} answered {status} with what is no JSON")
         headers = {"content-length": str(len(content)), **self._kept(response)}
         await stream.start(status, headers, events=False)
@@ -98,9 +100,8 @@ def _streams(response: httpx.Response) -> bool:
     return str(response.headers.get("content-type", "")).startswith("text/event-stream")
 
 
-def _is_json(content: bytes) -> bool:
+def _read(content: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
-        found: Any = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(found, dict)
+        return None

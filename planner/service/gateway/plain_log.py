@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +20,7 @@ from planner.service.gateway.request import Ask
 from planner.strategies.drawing import storable
 
 MOST_BYTES = 8_000_000
-"""Of an answer that is looked at: what is longer is passed on, and logged without its text."""
+"""Of a stream that is looked at: what is longer is passed on, and logged without its text."""
 _FINISHED_OTHERWISE = {"tool_calls", "function_call"}
 _STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
 _SETTINGS = (
@@ -62,11 +60,10 @@ class PlainLog:
         """The stream came to its end."""
         self._is_good = True
 
-    def whole(self, body: bytes) -> None:
-        """The whole body of an answer that does not stream."""
+    def whole(self, data: object) -> None:
+        """The whole body of an answer that does not stream, as JSON; None where it is none."""
         self._is_good = True
-        with suppress(ValueError, RecursionError):
-            self._data = json.loads(body) if len(body) <= MOST_BYTES else None
+        self._data = data
 
     def refused(self) -> None:
         """The server did not take the request: nothing was spent."""
