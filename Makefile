@@ -56,7 +56,7 @@ format: $(VENV)/.stamp-dev ## Lay out the code.
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.stamp-dev ## Measure speed and quality, and write the figures into README.md.
-	@for name in lab_policy session live worlds votes generators features speed overhead service; do $(BIN)/python -m tests.bench.$$name || exit 1; done
+	@for name in lab_policy session live worlds votes generators features speed overhead service service_gateway; do $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 endure: $(VENV)/.stamp-dev ## Load the service for ten minutes a store, with kills of workers and of the database.
 	@$(BIN)/python -m tests.bench.endure
