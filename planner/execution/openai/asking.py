@@ -61,7 +61,8 @@ class Asker:
             if better := _better_way(answer, request, said, way, unproven):
                 useless, ways = (*useless, *said), [better]
                 continue
-            self._learn(model, known.changes(way))
+            if way is not known:
+                self._learn(model, known.changes(way))
             self._take_in(said, sent, seen, request)
             return absorbing(said[:n], (*useless, *said[n:]))
         assert first is not None
