@@ -17,7 +17,7 @@ from planner.curves.logs import Floats
 from planner.difficulty.features import N_COMPONENTS, RawFeatures, number_columns
 from planner.difficulty.fit_features import term_vectors
 from planner.difficulty.named_columns import NamedColumns
-from planner.difficulty.projection import project
+from planner.difficulty.projection import project, project_one
 from planner.texts.kept import HashedText, Text
 from planner.texts.sketch import N_TERMS, WORD_CLASSES, Sketches, read_sketches, sketch
 
@@ -55,7 +55,7 @@ class SketchFeatures:
         given = read_sketches([_sketch_of(text) for text in texts])
         n_characters = given.n_characters.astype(np.float32)
         parts = [
-            project(given.row, given.term, given.count, len(given), self.vectors, self.idf),
+            self._project(given),
             np.log1p(given.n_tokens, dtype=np.float32)[:, None],
             np.log1p(given.n_numbers, dtype=np.float32)[:, None],
             given.mean_magnitude[:, None],
@@ -65,6 +65,11 @@ class SketchFeatures:
             *self.named.transform(len(given), datasets, metadata),
         ]
         return RawFeatures(np.concatenate(parts, axis=1, dtype=np.float32), self._known_share(given), n_characters)
+
+    def _project(self, given: Sketches) -> Floats:
+        if len(given) == 1:
+            return project_one(given.term, given.count, self.vectors, self.idf)
+        return project(given.row, given.term, given.count, len(given), self.vectors, self.idf)
 
     def _known_share(self, given: Sketches) -> Floats:
         """Share of each prompt's words whose class is known; (P,)."""

@@ -72,7 +72,8 @@ class Sketches:
 def sketch(text: str) -> bytes:
     """The sketch of a text: its version, numbers, then the terms that occur (two bytes each) and how often (one)."""
     tokens = split(text)
-    terms = sorted(Counter(map(_term, tokens)).items())
+    counts = Counter(map(_term, tokens))
+    terms = sorted(counts)
     magnitudes = [_magnitude(token) for token in tokens if token.isdecimal()]
     head = _PACK.pack(
         VERSION,
@@ -83,9 +84,7 @@ def sketch(text: str) -> bytes:
         round(10 * max(magnitudes, default=0)),
         *character_counts([text])[0].tolist(),
     )
-    n = len(terms)
-    counts = (min(count, _MOST_COUNT) for _, count in terms)
-    return head + struct.pack(f"<{n}H{n}B", *(term for term, _ in terms), *counts)
+    return head + struct.pack(f"<{len(terms)}H", *terms) + bytes([min(counts[term], _MOST_COUNT) for term in terms])
 
 
 def is_current(data: bytes) -> bool:
@@ -132,6 +131,7 @@ def _hash(token: str) -> int:
     return int.from_bytes(blake2b(token.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
 
 
+@lru_cache(maxsize=2**12)
 def _magnitude(number: str) -> float:
     if len(number) >= _MOST_DIGITS or not number.isascii():
         return min(len(number), _MOST_DIGITS)
