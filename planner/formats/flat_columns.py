@@ -44,6 +44,9 @@ class Vocabulary:
 
     def pick(self, codes: NDArray[Any]) -> list[str | None]:
         """Texts at the codes."""
+        if len(codes) < len(self.texts):
+            # A few rows, as of one run, must not cost what the whole vocabulary does.
+            return [None if code < 0 else self.texts[code] for code in codes.tolist()]
         lookup = np.empty(len(self.texts) + 1, dtype=object)
         lookup[:-1] = self.texts
         lookup[-1] = None
