@@ -141,9 +141,10 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="Print only: leave README and the picture as they are.")
     asked = parser.parse_args()
     with fitted(LAB_SAMPLES, LAB_RUNS) as planner:
+        logged = planner.store.read_logs()  # before anything is carried out, which is logged too
         fresh = draw(planner, asked.problems, seed=asked.seed)
         found = live(planner, fresh)
-        without_verifier = votes(fresh, planner.store.read_logs())
+        without_verifier = votes(fresh, logged)
         text = f"{asked.problems} fresh problems (seed {asked.seed}).\n\n{tables(found)}\n\n{without_verifier}"
         print(text)
         if not asked.dry:
