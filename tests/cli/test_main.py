@@ -32,8 +32,8 @@ def test_help_loads_nothing_heavy(tmp_path):
     assert heavy_modules_after(["--help"], tmp_path) == set()
 
 
-def test_recommend_loads_neither_learners_nor_migrations_nor_tables(fitted_home):
-    heavy = heavy_modules_after(["recommend", "Add 3 to 4. How many now?", "--max-generations", "4"], fitted_home)
+def test_recommend_loads_neither_learners_nor_migrations_nor_tables(home):
+    heavy = heavy_modules_after(["recommend", "Add 3 to 4. How many now?", "--max-generations", "4"], home)
     assert heavy <= {"numpy", "pydantic"}
 
 
