@@ -11,7 +11,6 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -249,5 +248,3 @@ fits = Table(
     UniqueConstraint("fit_id"),
     comment="One row a fit.",
 )
-
-Index("ix_recommendations_prompt_id", recommendations.c.prompt_id)
