@@ -37,6 +37,9 @@ def set_up(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(settings.log_level.upper())
+    # Nothing of ours shows who wrote a line: to find it out for each takes longer than to write it.
+    logging._srcfile = None  # noqa: SLF001 - documented for this use
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # Who serves wants to see who asks, whatever else is silent.
     logging.getLogger("planner.service.access").setLevel(logging.INFO)
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)

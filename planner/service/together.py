@@ -14,18 +14,24 @@ from planner.policy.chat import prompt_input
 
 MOST = 32
 """Prompts planned in one go: those that ask meanwhile wait no longer than a few milliseconds."""
+PAUSE_SECONDS = 0.0003
+"""Clients that were answered together ask again together: so long after the last of them none of the others comes."""
+MOST_PAUSES = 4
 
 _Asked = tuple[Mapping[str, Any], asyncio.Future[Recommendation]]
 
 
 @dataclass
 class Together:
-    """Collects what the event loop's present turn asks for, and plans it at the next; nobody waits for others to come.
+    """Collects what is asked for at one moment, and plans it in one go.
 
-    For use on one event loop.
+    Whoever asks alone is answered at the event loop's next turn. Where several asked together before, the next of them
+    wait for the others as long as they keep coming, about a millisecond at most. For use on one event loop.
     """
 
     planner: Planner
+    _n_waiting: int = field(default=0, init=False)
+    _usual: int = field(default=1, init=False)
     _waiting: dict[tuple[tuple[str, Any], ...], list[_Asked]] = field(default_factory=dict, init=False)
 
     async def recommend(self, prompt: Mapping[str, Any], options: Mapping[str, Any]) -> Recommendation:
@@ -35,13 +41,28 @@ class Together:
         """
         prompt_input(prompt)  # an error of one prompt is no error of the others
         loop = asyncio.get_running_loop()
+        self._n_waiting += 1
         if not self._waiting:
-            loop.call_soon(self._plan)
+            if self._usual > 1:
+                self._pause(loop, MOST_PAUSES)
+            else:
+                loop.call_soon(self._plan)
         future: asyncio.Future[Recommendation] = loop.create_future()
         self._waiting.setdefault(tuple(options.items()), []).append((prompt, future))
         return await future
 
+    def _pause(self, loop: asyncio.AbstractEventLoop, n_left: int) -> None:
+        loop.call_later(PAUSE_SECONDS, self._look, loop, n_left - 1, self._n_waiting)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, n_left: int, n_before: int) -> None:
+        if n_left and n_before < self._n_waiting < MOST:
+            self._pause(loop, n_left)
+        else:
+            self._plan()
+
     def _plan(self) -> None:
+        # A crowd that has gone is forgotten after a few plans.
+        self._usual, self._n_waiting = max(self._n_waiting, (self._usual + 1) // 2), 0
         waiting, self._waiting = self._waiting, {}
         for options, asked in waiting.items():
             for first in range(0, len(asked), MOST):

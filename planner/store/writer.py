@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from planner.core import Recommendation
 from planner.errors import StoreError
 
-MAX_DELAY_SECONDS = 0.5
-"""How long a recommendation may wait for others to be written with."""
+MAX_DELAY_SECONDS = 0.05
+"""How long a recommendation may wait for others to be written with: many at once would hold up those who serve."""
 BATCH_ROWS = 1_000
 AGAIN_SECONDS = 1.0
 """How soon a store that was away is tried again."""

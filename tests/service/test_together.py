@@ -77,3 +77,67 @@ def test_one_that_goes_away_takes_nobody_along(planner):
     assert isinstance(gone, asyncio.CancelledError)
     assert first.arm.generator
     assert last.arm.generator
+
+
+class Counting:
+    """A planner that only counts what it is asked at once."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def recommend_batch(self, prompts, **_):
+        self.sizes.append(len(prompts))
+        return [InvalidInput("counted")] * len(prompts)
+
+
+async def ask_in_turns(together, n_prompts):
+    """So many ask one after the other, each at a later turn of the event loop."""
+
+    async def ask(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await together.recommend({"prompt": PROMPTS[0]}, OPTIONS)
+
+    return await asyncio.gather(*(ask(turns) for turns in range(n_prompts)), return_exceptions=True)
+
+
+def test_where_several_asked_together_the_next_of_them_wait_for_the_others():
+    async def ask():
+        together = Together(Counting())
+        await asyncio.gather(
+            *(together.recommend({"prompt": one}, OPTIONS) for one in PROMPTS[:5]), return_exceptions=True
+        )
+        await ask_in_turns(together, 5)
+        return together.planner.sizes
+
+    assert asyncio.run(ask()) == [5, 5]
+
+
+def test_who_asks_alone_waits_for_nobody():
+    async def ask():
+        together = Together(Counting())
+        alone = asyncio.create_task(together.recommend({"prompt": PROMPTS[0]}, OPTIONS))
+        await asyncio.sleep(0)  # it asks
+        await asyncio.sleep(0)  # and is planned at the next turn
+        sizes = list(together.planner.sizes)
+        await asyncio.gather(alone, return_exceptions=True)
+        return sizes
+
+    assert asyncio.run(ask()) == [1]
+
+
+def test_a_crowd_that_is_gone_is_forgotten():
+    async def ask():
+        together = Together(Counting())
+        await asyncio.gather(
+            *(together.recommend({"prompt": one}, OPTIONS) for one in PROMPTS[:8]), return_exceptions=True
+        )
+        for _ in range(4):
+            await asyncio.gather(together.recommend({"prompt": PROMPTS[0]}, OPTIONS), return_exceptions=True)
+        await asyncio.gather(together.recommend({"prompt": PROMPTS[0]}, OPTIONS), return_exceptions=True)
+        await ask_in_turns(together, 3)
+        return together.planner.sizes
+
+    sizes = asyncio.run(ask())
+    assert sizes[:6] == [8, 1, 1, 1, 1, 1]
+    assert len(sizes[6:]) > 1  # nobody waits for what comes at a later turn
