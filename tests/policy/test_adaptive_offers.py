@@ -17,35 +17,35 @@ TILTED = Offers.of((10, 11, 12, 13), ACCURACY, COST, TILTS)
 
 
 def test_without_a_text_two_neighbours_on_the_hull_are_mixed():
-    mixture = FLAT.mixture(3.0, np.zeros(1), 0.0)
+    mixture = FLAT.terms(3.0, np.zeros(1)).at(0.0)
     assert (mixture.lower, mixture.upper, mixture.share) == (11, 12, pytest.approx(0.5))
 
 
 @given(st.floats(1.1, 6.5))
 def test_traffic_costs_what_it_is_to_cost(value):
-    spent = []
+    spent, terms = [], TILTED.terms(value, STEPS)
     for step in STEPS.tolist():
-        mixture = TILTED.mixture(value, STEPS, step)
+        mixture = terms.at(step)
         costs = [COST[place - 10] + TILTS[1][place - 10] * step for place in (mixture.lower, mixture.upper)]
         spent.append((1 - mixture.share) * costs[0] + mixture.share * costs[1])
     assert np.mean(spent) == pytest.approx(value, rel=1e-3)
 
 
 def test_a_prompt_on_which_one_sample_does_as_well_gets_fewer():
-    easy, hard = (TILTED.mixture(3.0, STEPS, step) for step in (1.9, -1.9))
+    easy, hard = (TILTED.terms(3.0, STEPS).at(step) for step in (1.9, -1.9))
     assert easy.upper < hard.lower
 
 
 def test_less_than_the_cheapest_plan_costs_buys_nothing():
-    assert FLAT.mixture(0.9, np.zeros(1), 0.0) is None
-    assert Offers.of((), (), ()).mixture(5.0, np.zeros(1), 0.0) is None
+    assert FLAT.terms(0.9, np.zeros(1)) is None
+    assert Offers.of((), (), ()).terms(5.0, np.zeros(1)) is None
 
 
 def test_what_the_best_plan_leaves_is_spent_on_dearer_ones_up_to_the_dearest():
     dearer = [(6.0, 20), (10.0, 21), (20.0, 22)]  # the first is cheaper than the best plan
-    mixture = FLAT.mixture(9.0, np.zeros(1), 0.0, dearer)
+    mixture = FLAT.terms(9.0, np.zeros(1), dearer).at(0.0)
     assert (mixture.lower, mixture.upper, mixture.share) == (13, 21, pytest.approx(0.5))
-    assert FLAT.mixture(100.0, np.zeros(1), 0.0, dearer).lower == 22
+    assert FLAT.terms(100.0, np.zeros(1), dearer).at(0.0).lower == 22
 
 
 def test_a_slope_that_noise_could_have_made_is_none():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from planner.curves.logs import Floats
 from planner.policy.adaptive.answers import AnswerModel, Drawn, Evidence
 from planner.policy.adaptive.draws import Draw, Drawable, pool_of, revises
 from planner.policy.adaptive.logistic import Doubles, Logistic
-from planner.policy.adaptive.offers import Offers, Tilt
+from planner.policy.adaptive.offers import Offers, Terms, Tilt
 from planner.policy.adaptive.plan import Costed, Plan
 from planner.policy.frontier import Mixture
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from planner.policy.adaptive.learn import Learned
 
 SLACK = 1 + 1e-6
+MOST_CACHED = 256
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Adaptive:
     ceilings: Mapping[Unit, Contest]
     patient: Mapping[Unit, tuple[int, ...]] = field(default_factory=dict)
     tilt: Tilt | None = None
+    _terms: dict[object, tuple[Terms | None, Callable[[float | None], float]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, learned: Learned, means: Mapping[Unit, Contest], ceilings: Mapping[Unit, Contest]) -> Adaptive:
@@ -153,18 +157,29 @@ class Adaptive:
         lengths: how many of each plan's first draws are made, see `fitting`; all where it is None.
         """
         whole = [len(costed.plan) for costed in self.plans]
-        lengths = whole if lengths is None else lengths
+        key = (unit, value, tuple(whole if lengths is None else lengths))
+        if key not in self._terms:
+            if len(self._terms) >= MOST_CACHED:
+                self._terms.clear()
+            self._terms[key] = self._agreed(unit, value, key[2], self.tilt if list(key[2]) == whole else None)
+        terms, step = self._terms[key]
+        return None if terms is None else terms.at(step(foreseen))
+
+    def _agreed(
+        self, unit: Unit, value: float, lengths: Sequence[int], tilt: Tilt | None
+    ) -> tuple[Terms | None, Callable[[float | None], float]]:
+        """Terms that keep an average, and the place of a foreseen pass rate in them."""
 
         def cost(place: int) -> float:
             return float(self.plans[place].cost[unit][lengths[place] - 1])
 
         places = [i for i in dict.fromkeys(self.priced[unit]) if lengths[i]]
         accuracy = [float(self.plans[i].accuracy[lengths[i] - 1]) for i in places]
-        tilt = self.tilt if list(lengths) == whole else None
         tilts = None if tilt is None else (tilt.accuracy[places], tilt.cost[unit][places])
-        steps, step = (np.zeros(1), 0.0) if tilt is None else (tilt.steps(), tilt.step(foreseen))
         dearer = sorted((cost(i), i) for i in self.patient.get(unit, ()) if lengths[i])
-        return Offers.of(places, accuracy, [cost(i) for i in places], tilts).mixture(value, steps, step, dearer)
+        offers = Offers.of(places, accuracy, [cost(i) for i in places], tilts)
+        steps = np.zeros(1) if tilt is None else tilt.steps()
+        return offers.terms(value, steps, dearer), (lambda _: 0.0) if tilt is None else tilt.step
 
     def cheapest(self, unit: Unit) -> Mixture:
         """The plan of least mean cost, alone."""

@@ -104,29 +104,24 @@ class Offers:
             None if tilts is None else (tilts[0][order], tilts[1][order]),
         )
 
-    def mixture(
-        self, value: float, steps: Doubles, step: float, dearer: Sequence[tuple[float, int]] = ()
-    ) -> Mixture | None:
-        """What to follow at `step` so that prompts at `steps` cost `value` on average; None below the cheapest.
+    def terms(self, value: float, steps: Doubles, dearer: Sequence[tuple[float, int]] = ()) -> Terms | None:
+        """How prompts at `steps` cost `value` on average; None where that is below the cheapest.
 
         dearer: cost and place of further plans, by rising cost, on which more than all this is spent.
         """
         if not self.places:
             return None
-        accuracy, cost = self._at(steps)
+        accuracy, cost = self.at(steps)
         if cost.min(axis=1).mean() > value:
             return None
-        own_accuracy, own_cost = self._at(np.array([step]))
-
-        def followed(price: float) -> int:
-            return self.places[int((own_accuracy[0] - price * own_cost[0]).argmax())]
+        rows = np.arange(len(cost))
 
         def spent(price: float) -> float:
-            return float(np.take_along_axis(cost, (accuracy - price * cost).argmax(axis=1)[:, None], axis=1).mean())
+            return float(cost[rows, (accuracy - price * cost).argmax(axis=1)].mean())
 
         most = spent(0.0)
         if most <= value:
-            return _beyond(value, [(most, followed(0.0)), *(one for one in dearer if one[0] > most)])
+            return Terms(self, 0.0, 0.0, _beyond(value, [(most, None), *(one for one in dearer if one[0] > most)]))
         low, high = 0.0, 10.0 / float(self.cost.min())
         while spent(high) > value:
             high *= 10
@@ -134,9 +129,9 @@ class Offers:
             middle = (low + high) / 2
             low, high = (middle, high) if spent(middle) > value else (low, middle)
         most, least = spent(low), spent(high)
-        return Mixture(followed(high), followed(low), (value - least) / (most - least))
+        return Terms(self, low, high, (None, None, (value - least) / (most - least)))
 
-    def _at(self, steps: Doubles) -> tuple[Doubles, Doubles]:
+    def at(self, steps: Doubles) -> tuple[Doubles, Doubles]:
         """Accuracy and cost (R, J) at standardised rates (R,)."""
         if self.tilts is None:
             shape = (len(steps), len(self.places))
@@ -145,11 +140,37 @@ class Offers:
         return self.accuracy + accuracy, np.maximum(self.cost + cost, LEAST_COST * self.cost)
 
 
-def _beyond(value: float, plans: Sequence[tuple[float, int]]) -> Mixture:
+@dataclass(frozen=True)
+class Terms:
+    """Prices of cost that keep an average over traffic, `low` just above it and `high` just below.
+
+    mixed: places of the lower and the upper plan where they are the same for all prompts (None where the prices say),
+    and the share of the upper.
+    """
+
+    offers: Offers
+    low: float
+    high: float
+    mixed: tuple[int | None, int | None, float]
+
+    def at(self, step: float) -> Mixture:
+        """What to follow at a standardised rate."""
+        accuracy, cost = self.offers.at(np.array([step]))
+
+        def followed(price: float) -> int:
+            return self.offers.places[int((accuracy[0] - price * cost[0]).argmax())]
+
+        lower, upper, share = self.mixed
+        return Mixture(
+            followed(self.high) if lower is None else lower, followed(self.low) if upper is None else upper, share
+        )
+
+
+def _beyond(value: float, plans: Sequence[tuple[float, int | None]]) -> tuple[int | None, int | None, float]:
     """The two of these plans, cost and place by rising cost, between whose costs a value lies; else the last."""
     costs = [cost for cost, _ in plans]
     upper = int(np.searchsorted(costs, value, side="right"))
     if upper == len(plans):
-        return Mixture(plans[-1][1], plans[-1][1], 1.0)
+        return plans[-1][1], plans[-1][1], 1.0
     share = (value - costs[upper - 1]) / (costs[upper] - costs[upper - 1])
-    return Mixture(plans[upper - 1][1], plans[upper][1], share)
+    return plans[upper - 1][1], plans[upper][1], share
