@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,34 @@ from planner.curves.table import OutcomeTable
 from planner.errors import InvalidInput, NotEnoughData
 
 REPLAYED = ("sampling", "cascade")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The distinct counts of a column: n, correct (U,); which of them each prompt has (P,)."""
+
+    n: Floats
+    correct: Floats
+    of_prompt: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, n: Floats, correct: Floats) -> Self:
+        """Of outcomes and correct ones by prompt, (P,) each."""
+        pairs = np.stack([n, correct], axis=1)
+        distinct, of_prompt = np.unique(pairs, axis=0, return_inverse=True)
+        return cls(distinct[:, 0], distinct[:, 1], of_prompt.reshape(-1))
+
+    def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(U, K) sums of values (P, K) over the prompts of each of them."""
+        return np.asarray(np.add.reduceat(values[self._order], self._starts, axis=0))
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self.of_prompt, kind="stable")
+
+    @cached_property
+    def _starts(self) -> NDArray[np.intp]:
+        return np.searchsorted(self.of_prompt[self._order], np.arange(len(self.n)))
 
 
 @dataclass(frozen=True)
@@ -30,6 +59,13 @@ class Evidence:
     is_pool: NDArray[np.bool_]
     n: Floats
     correct: Floats
+    _counts: dict[int, Counts] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def counts(self, column: int) -> Counts:
+        """The distinct counts of a column: thousands of prompts have few."""
+        if column not in self._counts:
+            self._counts[column] = Counts.of(self.n[:, column], self.correct[:, column])
+        return self._counts[column]
 
     def align(self, keys: Sequence[str]) -> Evidence:
         """The same evidence by the columns `keys`; columns that are not here are empty."""

@@ -44,8 +44,10 @@ class Latent:
 
     def column_log_likelihood(self, evidence: Evidence, column: int) -> Doubles:
         """Log likelihood of one pool's counts by ease, over the pool's own deviation; (P, len(EASE))."""
-        binomial, height = _binomial(evidence.n[:, column], evidence.correct[:, column])
-        return np.asarray(np.log(np.maximum(binomial @ self.spread(column).T, 1e-300)) + height[:, None])
+        counts = evidence.counts(column)
+        binomial, height = _binomial(counts.n, counts.correct)
+        of_counts = np.log(np.maximum(binomial @ self.spread(column).T, 1e-300)) + height[:, None]
+        return np.asarray(of_counts[counts.of_prompt])
 
     def spread(self, column: int) -> Doubles:
         """Distribution of a column's logit accuracy by ease; (len(EASE), len(LOGITS))."""
@@ -134,10 +136,10 @@ def _maximise(latent: Latent, evidence: Evidence, posterior: Doubles) -> Latent:
 
 def _joint(latent: Latent, evidence: Evidence, column: int, posterior: Doubles) -> Doubles:
     """Expected number of prompts by (ease, logit) of one pool, prompts with samples only."""
-    rows = np.flatnonzero(evidence.n[:, column] > 0)
-    binomial, _ = _binomial(evidence.n[rows, column], evidence.correct[rows, column])
+    counts = evidence.counts(column)
+    binomial, _ = _binomial(counts.n, counts.correct)
     spread = latent.spread(column)
-    scaled = posterior[rows] / np.maximum(binomial @ spread.T, 1e-300)
+    scaled = np.where(counts.n[:, None] > 0, counts.total(posterior), 0) / np.maximum(binomial @ spread.T, 1e-300)
     return np.asarray((scaled.T @ binomial) * spread)
 
 
