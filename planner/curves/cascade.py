@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import Arm
-from planner.curves.cascade_draws import Source, draw_orders, source
+from planner.curves.cascade_draws import Orders, Source, draw_orders, source
 from planner.curves.cascade_grid import fixed_rivals, grid
 from planner.curves.cascade_pools import drawn_pools
 from planner.curves.cascade_price import prices
@@ -20,6 +20,7 @@ from planner.curves.cascade_trace import Plan, Trace, chains_used, drawable
 from planner.curves.cascade_usage import usage_of, weights_of
 from planner.curves.logs import Floats, Logs
 from planner.curves.pool_table import pool_table
+from planner.curves.side_by_side import side_by_side
 from planner.curves.table import OutcomeTable
 
 # Matrices of a replay are (prompts x orders, draws): blocks of prompts keep them in tens of megabytes.
@@ -111,12 +112,15 @@ def replay_all(
     for block, part in _blocks(len(prompts), n_orders):
         rng = np.random.default_rng([seed, block])
         orders = draw_orders(laid.chains, prompts[part], n_orders=n_orders, n_draws=n_draws, rng=rng)
-        for plan, places in by_plan.items():
+
+        def replay_plan(plan: Plan, places: Sequence[int], orders: Orders = orders, part: slice = part) -> None:
             trace = Trace(plan, laid, orders)
             for place in places:
                 known = drawable(plan, laid, votes=needs_answers(arms[place]))[prompts[part]]
                 found = replay(trace, arms[place], n_orders, concurrency_of(arms[place], logs))
                 _fill(results[place], found, part, known)
+
+        side_by_side(replay_plan, by_plan.items())
     return results
 
 

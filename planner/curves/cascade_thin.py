@@ -15,6 +15,7 @@ from planner.curves.cascade_price import Prices
 from planner.curves.cascade_replay import needs_answers, plan_of, seconds, stop_points
 from planner.curves.cascade_trace import Plan, Trace, at, drawable, prefix_sums
 from planner.curves.logs import Floats, Pool
+from planner.curves.side_by_side import side_by_side
 
 # Arms that differ by less than this, in mean over prompts, in cost (relative) and accuracy are one arm.
 SAME_COST = 0.01
@@ -50,7 +51,8 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
     for place, arm in enumerate(arms):
         by_plan[plan_of(arm, pools)].append(place)
     timed = not np.isnan(laid.columns.latency_seconds).all()
-    for plan, places in by_plan.items():
+
+    def replay_plan(plan: Plan, places: Sequence[int]) -> None:
         known_by = {votes: drawable(plan, laid, votes=votes)[orders.prompts] for votes in (False, True)}
         trace = Trace(plan, laid, orders)
         scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))[:, None]
@@ -67,6 +69,8 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
                 *([(result.latency, at(seconds(trace, stages, limits), n_drawn))] if timed else []),
             ):
                 target[known, place] = replayed.reshape(-1, orders.n_orders).mean(axis=1)[known]
+
+    side_by_side(replay_plan, by_plan.items())
     return result
 
 

@@ -1,0 +1,22 @@
+"""Replays of many plans on all cores: NumPy lets go of the interpreter while it works on large arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVarTuple
+
+MOST_THREADS = 4
+"""Each holds the matrices of one plan, some tens of megabytes."""
+Ts = TypeVarTuple("Ts")
+
+
+def side_by_side(work: Callable[[*Ts], None], items: Iterable[tuple[*Ts]]) -> None:
+    """Call `work` with each of `items`, several at a time; what one of them raises is raised."""
+    n_threads = min(
+        MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    with ThreadPoolExecutor(n_threads) as threads:
+        for done in [threads.submit(work, *item) for item in items]:
+            done.result()
