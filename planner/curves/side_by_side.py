@@ -14,9 +14,7 @@ Ts = TypeVarTuple("Ts")
 
 def side_by_side(work: Callable[[*Ts], None], items: Iterable[tuple[*Ts]]) -> None:
     """Call `work` with each of `items`, several at a time; what one of them raises is raised."""
-    n_threads = min(
-        MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    with ThreadPoolExecutor(n_threads) as threads:
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(min(MOST_THREADS, n_cores)) as threads:
         for done in [threads.submit(work, *item) for item in items]:
             done.result()

@@ -11,7 +11,7 @@ from planner.curves.side_by_side import side_by_side
 
 def test_every_item_is_worked_on():
     done = {}
-    side_by_side(lambda name, value: done.__setitem__(name, value), [("a", 1), ("b", 2), ("c", 3)])
+    side_by_side(done.__setitem__, [("a", 1), ("b", 2), ("c", 3)])
     assert done == {"a": 1, "b": 2, "c": 3}
 
 
