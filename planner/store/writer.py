@@ -139,14 +139,15 @@ class RecommendationWriter:
 
     def _write(self, items: Sequence[_Item], *, again: bool) -> None:
         served = [(moment, one) for moment, several in items for one in several]
-        if not served:
-            return
-        columns: dict[str, list[Any]] = {
-            "recommendation_id": [one.recommendation_id for _, one in served],
-            "prompt_id": [one.prompt_id for _, one in served],
-            "policy_id": [one.policy_id for _, one in served],
-            "propensity": [one.propensity for _, one in served],
-            "created_at": [moment for moment, _ in served],
-            "body": [one.json_text for _, one in served],
-        }
-        self._insert(columns, len(served), again=again)
+        # In transactions of some megabytes: the memory and the log file of one serve the next.
+        for start in range(0, len(served), BATCH_ROWS):
+            part = served[start : start + BATCH_ROWS]
+            columns: Columns = {
+                "recommendation_id": [one.recommendation_id for _, one in part],
+                "prompt_id": [one.prompt_id for _, one in part],
+                "policy_id": [one.policy_id for _, one in part],
+                "propensity": [one.propensity for _, one in part],
+                "created_at": [moment for moment, _ in part],
+                "body": [one.as_json() for _, one in part],
+            }
+            self._insert(columns, len(part), again=again)
