@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -14,6 +15,8 @@ from planner.store.version import HEAD
 from planner.store.writer import Columns, RecommendationWriter
 
 BUSY_TIMEOUT_SECONDS = 30
+ROWS_A_STATEMENT = 100
+"""SQLite lets go of the interpreter once a statement: with one a row it and who serves would wait for each other."""
 
 
 class ServedPolicy(NamedTuple):
@@ -87,19 +90,18 @@ class QuickStore:
         text_of = {moment: f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in set(columns["created_at"])}
         moments = [text_of[moment] for moment in columns["created_at"]]
         values = columns | {"created_at": moments}
-        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        statement = f"INSERT {'OR IGNORE ' * again}INTO recommendations ({', '.join(values)}) VALUES "  # noqa: S608 - own
+        row, rows = f"({', '.join('?' * len(values))})", list(zip(*values.values(), strict=True))
         with self._words(), self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.executemany(
-                    f"INSERT {'OR IGNORE ' * again}INTO recommendations ({names}) VALUES ({marks})",  # noqa: S608 - own names
-                    zip(*values.values(), strict=True),
-                )
+                for start in range(0, n_rows, ROWS_A_STATEMENT):
+                    part = rows[start : start + ROWS_A_STATEMENT]
+                    self._connection.execute(statement + ", ".join([row] * len(part)), list(chain.from_iterable(part)))
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-        assert n_rows == len(moments)
 
     @contextmanager
     def _words(self) -> Iterator[None]:
