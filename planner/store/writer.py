@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from planner.core import Recommendation
 from planner.errors import StoreError
 
-MAX_DELAY_SECONDS = 0.1
+MAX_DELAY_SECONDS = 0.2
 """How long a recommendation may wait for others to be written with: many at once would hold up those who serve."""
 BATCH_ROWS = 1_000
 AGAIN_SECONDS = 1.0
