@@ -158,11 +158,13 @@ class Adaptive:
         """
         whole = [len(costed.plan) for costed in self.plans]
         key = (unit, value, tuple(whole if lengths is None else lengths))
-        if key not in self._terms:
+        agreed = self._terms.get(key)
+        if agreed is None:
             if len(self._terms) >= MOST_CACHED:
                 self._terms.clear()
-            self._terms[key] = self._agreed(unit, value, key[2], self.tilt if list(key[2]) == whole else None)
-        terms, step = self._terms[key]
+            agreed = self._agreed(unit, value, key[2], self.tilt if list(key[2]) == whole else None)
+            self._terms[key] = agreed
+        terms, step = agreed  # not looked up again: another thread may have cleared the cache
         return None if terms is None else terms.at(step(foreseen))
 
     def _agreed(
