@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hostile import Act, HostileServer
+from hostile import Act, HostileServer, Seen, answering, chat_completion
 
 from planner.core import Generate, Message
 from planner.execution.openai import OpenAIEndpoint
@@ -47,3 +47,23 @@ async def serving(*acts: Act, **options: Any) -> AsyncIterator[tuple[OpenAIEndpo
 
 def question(text: str = "What is 1 + 1?", **request: Any) -> Generate:
     return Generate("m", (Message("user", text),), **request)
+
+
+def plain(seen: Seen) -> tuple[int, Any]:
+    """A server that does all: choices told apart by number and seed."""
+    texts = [f"{place} {seen.body.get('seed')}" for place in range(seen.body.get("n", 1))]
+    if seen.path == "/v1/completions":
+        return 200, {"choices": [{"text": text, "finish_reason": "stop"} for text in texts]}
+    return 200, chat_completion(*texts)
+
+
+def refusing(*members: str, status: int = 400, words: str = "{name} is not supported", path: str = "chat") -> Act:
+    """A server that refuses a request with any of these members."""
+
+    def answer(seen: Seen) -> tuple[int, Any]:
+        for name in members:
+            if name in seen.body and path in seen.path:
+                return status, {"error": {"message": words.format(name=name)}}
+        return plain(seen)
+
+    return answering(answer)
