@@ -73,8 +73,8 @@ class BudgetModel:
         """Forecasts of every arm for the prompts of `belief`."""
         bins = belief.bins
         accuracy = bins @ self.accuracy_
-        sureness = np.einsum("pb,bc,pc->p", bins, self.leverage_, bins)
-        outcomes = sureness[:, None] * self.spread_ * (accuracy * (1 - accuracy))
+        sureness = ((bins @ self.leverage_) * bins).sum(axis=1, keepdims=True)
+        outcomes = sureness * self.spread_ * (accuracy * (1 - accuracy))
         stderr = np.sqrt(np.maximum(np.square(bins) @ self.variance_, outcomes))
         if self.detail_ is not None:
             features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)

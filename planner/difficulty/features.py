@@ -21,6 +21,8 @@ from planner.texts.characters import CLASSES, character_counts
 from planner.texts.kept import Text
 
 N_COMPONENTS = 48
+_COUNTED = np.array([True, True, False, False, *[True] * len(CLASSES), True])
+"""Which columns after the vectors are counts, taken as logarithms: all but the magnitudes, which are some already."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,10 @@ class QuickFeatures:
         plain = [text if isinstance(text, str) else "" for text in texts]
         codes, lengths = self.tokens.encode(plain)
         n_characters = np.array([len(text) for text in plain], dtype=np.float32)
-        counts, known = self._count(codes, lengths)
-        parts = [
-            self._project(codes, lengths),
-            counts,
-            np.log1p(character_counts(plain), dtype=np.float32),
-            np.log1p(n_characters)[:, None],
-        ]
-        parts += self.named.transform(len(plain), datasets, metadata)
+        counts, known = self._count_one(codes) if len(plain) == 1 else self._count(codes, lengths)
+        signs = np.concatenate([counts, character_counts(plain), n_characters[:, None]], axis=1, dtype=np.float32)
+        np.log1p(signs, out=signs, where=_COUNTED)
+        parts = [self._project(codes, lengths), signs, *self.named.transform(len(plain), datasets, metadata)]
         return RawFeatures(np.concatenate(parts, axis=1, dtype=np.float32), known, n_characters)
 
     @cached_property
@@ -86,7 +84,7 @@ class QuickFeatures:
         return np.stack([(self.digits > 0).astype(np.float32), self.digits, known, unknown], axis=1)
 
     def _count(self, codes: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Number of tokens, count, mean and greatest magnitude of numbers; and the share of words that are known."""
+        """How many tokens and numbers, the mean and greatest magnitude of these; and the share of words known."""
         (filled,) = lengths.nonzero()
         columns, share = np.zeros((len(lengths), 4), dtype=np.float32), np.zeros(len(lengths), dtype=np.float32)
         if not len(filled):
@@ -98,10 +96,17 @@ class QuickFeatures:
         sums[:, 1] = total / np.maximum(numbers, 1)
         share[filled] = known / np.maximum(known + unknown, 1)
         sums[:, 2] = np.maximum.reduceat(per_token[:, 1], starts)
-        np.log1p(numbers, out=sums[:, 0])
         columns[filled, 1:] = sums[:, :3]
-        columns[:, 0] = np.log1p(lengths)
+        columns[:, 0] = lengths
         return columns, share
+
+    def _count_one(self, codes: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """The same for a single prompt, where the calls weigh more than the numbers."""
+        per_token = self._of_code.take(codes, axis=0)
+        numbers, total, known, unknown = per_token.sum(axis=0).tolist()
+        greatest = per_token[:, 1].max(initial=0.0)
+        counts = [[len(codes), numbers, total / max(numbers, 1.0), greatest]]
+        return np.array(counts, dtype=np.float32), np.array([known / max(known + unknown, 1.0)], dtype=np.float32)
 
     def terms(
         self, codes: NDArray[np.int64], lengths: NDArray[np.int64]

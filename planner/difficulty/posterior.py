@@ -35,7 +35,7 @@ class BinPosterior:
         place = np.minimum(np.maximum(place, 0.0), cells - 1e-9)
         row = place.astype(np.intp)
         part = (place - row)[:, None]
-        return np.asarray(self.table[row] * (1.0 - part) + self.table[row + 1] * part)
+        return np.asarray(self.table.take(row, axis=0) * (1.0 - part) + self.table.take(row + 1, axis=0) * part)
 
 
 def softmax(scores: Doubles) -> Doubles:

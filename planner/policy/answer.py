@@ -21,7 +21,7 @@ from planner.policy.choose import Indices
 from planner.policy.prompt import PromptInput
 from planner.policy.restrict import Mask
 
-N_ALTERNATIVES = 3
+N_ALTERNATIVES = 2
 MANY = 200
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import Floats
+from planner.difficulty.belief import SOURCES
 from planner.policy.noise import PairedNoise
 from planner.policy.restrict import Mask
 
@@ -15,10 +17,11 @@ Indices = NDArray[np.intp]
 
 TEXT_SHARE = np.float32(0.85)
 """Settled on folds of the lab's logs, where all shares from .7 to .95 are better than 1, and on simulated worlds."""
+_OWN_SHARE = np.array([TEXT_SHARE if source == "text" else 1 for source in SOURCES], dtype=np.float32)
+_NEVER = np.float32(-np.inf)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What P prompts may choose from A arms.
 
     accuracy, stderr, price: (P, A); a price that is unknown is inf. allowed: (P, A). bins: (P, B).
@@ -39,28 +42,29 @@ class Options:
 
     def only(self, allowed: Mask) -> Options:
         """The same options with other arms allowed, (P, A)."""
-        return replace(self, allowed=allowed)
+        return self._replace(allowed=allowed)
 
 
 def defaulted(options: Options, declined: Mask, allowed: Mask, accuracy: Floats, bins: Floats) -> Options:
     """Options in which `declined` prompts (P,) are taken for any: accuracy (A,) and bins (B,) of all prompts."""
     rows = declined[:, None]
-    return replace(
-        options,
+    return options._replace(
         accuracy=np.where(rows, accuracy, options.accuracy),
         bins=np.where(rows, bins, options.bins),
         allowed=allowed,
     )
 
 
-def cautious(options: Options, accuracy: Floats, from_text: Mask) -> Options:
-    """Options for an average over traffic: those from text alone (P,) are drawn towards `accuracy` (A,) of any prompt.
+def cautious(options: Options, accuracy: Floats, source: NDArray[np.int8]) -> Options:
+    """Options for an average over traffic: those from text alone are drawn towards `accuracy` (A,) of any prompt.
+
+    source: (P,) what each prompt's options rest on, as in `Belief`.
 
     Where text is sure that a prompt is easy it is wrong more often than it says, and the arms that save most there are
     those that cannot mend it.
     """
-    share = np.where(from_text, TEXT_SHARE, np.float32(1))[:, None]
-    return replace(options, accuracy=accuracy + share * (options.accuracy - accuracy))
+    share = _OWN_SHARE.take(source)[:, None]
+    return options._replace(accuracy=accuracy + share * (options.accuracy - accuracy))
 
 
 def worth(options: Options, price_of_cost: float) -> Floats:
@@ -68,7 +72,7 @@ def worth(options: Options, price_of_cost: float) -> Floats:
     value = options.accuracy
     if price_of_cost:
         value = value - np.float32(price_of_cost) * options.price
-    return np.where(options.allowed, value, np.float32(-np.inf))
+    return np.where(options.allowed, value, _NEVER)
 
 
 def pick(options: Options, price_of_cost: float = 0.0) -> Indices:

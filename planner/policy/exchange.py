@@ -28,6 +28,9 @@ class Rate:
     share: float
 
 
+NO_PRICE = Rate(0.0, 0.0, 1.0)
+
+
 def solve(options: Options, unit: Unit, value: float) -> Rate:
     """The rate at which the sample's mean cost is `value`.
 
@@ -47,7 +50,7 @@ def solve(options: Options, unit: Unit, value: float) -> Rate:
     value = max(value, least * (1 + TOLERANCE))
     most = spend(0.0)
     if most <= value:
-        return Rate(0.0, 0.0, 1.0)
+        return NO_PRICE
     low, high = 0.0, 1.0 / value
     spent_high = spend(high)
     while spent_high > value and high <= 1e12 / value:
@@ -79,7 +82,9 @@ def mixed(options: Options, rate: Rate, settled: Mask, draws: Callable[[Indices]
     if rate.low == rate.high:
         return arm, propensity
     low = np.where(settled, arm, pick(options, rate.low))
-    differ = np.flatnonzero(low != arm)
+    (differ,) = (low != arm).nonzero()
+    if not len(differ):
+        return arm, propensity
     to_low = draws(differ) < rate.share
     arm[differ] = np.where(to_low, low[differ], arm[differ])
     propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)

@@ -20,7 +20,7 @@ from planner.policy.between import Place, place_of
 from planner.policy.candidates import hull_arms
 from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
-from planner.policy.exchange import Rate, mixed, solve
+from planner.policy.exchange import NO_PRICE, Rate, mixed, solve
 from planner.policy.noise import PairedNoise
 from planner.policy.prompt import PromptInput, draws
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
@@ -203,7 +203,7 @@ class Policy:
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, budget, mask)
-        rate, weighed = Rate(0.0, 0.0, 1.0), options
+        rate, weighed = NO_PRICE, options
         if budget is not None and budget.mean is not None:
             rate, weighed = self.rate(budget, restriction), self._cautious(options, belief)
         arm, propensity = mixed(weighed, rate, declined, partial(draws, prompts, seed))
@@ -252,7 +252,8 @@ class Policy:
             on_hull = hull_arms(sample, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
             self._near[key] = on_hull
         near = allowed & on_hull
-        return np.where(near.any(axis=1, keepdims=True), near, allowed)
+        any_near = np.asarray(near.any(axis=1))
+        return near if any_near.all() else np.where(any_near[:, None], near, allowed)
 
     def _why_none_fits(
         self, forecasts: Forecasts, ceilings: Mapping[Unit, float], restriction: Restriction, row: int
@@ -267,7 +268,7 @@ class Policy:
         return Options(forecasts.accuracy, forecasts.stderr, price, allowed, bins, self.noise)
 
     def _cautious(self, options: Options, belief: Belief) -> Options:
-        return cautious(options, self.mean_accuracy, belief.source == SOURCES.index("text"))
+        return cautious(options, self.mean_accuracy, belief.source)
 
     def _declined(self, belief: Belief) -> Mask:
         if self.evidence.too_thin:
