@@ -11,6 +11,9 @@ from planner.store.engine import Database
 from planner.store.tables import metadata
 from planner.store.version import HEAD
 
+PAGE_BYTES = 8192
+"""Of a new SQLite file: a page of 4,096 holds one recommendation and leaves a third of itself empty."""
+
 
 class SchemaStatus(NamedTuple):
     """Where a store's schema stands: `version` is None where it has none yet."""
@@ -90,6 +93,8 @@ def _use_write_ahead_log(database: Database) -> None:
     with database.errors_in_words():
         raw = database.engine.raw_connection()
         try:
-            raw.cursor().execute("PRAGMA journal_mode = WAL")
+            cursor = raw.cursor()
+            cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a file that is new
+            cursor.execute("PRAGMA journal_mode = WAL")
         finally:
             raw.close()

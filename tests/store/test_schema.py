@@ -13,7 +13,7 @@ from planner.errors import InvalidInput, SchemaOutdated, StoreError
 from planner.store import Store
 from planner.store.engine import Database
 from planner.store.migrate import migration_config, migrations_folder, upgrade
-from planner.store.schema import HEAD, create_schema, schema_status
+from planner.store.schema import HEAD, PAGE_BYTES, create_schema, schema_status
 from planner.store.schema_text import schema_markdown
 from planner.store.tables import metadata
 
@@ -95,6 +95,7 @@ def test_a_new_sqlite_file_is_made_at_the_newest_version(sqlite_url):
         assert schema_status(store.database).version == HEAD
         with store.database.reading() as connection:
             assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+            assert connection.execute(text("PRAGMA page_size")).scalar() == PAGE_BYTES
             assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
 
 
