@@ -66,10 +66,6 @@ class Recommendation(Frozen):
         """The whole of it as JSON, made once for all who write it."""
         return self.model_dump_json()
 
-    def as_json(self) -> str:
-        """The same, made anew where nobody has asked for `json_text` yet: it is not kept."""
-        return self.__dict__.get("json_text") or self.model_dump_json()
-
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other values where `update` has them."""
         copy = super().model_copy(update=update, deep=deep)

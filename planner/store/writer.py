@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from pydantic_core import PydanticSerializationError
+
 from planner.core import Recommendation
 from planner.errors import StoreError
 
@@ -19,7 +21,8 @@ AGAIN_SECONDS = 1.0
 MOST_WAITING = 64_000
 """A writer that falls so many rows behind makes those who serve wait, rather than memory grow."""
 
-_Item = tuple[datetime, Sequence[Recommendation]]
+_COLUMNS = ("recommendation_id", "prompt_id", "policy_id", "propensity", "created_at", "body")
+_Row = tuple[str, str, str, float, datetime, str]
 Columns = dict[str, list[Any]]
 
 
@@ -40,7 +43,7 @@ class RecommendationWriter:
     def __init__(self, write: Insert) -> None:
         """Nothing is started before the first `put`."""
         self._insert = write
-        self._queue: queue.Queue[_Item | None] = queue.Queue()
+        self._queue: queue.Queue[list[_Row] | None] = queue.Queue()
         self._n_waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -58,17 +61,16 @@ class RecommendationWriter:
             self._start()
         if self._n_waiting > MOST_WAITING:
             self.flush()
+        rows = self._rows(served)
         with self._lock:
-            self._n_waiting += len(served)
-        now = datetime.now(UTC)
-        for start in range(0, len(served), BATCH_ROWS):
-            self._queue.put((now, served[start : start + BATCH_ROWS]))
+            self._n_waiting += len(rows)
+        self._queue.put(rows)
 
     def flush(self) -> None:
         """Wait until all that was put is written."""
         self._hurry.set()
         if self._away is not None:
-            self._queue.put((datetime.now(UTC), ()))  # what is kept is tried once more
+            self._queue.put([])  # what is kept is tried once more
         self._queue.join()
         self._hurry.clear()
         self._raise_error()
@@ -84,6 +86,21 @@ class RecommendationWriter:
             self._hurry.clear()
         self._raise_error()
 
+    def _rows(self, served: Sequence[Recommendation]) -> list[_Row]:
+        """Put into words by who serves.
+
+        Left to the thread, the objects of some hundred recommendations would wait, and the collector of cycles look
+        through them again and again; and their words would take the interpreter from who serves for milliseconds.
+        """
+        now = datetime.now(UTC)
+        rows: list[_Row] = []
+        for one in served:
+            try:
+                rows.append((one.recommendation_id, one.prompt_id, one.policy_id, one.propensity, now, one.json_text))
+            except PydanticSerializationError as error:  # an id that is no valid UTF-8
+                self._lost = error
+        return rows
+
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
@@ -97,12 +114,12 @@ class RecommendationWriter:
 
     def _work(self) -> None:
         ended = False
-        kept: list[_Item] = []
+        kept: list[_Row] = []
         while not ended:
             items = self._gathered(AGAIN_SECONDS if kept else None)
             ended = None in items
-            kept += [item for item in items if item is not None]
-            n_rows = sum(len(served) for _, served in kept)
+            kept += [row for rows in items if rows is not None for row in rows]
+            n_rows = len(kept)
             try:
                 self._write(kept, again=self._away is not None)
                 kept, self._away = [], None
@@ -117,7 +134,7 @@ class RecommendationWriter:
                 for _ in items:
                     self._queue.task_done()
 
-    def _gathered(self, wait_seconds: float | None) -> list[_Item | None]:
+    def _gathered(self, wait_seconds: float | None) -> list[list[_Row] | None]:
         """The next item with what else comes soon; nothing if none comes in time."""
         try:
             first = self._queue.get(timeout=wait_seconds)
@@ -125,11 +142,11 @@ class RecommendationWriter:
             return []
         return [first, *self._more()] if first is not None else [None]
 
-    def _more(self) -> list[_Item | None]:
+    def _more(self) -> list[list[_Row] | None]:
         """What else comes within the delay, up to the end."""
         # Asleep for the whole of it: a thread that woke for every item would take the interpreter from who serves.
         self._hurry.wait(MAX_DELAY_SECONDS)
-        items: list[_Item | None] = []
+        items: list[list[_Row] | None] = []
         while None not in items:
             try:
                 items.append(self._queue.get_nowait())
@@ -137,17 +154,9 @@ class RecommendationWriter:
                 break
         return items
 
-    def _write(self, items: Sequence[_Item], *, again: bool) -> None:
-        served = [(moment, one) for moment, several in items for one in several]
+    def _write(self, rows: Sequence[_Row], *, again: bool) -> None:
         # In transactions of some megabytes: the memory and the log file of one serve the next.
-        for start in range(0, len(served), BATCH_ROWS):
-            part = served[start : start + BATCH_ROWS]
-            columns: Columns = {
-                "recommendation_id": [one.recommendation_id for _, one in part],
-                "prompt_id": [one.prompt_id for _, one in part],
-                "policy_id": [one.policy_id for _, one in part],
-                "propensity": [one.propensity for _, one in part],
-                "created_at": [moment for moment, _ in part],
-                "body": [one.as_json() for _, one in part],
-            }
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = rows[start : start + BATCH_ROWS]
+            columns = dict(zip(_COLUMNS, map(list, zip(*part, strict=True)), strict=True))
             self._insert(columns, len(part), again=again)

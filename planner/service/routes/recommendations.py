@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -19,7 +18,6 @@ router = APIRouter(route_class=JsonRoute, tags=["recommendations"])
 ROUTE = "/v1/recommendations"
 MANY = 8
 """From so many prompts on, a request is worked on in a thread: the others shall not wait for it."""
-_ANSWERS = TypeAdapter(Recommendations)
 
 
 @router.post(
@@ -75,11 +73,14 @@ def _many(context: Context, body: RecommendationRequest) -> bytes:
         total=body.total, target_accuracy=body.target_accuracy, **_asked(body),
     )  # fmt: skip
     context.metrics.recommended([answer for answer in answers if isinstance(answer, Recommendation)])
+    # The words of each are at hand: it is stored in them.
     shown = [
-        answer if isinstance(answer, Recommendation) else Declined(prompt_id=one.prompt_id, error=str(answer))
+        answer.json_text
+        if isinstance(answer, Recommendation)
+        else Declined(prompt_id=one.prompt_id, error=str(answer)).model_dump_json()
         for one, answer in zip(prompts, answers, strict=True)
     ]
-    return _ANSWERS.dump_json(Recommendations.model_construct(recommendations=shown))
+    return f'{{"recommendations":[{",".join(shown)}]}}'.encode()
 
 
 def _asked(body: RecommendationRequest) -> dict[str, Any]:
