@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -18,6 +21,8 @@ MAX_DELAY_SECONDS = 0.2
 BATCH_ROWS = 1_000
 AGAIN_SECONDS = 1.0
 """How soon a store that was away is tried again."""
+NICENESS = 5
+"""Of the thread that writes: where it shares a core with those who serve, they go first."""
 MOST_WAITING = 64_000
 """A writer that falls so many rows behind makes those who serve wait, rather than memory grow."""
 
@@ -113,6 +118,7 @@ class RecommendationWriter:
             raise StoreError(f"recommendations could not be stored: {error}") from error
 
     def _work(self) -> None:
+        _step_back()
         ended = False
         kept: list[_Row] = []
         while not ended:
@@ -160,3 +166,9 @@ class RecommendationWriter:
             part = rows[start : start + BATCH_ROWS]
             columns = dict(zip(_COLUMNS, map(list, zip(*part, strict=True)), strict=True))
             self._insert(columns, len(part), again=again)
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere threads have no niceness of their own
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
