@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -19,6 +21,7 @@ from planner.policy.restrict import price_unit
 from planner.service.gateway.request import Ask
 from planner.service.gateway.traffic import STEP, MeanBudget, Traffic
 from planner.service.metrics import Metrics
+from planner.service.together import Together
 
 DEFAULT_SAMPLES = 4
 """Where nothing says otherwise, an answer costs on average what so many samples of one generator cost."""
@@ -42,6 +45,7 @@ class Budgets:
     def __init__(self, settings: Settings, planner: Planner, metrics: Metrics) -> None:
         """Raises InvalidInput where the settings' budget is none."""
         self._planner, self._metrics = planner, metrics
+        self._together = Together(planner)
         self._traffic = Traffic()
         self._solved: OrderedDict[object, None] = OrderedDict()
         self._defaults: dict[object, Budget] = {}
@@ -120,23 +124,27 @@ class Budgets:
         return found
 
     async def _recommend(self, ask: Ask, budget: Budget | None, policy_id: str) -> Recommendation:
-        def recommend() -> Recommendation:
-            return self._planner.recommend(
-                ask.raw["messages"],
-                budget,
-                prompt_id=ask.prompt_id,
-                dataset=ask.dataset,
-                metadata=ask.metadata,
-                target_accuracy=ask.target_accuracy,
-                arm=ask.arm,
-                generators=ask.generators,
-                searches=ask.searches,
-                selections=ask.selections,
-            )
-
-        # An exchange rate that is not known yet takes long to be solved: the other requests shall not wait for it.
+        prompt: dict[str, Any] = {
+            "prompt": ask.raw["messages"],
+            "prompt_id": ask.prompt_id,
+            "dataset": ask.dataset,
+            "metadata": ask.metadata,
+        }
+        options: dict[str, Any] = {
+            "budget": budget,
+            "target_accuracy": ask.target_accuracy,
+            "generators": ask.generators,
+            "searches": ask.searches,
+            "selections": ask.selections,
+        }
         key = (policy_id, budget, ask.generators, ask.searches, ask.selections)
-        plan = recommend() if key in self._solved else await run_in_threadpool(recommend)
+        if key not in self._solved:
+            # An exchange rate that is not known yet takes long to be solved: the other requests shall not wait for it.
+            plan = await run_in_threadpool(partial(self._planner.recommend, **prompt, **options, arm=ask.arm))
+        elif ask.arm is not None:  # no key to gather others by
+            plan = self._planner.recommend(**prompt, **options, arm=ask.arm)
+        else:
+            plan = await self._together.recommend(prompt, options)
         self._solved[key] = None
         self._solved.move_to_end(key)
         if len(self._solved) > MOST_SOLVED:
