@@ -56,6 +56,7 @@ def serve(host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             workers=workers,
+            http="planner.service.protocol:Protocol",
             access_log=False,
             log_config=None,
             server_header=False,

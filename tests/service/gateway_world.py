@@ -13,6 +13,7 @@ from planner import Planner
 from planner.config import Settings
 from planner.core import Run
 from planner.service.app import create_app
+from planner.service.protocol import Protocol
 from tests.in_thread import PATIENCE_SECONDS, beside, served
 
 QUESTION = "Start with 11. Multiply by 5. How many now?"
@@ -25,7 +26,7 @@ RIGHT = chat("11 * 5 = 55\nAnswer: 55", usage=USAGE)
 @contextmanager
 def serving(settings: Settings, *, grace_seconds: int = 5) -> Iterator[str]:
     """The service by uvicorn; gives its URL. When the block is left, all that ran is logged."""
-    with served(create_app(settings), log_config=None, timeout_graceful_shutdown=grace_seconds) as url:
+    with served(create_app(settings), http=Protocol, log_config=None, timeout_graceful_shutdown=grace_seconds) as url:
         yield url
 
 
