@@ -115,9 +115,10 @@ class Running:
             if self._share is not None:
                 limits = self._share.of(budget)
             search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
-        chosen_by = plan.arm.model_copy(update={"selection": how.choose or plan.arm.selection})
+        if how.choose is not None:
+            plan = plan.model_copy(update={"arm": plan.arm.model_copy(update={"selection": how.choose})})
         return Job(
-            plan.model_copy(update={"arm": chosen_by}),
+            plan,
             asked.input.text,
             asked.messages,
             dataset=asked.input.dataset,
