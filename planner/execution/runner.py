@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from planner.core import Arm, Cost, Endpoint, ModelCard, Run, RunResult, Sample
@@ -141,7 +142,7 @@ class _Run:
             conventions=runner.endpoint.conventions,
         )
         search = job.searching(task)
-        runner.log.begin(self._left(KILLED))
+        runner.log.begin(self._interrupted(_killed_arm(job.plan.arm)))
         try:
             result = await drive(search, runner.endpoint, self.meter, slots=runner.slots)
         except InvalidInput:
@@ -203,30 +204,34 @@ class _Run:
 
     def _left(self, reason: str) -> Run:
         """How the run is logged that came to no result."""
-        arm = interrupted_arm(self.job.plan.arm, reason, ())
+        return self._interrupted(interrupted_arm(self.job.plan.arm, reason, ()))
+
+    def _interrupted(self, arm: Arm) -> Run:
         return self._line(arm, self.meter.cost, answer=None, correct=None, status="error", samples=())
 
     def _line(self, arm: Arm, cost: Cost, **found: Any) -> Run:  # noqa: ANN401 - columns of a `Run`
         job = self.job
-        return Run(
-            run_id=self.run_id,
-            prompt_id=job.plan.prompt_id,
-            prompt=job.text,
-            dataset=job.dataset,
-            reference=job.reference,
-            metadata=dict(job.metadata),
-            generator=arm.generator,
-            verifier=arm.verifier,
-            search=arm.search,
-            selection=arm.selection,
-            breadth=arm.breadth,
-            depth=arm.depth,
-            params=arm.params,
-            recommendation_id=job.plan.recommendation_id,
-            propensity=job.plan.propensity,
-            started_at=self.started_at,
-            **run_costs(cost, self.meter.verdicts),
-            **found,
+        return Run.trusted(
+            {
+                "run_id": self.run_id,
+                "prompt_id": job.plan.prompt_id,
+                "prompt": job.text,
+                "dataset": job.dataset,
+                "reference": job.reference,
+                "metadata": dict(job.metadata),
+                "generator": arm.generator,
+                "verifier": arm.verifier,
+                "search": arm.search,
+                "selection": arm.selection,
+                "breadth": arm.breadth,
+                "depth": arm.depth,
+                "params": arm.params,
+                "recommendation_id": job.plan.recommendation_id,
+                "propensity": job.plan.propensity,
+                "started_at": self.started_at,
+                **run_costs(cost, self.meter.verdicts),
+                **found,
+            }
         )
 
 
@@ -238,6 +243,12 @@ def interrupted_arm(arm: Arm, reason: str, samples: tuple[Sample, ...]) -> Arm:
     done = arm if arm.search == SEARCH else session_arm(arm, samples, probes=0)
     planned = {} if arm.search == SEARCH else {"planned": arm.model_dump(mode="json")}
     return done.model_copy(update={"params": {**done.params, **planned, "interrupted": reason}})
+
+
+@lru_cache(maxsize=1024)
+def _killed_arm(arm: Arm) -> Arm:
+    """Made once for all runs of an arm: every run begins with it."""
+    return interrupted_arm(arm, KILLED, ())
 
 
 def _status(result: Result, chosen: Sample | None) -> Status:
