@@ -7,7 +7,12 @@ import asyncio
 import pytest
 
 from planner import Budget, Planner
+from planner.config import Settings
 from planner.errors import InfeasibleBudget, InvalidInput
+from planner.service.gateway.body import ChatBody
+from planner.service.gateway.budgets import Budgets
+from planner.service.gateway.request import read_request
+from planner.service.metrics import Metrics
 from planner.service.together import MOST, Together
 
 PROMPTS = [f"Start with {i}. Multiply by {2 + i % 7}. How many now?" for i in range(2 * MOST + 3)]
@@ -141,3 +146,26 @@ def test_a_crowd_that_is_gone_is_forgotten():
     sizes = asyncio.run(ask())
     assert sizes[:6] == [8, 1, 1, 1, 1, 1]
     assert len(sizes[6:]) > 1  # nobody waits for what comes at a later turn
+
+
+def test_what_a_crowd_asks_of_the_gateway_is_planned_in_one_go(planner, monkeypatch):
+    budgets = Budgets(Settings(), planner, Metrics())
+    members = {"model": "auto", "planner": {"max_generations": 4}}
+    bodies = [members | {"messages": [{"role": "user", "content": prompt}]} for prompt in PROMPTS[:8]]
+    asked = [read_request(ChatBody(**body), body, None, ()) for body in bodies]
+    sizes = []
+    plan = planner.recommend_batch
+
+    def counted(prompts, **options):
+        sizes.append(len(prompts))
+        return plan(prompts, **options)
+
+    monkeypatch.setattr(planner, "recommend_batch", counted)
+
+    async def ask():
+        await budgets.plan(asked[0])  # what it costs to be within the budget is known from now on
+        return await asyncio.gather(*map(budgets.plan, asked))
+
+    found = [one.plan for one in asyncio.run(ask())]
+    assert sizes == [8]
+    assert [one.arm for one in found] == [planner.recommend(one, Budget(max_generations=4)).arm for one in PROMPTS[:8]]
