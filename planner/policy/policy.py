@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from planner.difficulty import Belief, DifficultyPredictor
     from planner.policy.adaptive.model import Adaptive
 
-CHUNK = 2048
+CHUNK = 1024
+"""Prompts forecast at once: arrays of all arms for so many stay in a core's cache."""
 MOST_CACHED = 256
 ANYTHING = Restriction()
 
