@@ -18,7 +18,9 @@ from planner.errors import StoreError
 
 MAX_DELAY_SECONDS = 0.2
 """How long a recommendation may wait for others to be written with: many at once would hold up those who serve."""
-BATCH_ROWS = 1_000
+LEAST_ROWS, MOST_ROWS, MOST_PAUSES, PAUSE_SECONDS = 32, 1_000, 32, 0.004
+"""Rows of one transaction, and the time until the next: hundreds at once would take the core from those who serve for
+milliseconds. A large batch is written in so many transactions, so that it is stored within its second all the same."""
 AGAIN_SECONDS = 1.0
 """How soon a store that was away is tried again."""
 NICENESS = 5
@@ -161,9 +163,11 @@ class RecommendationWriter:
         return items
 
     def _write(self, rows: Sequence[_Row], *, again: bool) -> None:
-        # In transactions of some megabytes: the memory and the log file of one serve the next.
-        for start in range(0, len(rows), BATCH_ROWS):
-            part = rows[start : start + BATCH_ROWS]
+        size = min(max(LEAST_ROWS, len(rows) // MOST_PAUSES), MOST_ROWS)
+        for start in range(0, len(rows), size):
+            if start:
+                self._hurry.wait(PAUSE_SECONDS)
+            part = rows[start : start + size]
             columns = dict(zip(_COLUMNS, map(list, zip(*part, strict=True)), strict=True))
             self._insert(columns, len(part), again=again)
 
