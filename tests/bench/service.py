@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.load import Load, Server, load, request, served
-from tests.bench.readme import machine, markdown_table, write_figures
+from tests.bench.readme import machine, markdown_table, pace_ms, paces, write_figures
 from tests.bench.speed import PLANNER, model_cards, run, samples_file, text
 from tests.postgres import NoPostgres, PostgresServer
 
@@ -99,7 +99,9 @@ def main() -> None:
         home = asked.home or fitted(folder)
         os.sched_setaffinity(0, client_core)
         with served(home, cores=server_core) as server:
+            before = pace_ms()
             single = recommendations(server, asked.requests)
+            after = pace_ms()
             batch = batches(server)
         with served(home, cores=server_core) as server:
             sqlite = logging(server, asked.requests // 50)
@@ -111,6 +113,7 @@ def main() -> None:
                 f"{single.percentile_ms(50):.1f} / {single.percentile_ms(99):.1f} ms",
                 "p99 10 ms",
             ],
+            paces(before, after),
             ["batch of 1,000 prompts", f"{batch.percentile_ms(50) / 1e3:.2f} s", "0.25 s"],
             ["the same, of processor time", f"{1 / batch.per_cpu_second:.2f} s", ""],
             *_runs("SQLite", sqlite, 5_000),

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bench.readme import machine, markdown_table, write_figures
+from tests.bench.readme import machine, markdown_table, pace_ms, paces, write_figures
 
 PLANNER = (sys.executable, "-m", "planner")
 GENERATORS = (
@@ -175,7 +175,9 @@ def main() -> None:
             [*PLANNER, "recommend", text(1, 5, np.random.default_rng(2)), "--max-tokens", "4000", "--json"], small
         )
         rows.append(["`planner recommend`, cold start", _beside(cold, bare), "500 ms"])
+        before = pace_ms()
         rows += in_process(small)
+        rows.append(paces(before, pace_ms()))
 
         large = folder / "large"
         large.mkdir()
