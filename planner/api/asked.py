@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from planner.core import Message
 from planner.errors import InvalidInput
 from planner.policy import PromptInput
 from planner.policy.chat import Prompt, prompt_input
+
+if TYPE_CHECKING:
+    from planner.core import Message
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Asked:
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation to be sent."""
+        from planner.core import Message  # noqa: PLC0415 - nothing of it is needed to plan
+
         if isinstance(self.chat, str):
             return (Message("user", self.chat),)
         return tuple(Message(str(one.get("role", "user")), one.get("content")) for one in self.chat)

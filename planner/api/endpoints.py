@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.config import Settings
-from planner.core import Conventions, Endpoint
 from planner.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from planner.core import Endpoint
     from planner.execution.verifiers import Verifier
 
 LAB = "lab"
@@ -59,6 +59,7 @@ def _opened(named: str, settings: Settings, max_concurrency: int | None, memory:
 
         lab: Endpoint = LabEndpoint()
         return lab
+    from planner.core import Conventions  # noqa: PLC0415 - nothing of it is needed to plan
     from planner.execution.openai import OpenAIEndpoint  # noqa: PLC0415 - httpx is no part of serving
 
     key = settings.api_key

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from planner.api.asked import Asked
 from planner.api.recommending import Recommending
-from planner.core import Budget, Conventions, Endpoint, Recommendation, RunResult
+from planner.core import Budget, Recommendation
 from planner.errors import InvalidInput, PlannerError
 from planner.policy.chat import Prompt
 
 if TYPE_CHECKING:
     from planner.api.running import How, Running
+    from planner.core import Conventions, Endpoint, RunResult
     from planner.execution.runner import OnSpent
     from planner.strategies.pool import Replies, Requests, Result
 
@@ -144,7 +145,8 @@ class Executing(Recommending):
         Its result keeps every candidate and the chosen one. Nothing is logged, and no ceiling is kept but by who
         answers it. Raises InvalidInput, at once, for a budget that nothing fits.
         """
-        from planner.execution.answers import reading  # noqa: PLC0415 - nothing of it is needed to plan
+        from planner.core import Conventions  # noqa: PLC0415 - nothing of it is needed to plan
+        from planner.execution.answers import reading  # noqa: PLC0415
         from planner.execution.session import session  # noqa: PLC0415
         from planner.strategies.task import Task  # noqa: PLC0415
 

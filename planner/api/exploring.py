@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from planner.api.asked import Asked
 from planner.api.endpoints import LAB
 from planner.api.executing import Executing, waited_for
-from planner.core import Budget, Endpoint, ModelCard
+from planner.core import Budget, ModelCard
 from planner.errors import InvalidInput
 from planner.policy.chat import Prompt
 
 if TYPE_CHECKING:
+    from planner.core import Endpoint
     from planner.execution.explore import Design, Question, SweepReport
     from planner.execution.runner import Runner
 

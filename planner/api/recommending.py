@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.api.asked import Asked
 from planner.api.home import Home
 from planner.config import Settings
-from planner.core import Arm, Budget, Probe, Recommendation
+from planner.core import Arm, Budget, Recommendation
 from planner.errors import InvalidInput
 from planner.policy import PromptInput, Restriction
 from planner.policy.chat import Prompt, prompt_input, prompt_text
+
+if TYPE_CHECKING:
+    from planner.core import Probe
 
 MOST_REMEMBERED = 10_000
 """Plans whose prompts are at hand for `Planner.run`."""

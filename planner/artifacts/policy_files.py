@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from planner.artifacts.arrays import from_json, to_json
 from planner.artifacts.folder import ArtifactFolder
@@ -12,9 +13,11 @@ from planner.budget import BudgetModel
 from planner.core import ModelCard
 from planner.difficulty import Belief, DifficultyPredictor
 from planner.policy import Policy
-from planner.policy.adaptive.model import Adaptive
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
+
+if TYPE_CHECKING:
+    from planner.policy.adaptive.model import Adaptive
 
 DIFFICULTY, TEXT_MODEL, BUDGET, POLICY = "difficulty.json", "difficulty.lightgbm.txt", "budget.json", "policy.json"
 SESSION = "session.json"
@@ -23,7 +26,7 @@ SESSION = "session.json"
 def policy_files(policy: Policy) -> dict[str, bytes]:
     """Content of the files that hold `policy`; equal policies give equal bytes."""
     difficulty, text_model = policy.predictor.to_state()
-    learned = {} if policy.adaptive is None else {SESSION: to_json(policy.adaptive.to_state())}
+    learned = {} if policy.sessions is None else {SESSION: to_json(policy.sessions.to_state())}
     return {
         DIFFICULTY: to_json(difficulty),
         TEXT_MODEL: text_model.encode(),
@@ -65,8 +68,14 @@ def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
         evidence=Evidence(**state["evidence"]),
         models={name: ModelCard(**card) for name, card in state["models"].items()},
         policy_id=policy_id,
-        adaptive=Adaptive.from_state(from_json(files[SESSION])) if SESSION in files else None,
+        adaptive=partial(_adaptive, files[SESSION]) if SESSION in files else None,
     )
+
+
+def _adaptive(file: bytes) -> Adaptive:
+    from planner.policy.adaptive.model import Adaptive  # noqa: PLC0415 - no part of a cold start
+
+    return Adaptive.from_state(from_json(file))
 
 
 def _arrays(table: Belief | PairedNoise) -> dict[str, Any]:

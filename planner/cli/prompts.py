@@ -8,14 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.cli.common import parsed
-from planner.core import Probe
 from planner.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from planner.core import Probe
+
 _MEMBERS = {"prompt", "prompt_id", "dataset", "metadata"}
-Probes = Mapping[str | None, tuple[Probe, ...]]
+Probes = Mapping[str | None, "tuple[Probe, ...]"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def read_probes(path: str | None) -> Probes:
 
     Raises InvalidInput naming line (or place in the array) and field.
     """
+    from planner.core import Probe
+
     found: dict[str | None, list[Probe]] = defaultdict(list)
     for where, value in _probe_objects(path) if path else ():
         prompt_id = _member(where, value, "prompt_id", str, "text")

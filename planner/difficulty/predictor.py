@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from planner.core import Probe
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import bins as binning
@@ -31,6 +30,9 @@ from planner.difficulty.state import State
 from planner.difficulty.text_prior import TextPrior, fit_text_prior
 from planner.errors import InvalidInput, NotEnoughData
 from planner.texts.kept import Text
+
+if TYPE_CHECKING:
+    from planner.core import Probe
 
 _LEAST_PROMPTS = 10
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.core import Probe
 from planner.difficulty.belief import SOURCES, Belief
 from planner.difficulty.bins import RATES
 from planner.difficulty.latent import Doubles
 from planner.difficulty.posterior import softmax
 from planner.difficulty.probe_features import probe_basis
 from planner.difficulty.probe_model import ProbeModel
+
+if TYPE_CHECKING:
+    from planner.core import Probe
 
 _TINY = 1e-12
 

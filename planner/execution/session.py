@@ -48,7 +48,7 @@ def session(
     recommended = plan or policy.recommend([asked], budget)[0]
     if isinstance(recommended, InvalidInput):
         raise recommended
-    learned = policy.adaptive
+    learned = policy.sessions
     if learned is None or recommended.declined or recommended.target_accuracy is not None:
         return _as_planned(carry_out(recommended.arm, task))
     belief = policy.believe([asked])

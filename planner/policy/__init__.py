@@ -3,7 +3,6 @@
 from planner.policy.frontier import Hull, mixture_hull, pareto_frontier
 from planner.policy.policy import Policy
 from planner.policy.prompt import PromptInput
-from planner.policy.report import EvaluationReport
 from planner.policy.restrict import Restriction
 
-__all__ = ["EvaluationReport", "Hull", "Policy", "PromptInput", "Restriction", "mixture_hull", "pareto_frontier"]
+__all__ = ["Hull", "Policy", "PromptInput", "Restriction", "mixture_hull", "pareto_frontier"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -42,7 +42,8 @@ class Policy:
     sample, sample_ids: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
     logged_accuracy: (1 + B, A) mean outcome over all logged prompts, then over those believed to be of each bin;
     forecasts take the place of what is not logged.
-    adaptive: what sessions decide by; None where too little is logged to learn it, and sessions are as recommended.
+    adaptive: what sessions decide by, or what reads it; None where too little is logged to learn it, and sessions are
+    as recommended.
     """
 
     predictor: DifficultyPredictor
@@ -54,7 +55,7 @@ class Policy:
     evidence: Evidence
     models: Mapping[str, ModelCard]
     policy_id: str = "unsaved"
-    adaptive: Adaptive | None = None
+    adaptive: Adaptive | Callable[[], Adaptive] | None = None
     _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
     _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
     _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
@@ -64,6 +65,15 @@ class Policy:
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that may be chosen."""
         return tuple(self.budget_model.arms_)
+
+    @cached_property
+    def sessions(self) -> Adaptive | None:
+        """What sessions decide by, read when it is first asked for: to plan takes none of it."""
+        return self.adaptive() if callable(self.adaptive) else self.adaptive
+
+    def warm(self) -> None:
+        """Read now what the first session would else wait for."""
+        _ = self.sessions
 
     @cached_property
     def sample_forecasts(self) -> Forecasts:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core import Probe
 from planner.curves.logs import Floats
 from planner.texts.kept import HashedText
+
+if TYPE_CHECKING:
+    from planner.core import Probe
 
 
 @dataclass(frozen=True)

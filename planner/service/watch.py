@@ -48,7 +48,9 @@ class Watch:
     def look(self) -> None:
         """Serve the promoted policy; now and then set forecasts beside outcomes."""
         try:
-            self.metrics.serving(self.planner.look_again().policy_id)
+            policy = self.planner.look_again()
+            policy.warm()
+            self.metrics.serving(policy.policy_id)
             if time.monotonic() >= self._next_figures:
                 self._take_figures()
         except PlannerError as error:

@@ -10,10 +10,10 @@ import simulated as world
 from planner.core import Arm, Budget
 from planner.curves.logs import Logs
 from planner.errors import NotEnoughData
-from planner.policy import EvaluationReport
 from planner.policy.by_bin import shapes_by_bin
 from planner.policy.evaluate import evaluate
 from planner.policy.promotion import challenge
+from planner.policy.report import EvaluationReport
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
 
