@@ -56,10 +56,12 @@ def read_probes(path: str | None) -> Probes:
 
     Raises InvalidInput naming line (or place in the array) and field.
     """
-    from planner.core import Probe
+    if path is None:
+        return {}
+    from planner.core import Probe  # few who plan give any
 
     found: dict[str | None, list[Probe]] = defaultdict(list)
-    for where, value in _probe_objects(path) if path else ():
+    for where, value in _probe_objects(path):
         prompt_id = _member(where, value, "prompt_id", str, "text")
         probe = {name: given for name, given in value.items() if name != "prompt_id"}
         found[prompt_id].append(parsed(Probe, probe, where))

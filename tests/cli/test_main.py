@@ -13,7 +13,10 @@ from planner.cli import main
 from planner.errors import ArtifactCorrupt, InvalidInput, NoActivePolicy, PlannerError, StoreError
 
 SHOWN = "import sys; print(' '.join(sorted(m for m in {heavy!r} if m in sys.modules)), file=sys.stderr)"
-HEAVY = ("numpy", "sqlalchemy", "lightgbm", "sklearn", "alembic", "pyarrow", "fastapi", "scipy", "rich", "pydantic")
+HEAVY = (
+    "numpy", "sqlalchemy", "lightgbm", "sklearn", "alembic", "pyarrow", "fastapi", "scipy", "rich", "pydantic",
+    "planner.core.calls", "planner.core.run", "planner.policy.adaptive",
+)  # fmt: skip
 
 
 def heavy_modules_after(arguments: list[str], folder) -> set[str]:
