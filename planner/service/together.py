@@ -35,10 +35,12 @@ class Together:
     _waiting: dict[tuple[tuple[str, Any], ...], list[_Asked]] = field(default_factory=dict, init=False)
 
     async def recommend(self, prompt: Mapping[str, Any], options: Mapping[str, Any]) -> Recommendation:
-        """As `Planner.recommend` of a mapping's prompt; `options` are its other arguments, all of them hashable.
+        """As `Planner.recommend` of a mapping's prompt; `options` are its other arguments, hashable but for an arm.
 
         Raises what that raises, for this prompt alone.
         """
+        if options.get("arm") is not None:  # no key to gather others by
+            return self.planner.recommend(**prompt, **options)
         prompt_input(prompt)  # an error of one prompt is no error of the others
         loop = asyncio.get_running_loop()
         self._n_waiting += 1

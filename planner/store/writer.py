@@ -43,8 +43,8 @@ class Insert(Protocol):
 class RecommendationWriter:
     """One thread that writes recommendations in batches, at most a second late.
 
-    `put` only queues. While the store is away they are kept and tried again; `flush` and `close` raise StoreError
-    then, and so does `put` when too many wait or some could not be written at all.
+    `put` makes their words and queues them. While the store is away they are kept and tried again; `flush` and `close`
+    raise StoreError then, and so does `put` when too many wait or some could not be written at all.
     """
 
     def __init__(self, write: Insert) -> None:

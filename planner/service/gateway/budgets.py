@@ -133,6 +133,7 @@ class Budgets:
         options: dict[str, Any] = {
             "budget": budget,
             "target_accuracy": ask.target_accuracy,
+            "arm": ask.arm,
             "generators": ask.generators,
             "searches": ask.searches,
             "selections": ask.selections,
@@ -140,9 +141,7 @@ class Budgets:
         key = (policy_id, budget, ask.generators, ask.searches, ask.selections)
         if key not in self._solved:
             # An exchange rate that is not known yet takes long to be solved: the other requests shall not wait for it.
-            plan = await run_in_threadpool(partial(self._planner.recommend, **prompt, **options, arm=ask.arm))
-        elif ask.arm is not None:  # no key to gather others by
-            plan = self._planner.recommend(**prompt, **options, arm=ask.arm)
+            plan = await run_in_threadpool(partial(self._planner.recommend, **prompt, **options))
         else:
             plan = await self._together.recommend(prompt, options)
         self._solved[key] = None

@@ -59,8 +59,6 @@ async def _one(context: Context, body: RecommendationRequest) -> Recommendation:
         "probes": body.probes,
     }
     options: dict[str, Any] = {"budget": body.budget, "target_accuracy": body.target_accuracy, **_asked(body)}
-    if body.arm is not None:  # an arm is no key to gather others by
-        return context.planner.recommend(**known, **options)
     return await context.together.recommend(known, options)
 
 
