@@ -12,8 +12,8 @@ class Believed(Protocol):
     """What is believed of P prompts; `planner.difficulty.Belief` is one."""
 
     @property
-    def features(self) -> Floats:
-        """Text features, standardised, (P, F)."""
+    def bounded(self) -> Floats:
+        """Text features, standardised, none beyond what the logs say of it, (P, F)."""
 
     @property
     def bins(self) -> Floats:

@@ -17,7 +17,6 @@ from planner.budget.strengths import Doubles, solve_shared
 N_FOLDS = 5
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 EDGE = 0.005  # a base forecast of 0 or 1 would bear no correction
-FEATURE_LIMIT = 4.0  # standard deviations: beyond them the logs say nothing of a feature's effect
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def detail_data(
     features: Doubles, outcome: Doubles, weight: Doubles, base: Doubles, fold: NDArray[np.int64]
 ) -> DetailData:
     """Training data from features (P, F), outcomes, their effective weights (0: none) and base forecasts (P, A)."""
-    design = np.concatenate([np.ones((len(features), 1)), np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT)], axis=1)
+    design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
     return DetailData(design, np.nan_to_num(outcome), weight, np.clip(base, EDGE, 1 - EDGE), fold)
 
 

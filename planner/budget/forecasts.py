@@ -67,7 +67,7 @@ class Forecasts:
         error = Z_90 * self.stderr[prompts, arms]
         spent = self.costs.parts(self.loads, prompts, arms)
         unknown = np.isnan(spent)
-        if unknown.any():
+        if np.count_nonzero(unknown):
             spent = spent.astype(object)
             spent[unknown] = None
         columns = (

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from planner.curves.logs import Floats
     from planner.curves.table import OutcomeTable
 
-FEATURE_LIMIT = 4.0
 LEAST_FACTOR, MOST_FACTOR = 0.3, 4.0
 LEAST_PROMPT_FACTOR = 0.02
 N_FOLDS = 5
@@ -49,7 +48,7 @@ class Lengths:
             share = share / (share + np.nanmean(completion, axis=0))
         return cls(
             generators,
-            _shared_ridge(belief.features, relative).astype(np.float32),
+            _shared_ridge(belief.bounded, relative).astype(np.float32),
             np.array([slope for slope, _ in lines], dtype=np.float32),
             np.array([centre for _, centre in lines], dtype=np.float32),
             np.where(np.isfinite(share), share, 0.0).astype(np.float32),
@@ -57,7 +56,7 @@ class Lengths:
 
     def factors(self, belief: Believed) -> Floats:
         """(P, 4, G): generations, prompt, completion and verifier tokens, relative to the mean of such difficulty."""
-        features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
+        features = belief.bounded
         out = np.empty((len(features), 4, len(self.generators)), dtype=np.float32)
         out[:, 0] = 1
         prompt = 1 + (belief.n_characters[:, None] - self.centre) * self.slope
@@ -118,7 +117,7 @@ def _by_difficulty(tokens: Doubles, bins: Floats, membership: Floats) -> Doubles
 
 def _shared_ridge(features: Floats, relative: Doubles) -> Doubles:
     """Weights (F + 1, G), at the scale that is best on prompts left out; zero where lengths cannot be told."""
-    design = np.concatenate([np.ones((len(features), 1)), np.clip(features, -FEATURE_LIMIT, FEATURE_LIMIT)], axis=1)
+    design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
     known = np.isfinite(relative)
     target = np.where(known, relative, 0.0)
     noise = np.maximum((target**2).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 1e-12)

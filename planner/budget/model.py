@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.budget.cells import Cells, count, fit_cells
 from planner.budget.cost import CostModel
-from planner.budget.detail import EDGE, FEATURE_LIMIT, N_FOLDS, detail_data, fit_detail
+from planner.budget.detail import EDGE, N_FOLDS, detail_data, fit_detail
 from planner.budget.forecasts import Forecasts, Support
 from planner.budget.lengths import Lengths
 from planner.budget.use import BinUse
@@ -77,15 +77,14 @@ class BudgetModel:
         outcomes = sureness * self.spread_ * (accuracy * (1 - accuracy))
         stderr = np.sqrt(np.maximum(np.square(bins) @ self.variance_, outcomes))
         if self.detail_ is not None:
-            features = np.minimum(np.maximum(belief.features, -FEATURE_LIMIT), FEATURE_LIMIT)
             accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
             # sigmoid(logit p + d) without logarithms: p e^d / (1 - p + p e^d)
-            raised = accuracy * np.exp(features @ self.detail_[1:] + self.detail_[0])
+            raised = accuracy * np.exp(belief.bounded @ self.detail_[1:] + self.detail_[0])
             accuracy = raised / (1 - accuracy + raised)
         return Forecasts(self.arms_, accuracy, stderr, self.support_, self.costs_.loads(belief), self.costs_)
 
     def _learn_detail(self, belief: Believed, outcome: Doubles, n_samples: Doubles) -> Floats | None:
-        if len(outcome) < 2 * N_FOLDS or not belief.features.size:
+        if len(outcome) < 2 * N_FOLDS or not belief.bounded.size:
             return None
         # Where arms are many, part of the prompts will do: the strengths are shared by all arms.
         rows = np.random.default_rng([self.random_state, 11]).permutation(len(outcome))
@@ -94,7 +93,7 @@ class BudgetModel:
         base = (belief.bins[rows] @ self.accuracy_).astype(np.float64)
         weight = effective(n_samples, correlations(outcome, n_samples, base))
         fold = np.arange(len(rows)) % N_FOLDS
-        weights = fit_detail(detail_data(belief.features[rows].astype(np.float64), outcome, weight, base, fold))
+        weights = fit_detail(detail_data(belief.bounded[rows].astype(np.float64), outcome, weight, base, fold))
         return None if weights is None else weights.astype(np.float32)
 
     def to_state(self) -> dict[str, Any]:

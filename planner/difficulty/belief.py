@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from planner.curves.logs import Floats
 
 Source = Literal["prior", "text", "probes"]
 SOURCES: tuple[Source, ...] = ("prior", "text", "probes")
+FEATURE_LIMIT = 4.0
+"""Standard deviations: beyond them the logs say nothing of what a feature does."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Belief:
 
     def __len__(self) -> int:
         return len(self.pass_rate)
+
+    @cached_property
+    def bounded(self) -> Floats:
+        """(P, F) the features, none beyond what the logs say of it."""
+        return np.minimum(np.maximum(self.features, -FEATURE_LIMIT), FEATURE_LIMIT)
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]) -> Belief:
         """The beliefs of the prompts at `rows` (indices or a mask)."""

@@ -41,7 +41,7 @@ class Discriminant:
         """One that leaves the posterior from the logit as it is."""
         return cls(prior, 1.0, np.zeros((n_features, len(prior))), np.zeros(len(prior)))
 
-    @property
+    @cached_property
     def idle(self) -> bool:
         """Whether the posterior from the logit is left as it is."""
         return self.logit_share == 1.0 and not self.weights.any()

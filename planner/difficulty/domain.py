@@ -37,7 +37,7 @@ class Domain:
         """Features with mean 0 and deviation 1 on the training prompts; unknown numbers become 0; (P, F)."""
         scaled = (raw.dense - self.centre) / self.scale
         unknown = np.isnan(scaled)
-        if unknown.any():
+        if np.count_nonzero(unknown):
             scaled[unknown] = 0.0
         return np.asarray(np.minimum(np.maximum(scaled, -_FAR), _FAR), dtype=np.float32)
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ N_ALTERNATIVES = 2
 MANY = 200
 
 
-@dataclass(frozen=True)
-class Decisions:
+class Decisions(NamedTuple):
     """What was chosen for P prompts, and why.
 
     ranking: (P, A) worth of every arm, -inf where it is not allowed. price_of_cost: accuracy that one unit of cost

@@ -57,7 +57,7 @@ class PairedNoise:
         mean = bins @ self.difference[arm]
         error = np.sqrt(np.square(bins) @ self.variance[arm])
         unpaired = np.isnan(mean)
-        if unpaired.any():
+        if np.count_nonzero(unpaired):
             forecast = np.sqrt(np.square(stderr[:, arm : arm + 1]) + np.square(stderr))
             mean, error = np.where(unpaired, gap, mean), np.where(unpaired, forecast, error)
         # Equal outcomes on every prompt have no error at all: they are within noise too.

@@ -212,7 +212,7 @@ class Policy:
             options = options.only(options.allowed & np.isfinite(options.price))
             options = options.only(self._on_hull(options.allowed, budget, restriction))
         declined = self._declined(belief)
-        if declined.any():
+        if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
         rate, weighed = NO_PRICE, options
         if budget is not None and budget.mean is not None:
@@ -274,7 +274,7 @@ class Policy:
     def _options(self, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit) -> Options:
         price = forecasts.cost(unit)
         unknown = np.isnan(price)
-        if unknown.any():
+        if np.count_nonzero(unknown):
             price = np.where(unknown, np.float32(np.inf), price)
         return Options(forecasts.accuracy, forecasts.stderr, price, allowed, bins, self.noise)
 

@@ -8,18 +8,7 @@ import pytest
 from planner.core import Arm, ModelCard
 from planner.curves.logs import Pool, PromptTable
 from planner.curves.table import OutcomeTable, PoolTable, Slots, Usage
-
-
-@dataclass(frozen=True)
-class FakeBelief:
-    """A belief as the difficulty room would give it."""
-
-    features: np.ndarray
-    bins: np.ndarray
-    n_characters: np.ndarray
-
-    def take(self, rows):
-        return FakeBelief(self.features[rows], self.bins[rows], self.n_characters[rows])
+from planner.difficulty.belief import SOURCES, Belief
 
 
 @dataclass(frozen=True)
@@ -27,7 +16,7 @@ class Case:
     """Prompts of two generators with N = 1 to 16: `table`, `belief`, `membership` and the true accuracy (P, A)."""
 
     table: OutcomeTable
-    belief: FakeBelief
+    belief: Belief
     membership: np.ndarray
     truth: np.ndarray
 
@@ -104,7 +93,14 @@ def make_case(n_prompts=300, *, samples=32, seed=0, text=0.8, by_dataset=0.0, to
     seen = np.where(rng.random(n_prompts) < text, bins, rng.integers(0, N_BINS, n_prompts))
     posterior = np.eye(N_BINS)[seen] * text + (1 - text) / N_BINS
     features = np.column_stack([2.0 * dataset - 1, rng.standard_normal((n_prompts, 6))])
-    belief = FakeBelief(features.astype(np.float32), posterior.astype(np.float32), characters.astype(np.float32))
+    belief = Belief(
+        features.astype(np.float32),
+        posterior[:, 0].astype(np.float32),
+        posterior.astype(np.float32),
+        np.ones(n_prompts, dtype=bool),
+        characters.astype(np.float32),
+        np.full(n_prompts, SOURCES.index("text"), dtype=np.int8),
+    )
     return Case(table, belief, np.eye(N_BINS, dtype=np.float32)[bins], truth)
 
 
