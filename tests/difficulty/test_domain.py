@@ -29,6 +29,13 @@ def test_an_unseen_number_beside_known_words_is_in_distribution(fitted, number):
     assert fitted.believe((f"apple river stone cloud tiger lamp simple number {number}",)).in_distribution[0]
 
 
+@pytest.mark.parametrize(("n_strange", "is_near"), [(1, True), (2, False)])
+def test_among_six_words_one_may_be_strange(fitted, n_strange, is_near):
+    words = ["apple", "river", "stone", "cloud", "tiger", "lamp"]
+    words[:n_strange] = ["capital", "France"][:n_strange]
+    assert fitted.believe((" ".join(words),)).in_distribution[0] == is_near
+
+
 def test_known_words_repeated_a_million_times_are_out_of_distribution(fitted):
     assert not fitted.believe(("apple " * 1_000_000,)).in_distribution[0]
 
