@@ -46,7 +46,7 @@ class Replayed:
     @classmethod
     def of(cls, planner: Planner, fresh: Fresh) -> Replayed:
         """Lay out what sessions of the planner's policy may draw."""
-        adaptive = planner.policy.adaptive
+        adaptive = planner.policy.sessions
         assert adaptive is not None, "the bundled logs are large enough"
         names = [pool.generator for pool in fresh.logs.pools]
         places = [names.index(pool.generator) for pool in adaptive.pools]
