@@ -13,7 +13,7 @@ import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 READY_SECONDS = 60
 
@@ -38,7 +38,8 @@ class PostgresServer:
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
             os.chown(self._data, self._user.pw_uid, self._user.pw_gid)
-        initialise = [self._programs / "initdb", "-D", self._data, "-U", "planner", "-A", "trust", "-E", "UTF8", "-N"]
+        program, folder = str(self._programs / "initdb"), str(self._data)
+        initialise = [program, "-D", folder, "-U", "planner", "-A", "trust", "-E", "UTF8", "-N"]
         subprocess.run(initialise, check=True, capture_output=True, **self._options)
 
     @property
@@ -94,7 +95,7 @@ class PostgresServer:
         return f"{self.url}/{name}"
 
     @property
-    def _options(self) -> dict[str, object]:
+    def _options(self) -> dict[str, Any]:
         user = self._user
         as_user = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         return {**as_user, "cwd": self._folder, "env": {**os.environ, "LC_ALL": "C"}}

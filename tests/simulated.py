@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -164,11 +165,11 @@ def regret_points(
 def select(selection: str, answer: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Chance that the chosen answer is right, ties shared, by row."""
     if selection == "best_of_n":
-        return (np.take_along_axis(answer, score.argmax(1)[:, None], 1)[:, 0] == 0).astype(float)
+        return np.asarray(np.take_along_axis(answer, score.argmax(1)[:, None], 1)[:, 0] == 0, dtype=float)
     weight = score if selection == "weighted_vote" else np.ones(answer.shape)
     votes = np.stack([np.where(answer == code, weight, 0).sum(1) for code in range(len(WRONG_SHARES) + 1)], 1)
     top = votes >= votes.max(1, keepdims=True) - 1e-12
-    return top[:, 0] / top.sum(1)
+    return np.asarray(top[:, 0] / top.sum(1))
 
 
 def _carry_out(arm: Arm, logit: float, rng: np.random.Generator) -> float:
@@ -199,10 +200,9 @@ def _samples(pool: int, answer: np.ndarray, score: np.ndarray, *, first_run: int
         "verifier_tokens": np.full(size, PROMPT_TOKENS + COMPLETION_TOKENS if verified else np.nan),
         "latency_seconds": np.full(size, np.nan),
     }
-    return SampleTable(
-        **{name: column.astype(np.int32) for name, column in ints.items()},
-        **{name: column.astype(np.float32) for name, column in floats.items()},
-    )
+    columns: dict[str, Any] = {name: column.astype(np.int32) for name, column in ints.items()}
+    columns |= {name: column.astype(np.float32) for name, column in floats.items()}
+    return SampleTable(**columns)
 
 
 def _join(*tables: SampleTable) -> SampleTable:

@@ -70,7 +70,7 @@ def held_out(texts: list[str], rates: Floats, fit: Callable[[Sequence[str]], Fea
         weight = np.ones(len(train))
         blend = fit_blend(featurise(own), rates[train].astype(float), weight, folds_of(own, 5, seed=2), seed=0).blend
         features = featurise([texts[row] for row in test])
-        trees = lightgbm.Booster(model_str=blend.model_text).predict(features)
+        trees = np.asarray(lightgbm.Booster(model_str=blend.model_text).predict(features))
         predicted[test] = mix(trees, blend.ridge.predict(features), blend.ridge_share)
     return predicted.astype(np.float32), median(_microseconds(featurise, text) for text in texts[:200])
 

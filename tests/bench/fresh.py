@@ -89,7 +89,7 @@ async def _draw(planner: Planner, made: Sequence[Problem], pools: Iterable[Arm],
             (Message("user", problem.prompt),), read, lambda text: read(text) is not None,
             seed=seed * 1_000_003 + place, cards=cards, conventions=endpoint.conventions,
         )  # fmt: skip
-        result = await drive(carry_out(arm, task), endpoint, Meter({}, cards))
+        result = await drive(carry_out(arm, task), endpoint, Meter(None, cards))
         return Run(
             run_id=f"{_id(place)}/{arm.generator}", prompt_id=_id(place), prompt=problem.prompt, dataset="fresh",
             reference=problem.reference, generator=arm.generator, verifier=arm.verifier, selection=None,

@@ -49,12 +49,13 @@ def measure(logs: Logs, *, n_prompts: int | None = None, seed: int = 0) -> Gains
         policy = fit_policy(train, seed=seed)
         held = HeldOut.of(policy, train, test, "usd")
         hull = MixtureYardstick.of([held], [np.ones(len(table.arms), dtype=bool)])
-        budgets = {str(i): Budget(mean_usd=value) for i, value in enumerate(np.geomspace(*hull.cost_range, N_BUDGETS))}
+        means = np.geomspace(*hull.cost_range, N_BUDGETS)
+        budgets = {str(i): Budget(mean_usd=mean) for i, mean in enumerate(means)}
         played = play(held, policy.believe(held.prompts), budgets, seed=seed)
-        rows = [_against(played[name], hull) for name in budgets]
-        difference.append([row[0] for row in rows])
-        gain.append([row[0].mean() for row in rows])
-        spent.append([row[1] / budget.mean_usd for row, budget in zip(rows, budgets.values(), strict=True)])
+        found = [_against(played[name], hull) for name in budgets]
+        difference.append([gained for gained, _ in found])
+        gain.append([gained.mean() for gained, _ in found])
+        spent.append([cost / mean for (_, cost), mean in zip(found, means, strict=True)])
     errors = [np.concatenate([fold[i] for fold in difference]) for i in range(N_BUDGETS)]
     stderr = np.array([100 * error.std() / np.sqrt(len(error)) for error in errors])
     return Gains(100 * np.mean(gain, axis=0), stderr, np.mean(spent, axis=0))

@@ -24,7 +24,11 @@ def gains(name: str, result: Evaluation) -> list[list[str]]:
             f"{name}, mean of {mean:.1e} FLOPs",
             f"{line.accuracy:.3f}",
             f"{line.cost:.2e}",
-            *(f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for gain in (line.gain_fixed, line.gain)),
+            *(
+                f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
+                for gain in (line.gain_fixed, line.gain)
+                if gain
+            ),
         ]
         for mean, line in zip(MEANS, lines, strict=True)
     ]

@@ -11,8 +11,9 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class _Connection(asyncio.Protocol):
         self._end = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -102,7 +103,7 @@ async def _load(port: int, pid: int, requests: Sequence[bytes], connections: int
     ends = [loop.create_future() for _ in range(connections)]
     cpu, start = cpu_seconds(pid), time.perf_counter()
     for end in ends:
-        await loop.create_connection(lambda end=end: _Connection(waiting, seconds, end, status), "127.0.0.1", port)
+        await loop.create_connection(partial(_Connection, waiting, seconds, end, status), "127.0.0.1", port)
     await asyncio.gather(*ends)
     return Load(np.array(seconds), time.perf_counter() - start, cpu_seconds(pid) - cpu)
 

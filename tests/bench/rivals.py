@@ -28,7 +28,7 @@ class Rules:
     accuracy: Floats
     cost: Floats
 
-    def hull(self, rows: Sequence[int] | slice = slice(None)) -> Hull:
+    def hull(self, rows: np.ndarray | slice = slice(None)) -> Hull:
         """The settings worth mixing, as these prompts tell."""
         return mixture_hull(np.nanmean(self.cost[rows], axis=0), np.nanmean(self.accuracy[rows], axis=0))
 

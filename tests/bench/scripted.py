@@ -75,7 +75,7 @@ def _whole(data: dict[str, Any]) -> bytes:
 
 def _events(asked: dict[str, Any], said: str, usage: dict[str, int]) -> bytes:
     head = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": asked["model"]}
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": {"role": "assistant", "content": said[:10]}, "finish_reason": None}]},
         {"choices": [{"index": 0, "delta": {"content": said[10:]}, "finish_reason": "stop"}]},
         {"choices": [], "usage": usage},

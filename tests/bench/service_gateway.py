@@ -31,7 +31,7 @@ REQUESTS = {1: 40, 16: 480}
 ROUNDS = 4
 WANTED_MS = 5
 DIRECTLY = "the endpoint itself"
-WAYS = {
+WAYS: dict[str, dict[str, object]] = {
     DIRECTLY: {"model": "lab-small"},
     "passed through": {"model": "lab-small"},
     "planned, carried out and logged": {"model": "auto-lab-small", "planner": {"max_generations": 1}},

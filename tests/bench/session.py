@@ -47,7 +47,7 @@ def against_hulls(logs: Logs) -> str:
         row = [f"{mean:.1e}", f"{grade.mean():.3f}", f"{cost.mean():.2e}"]
         for at in (float(cost.mean()), max(mean, float(cost.mean()))):
             rivals = [hull.at(at, np.ones(len(cost), dtype=bool)) for hull in hulls]
-            found = [bootstrap.interval(grade - rival.outcome) for rival in rivals]
+            found = [bootstrap.interval((grade - rival.outcome).astype(np.float32)) for rival in rivals]
             gains.append([gain.value for gain in found])
             row += [f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for gain in found]
         rows.append(row)

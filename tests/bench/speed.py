@@ -146,8 +146,8 @@ def in_process(folder: Path) -> list[list[object]]:
             answered.append(time.process_time() - start)
             planner.flush()
             stored.append(time.process_time() - start)
-    for what, seconds in (("answered", median(answered)), ("answered and stored", median(stored))):
-        found = f"{BATCH / seconds:,.0f} a CPU second"
+    for what, taken in (("answered", median(answered)), ("answered and stored", median(stored))):
+        found = f"{BATCH / taken:,.0f} a CPU second"
         rows.append([f"recommend, batch of {BATCH:,} prompts, {what}", found, "10,000"])
     return rows
 

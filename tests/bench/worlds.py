@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import simulated as world
-
-from planner.core import Arm, Budget
+from planner.core import Arm, Budget, Recommendation
 from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
 from planner.curves.tabulation import tabulate
 from planner.policy import Policy, PromptInput
 from planner.policy.fit import fit_policy
+from tests import simulated as world
 from tests.bench.readme import markdown_table, write_figures
 
 TRUTHS = 12  # of 4,000 prompts a bin each: one alone is off by .4 points
@@ -37,6 +33,13 @@ def _key(arm: Arm) -> tuple[object, ...]:
     return arm.generator, arm.selection, arm.breadth, arm.depth
 
 
+def _chosen(policy: Policy, inputs: list[PromptInput], budget: float, seed: int) -> np.ndarray:
+    """Places among the world's arms of what is recommended for each prompt."""
+    place = {_key(arm): i for i, arm in enumerate(world.ARMS)}
+    plans = policy.recommend(inputs, Budget(max_flops=budget * world.FLOPS_PER_SMALL_SAMPLE), seed=seed)
+    return np.array([place[_key(plan.arm)] for plan in plans if isinstance(plan, Recommendation)])
+
+
 def regrets(policy: Policy, truth: np.ndarray, seed: int, *, correlation: float | None, n_probes: int) -> np.ndarray:
     """Mean regret over bins in points, by budget, on 100 new prompts a bin."""
     rng = np.random.default_rng([seed, 99])
@@ -45,11 +48,9 @@ def regrets(policy: Policy, truth: np.ndarray, seed: int, *, correlation: float 
         PromptInput(text, probes=tuple(world.probes(logit, n_probes, rng)))
         for text, logit in zip(prompts.texts, prompts.logit, strict=True)
     ]
-    place = {_key(arm): i for i, arm in enumerate(world.ARMS)}
     out = []
     for budget in world.BUDGETS:
-        plans = policy.recommend(inputs, Budget(max_flops=budget * world.FLOPS_PER_SMALL_SAMPLE), seed=seed)
-        chosen = np.array([place[_key(plan.arm)] for plan in plans])
+        chosen = _chosen(policy, inputs, budget, seed)
         out.append(world.regret_points(truth, world.ARMS, prompts.bin, chosen, budget))
     return np.array(out)
 
@@ -77,11 +78,9 @@ def _errors_of(
     train, test = np.flatnonzero(half != fold), np.flatnonzero(half == fold)
     policy = fit_policy(table.take_prompts(train), seed=seed)
     inputs = [PromptInput(prompts.texts[row]) for row in test]
-    place = {_key(arm): i for i, arm in enumerate(world.ARMS)}
     out = []
     for budget in world.BUDGETS:
-        plans = policy.recommend(inputs, Budget(max_flops=budget * world.FLOPS_PER_SMALL_SAMPLE), seed=seed)
-        chosen = np.array([place[_key(plan.arm)] for plan in plans])
+        chosen = _chosen(policy, inputs, budget, seed)
         bins = prompts.bin[test]
         error = 100 * (table.outcome[test, chosen] - truth[bins, chosen])
         out.append([error[bins == b].mean() for b in range(world.N_BINS)])
