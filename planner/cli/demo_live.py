@@ -48,9 +48,9 @@ def carried_out(planner: Planner) -> str:
 def best_single_arm(planner: Planner, mean_flops: float) -> Arm:
     """The arm without stop rules that is most accurate over all logged prompts, of those that cost so much at most."""
     policy = planner.policy
-    cost = policy.sample_forecasts.cost("flops").mean(axis=0)
+    cost = policy.traffic.cost("flops")
     fits = np.array([arm.search != "cascade" for arm in policy.arms]) & (cost <= mean_flops)
-    return policy.arms[int(np.where(fits, policy.mean_accuracy, -1).argmax())]
+    return policy.arms[int(np.where(fits, policy.traffic.accuracy, -1).argmax())]
 
 
 def _figures(runs: list[RunResult]) -> list[str]:

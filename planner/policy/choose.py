@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.policy.noise import PairedNoise
 from planner.policy.restrict import Mask
+
+if TYPE_CHECKING:
+    from planner.budget import Forecasts
+    from planner.core import Unit
 
 Indices = NDArray[np.intp]
 
@@ -33,6 +37,15 @@ class Options(NamedTuple):
     allowed: Mask
     bins: Floats
     noise: PairedNoise
+
+    @classmethod
+    def of(cls, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit, noise: PairedNoise) -> Options:
+        """The allowed arms of forecast prompts, priced in `unit`."""
+        price = forecasts.cost(unit)
+        unknown = np.isnan(price)
+        if np.count_nonzero(unknown):
+            price = np.where(unknown, np.float32(np.inf), price)
+        return cls(forecasts.accuracy, forecasts.stderr, price, allowed, bins, noise)
 
     def take(self, rows: Indices) -> Options:
         """The options of the prompts at `rows`."""

@@ -94,7 +94,7 @@ def play(
     `sample` stands for traffic when exchange rates are solved (default: the policy's own). `extra_cost` (P,) is spent
     before the choice, on probes: it is charged, and taken off what an average leaves.
     """
-    policy = fold.policy if sample is None else replace(fold.policy, sample=sample, _rates={}, _near={}, _costs={})
+    policy = fold.policy if sample is None else replace(fold.policy, sample=sample)
     forecasts = policy.budget_model.forecast(belief)
     prompts = fold.prompts
     spent = 0.0 if extra_cost is None else float(np.nanmean(extra_cost))

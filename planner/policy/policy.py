@@ -17,13 +17,13 @@ from planner.errors import InvalidInput
 from planner.policy.answer import Decisions, in_bulk, recommendations
 from planner.policy.batch import allocate
 from planner.policy.between import Place, place_of
-from planner.policy.candidates import hull_arms
 from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
-from planner.policy.exchange import NO_PRICE, Rate, mixed, solve
+from planner.policy.exchange import NO_PRICE, mixed
 from planner.policy.noise import PairedNoise
 from planner.policy.prompt import PromptInput, draws
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
+from planner.policy.traffic import LoggedTraffic
 
 if TYPE_CHECKING:
     from planner.difficulty import Belief, DifficultyPredictor
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 CHUNK = 1024
 """Prompts forecast at once: arrays of all arms for so many stay in a core's cache."""
-MOST_CACHED = 256
 ANYTHING = Restriction()
 
 
@@ -56,10 +55,7 @@ class Policy:
     models: Mapping[str, ModelCard]
     policy_id: str = "unsaved"
     adaptive: Adaptive | Callable[[], Adaptive] | None = None
-    _rates: dict[object, Rate] = field(default_factory=dict, repr=False, compare=False)
     _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
-    _near: dict[object, Mask] = field(default_factory=dict, repr=False, compare=False)
-    _costs: dict[Unit, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -76,19 +72,9 @@ class Policy:
         _ = self.sessions
 
     @cached_property
-    def sample_forecasts(self) -> Forecasts:
-        """Forecasts for the stored sample."""
-        return self.budget_model.forecast(self.sample)
-
-    @cached_property
-    def prior_bins(self) -> Floats:
-        """(B,) mean posterior of the stored sample."""
-        return np.asarray(self.sample.bins.mean(axis=0), dtype=np.float32)
-
-    @cached_property
-    def mean_accuracy(self) -> Floats:
-        """(A,) expected accuracy over all logged prompts."""
-        return np.asarray(self.sample_forecasts.accuracy.mean(axis=0), dtype=np.float32)
+    def traffic(self) -> LoggedTraffic:
+        """Traffic like the logged prompts."""
+        return LoggedTraffic(self.budget_model, self.sample, self.logged_accuracy, self.noise, self.models)
 
     def mask(self, restriction: Restriction) -> Mask:
         """(A,) arms that a restriction allows; see `Restriction.mask` for its errors."""
@@ -173,8 +159,9 @@ class Policy:
         mask = self.mask(restriction)
         belief = self.believe(prompts)
         forecasts = self.budget_model.forecast(belief)
-        options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
-        options = self._cautious(options.only(options.allowed & np.isfinite(options.price)), belief)
+        options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)
+        options = options.only(options.allowed & np.isfinite(options.price))
+        options = cautious(options, self.traffic.accuracy, belief.source)
         declined = self._declined(belief)
         if declined.any():
             options = self._defaults(options, declined, None, mask)
@@ -207,16 +194,17 @@ class Policy:
         """The choice for every forecast prompt, without the words."""
         ceilings = budget.ceilings if budget else {}
         unit, mask = price_unit(budget, forecasts), self.mask(restriction)
-        options = self._options(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit)
+        options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)
         if budget is not None and budget.mean is not None:
             options = options.only(options.allowed & np.isfinite(options.price))
-            options = options.only(self._on_hull(options.allowed, budget, restriction))
+            options = options.only(self.traffic.on_hull(options.allowed, budget, restriction, mask))
         declined = self._declined(belief)
         if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
         rate, weighed = NO_PRICE, options
         if budget is not None and budget.mean is not None:
-            rate, weighed = self.rate(budget, restriction), self._cautious(options, belief)
+            rate = self.traffic.rate(budget, restriction, mask)
+            weighed = cautious(options, self.traffic.accuracy, belief.source)
         arm, propensity = mixed(weighed, rate, declined, partial(draws, prompts, seed))
         reached = None
         if target_accuracy is not None:
@@ -230,56 +218,10 @@ class Policy:
         ranking = worth(weighed, rate.high)
         return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
 
-    def rate(self, budget: Budget, restriction: Restriction = ANYTHING) -> Rate:
-        """The exchange rate that keeps the budget's average over traffic like the logged prompts."""
-        key = (budget, restriction)
-        rate = self._rates.get(key)
-        if rate is None:
-            assert budget.mean is not None
-            unit, value = budget.mean
-            forecasts, mask = self.sample_forecasts, self.mask(restriction)
-            options = self._options(forecasts, self.sample.bins, fitting(forecasts, mask, budget.ceilings), unit)
-            if not np.isfinite(options.price[:, mask]).any():
-                raise unknown_cost(self.arms, mask, unit, self.models)
-            if not options.allowed.any():
-                raise why_none_fits(forecasts, 0, mask, budget.ceilings, self.models)
-            near = self._on_hull(options.allowed & np.isfinite(options.price), budget, restriction)
-            options = self._cautious(options.only(near), self.sample)
-            if len(self._rates) > MOST_CACHED:
-                self._rates.clear()
-            rate = self._rates[key] = solve(options, unit, value)
-        return rate
-
-    def _on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
-        """Of the allowed arms those on a hull of cost and logged accuracy, where a prompt has any of them."""
-        assert budget.mean is not None
-        unit = budget.mean[0]
-        key = (unit, tuple(budget.ceilings.items()), restriction)
-        on_hull = self._near.get(key)
-        if on_hull is None:
-            if len(self._near) > MOST_CACHED:
-                self._near.clear()
-            sample, mask = self.sample_forecasts, self.mask(restriction)
-            on_hull = hull_arms(sample, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
-            self._near[key] = on_hull
-        near = allowed & on_hull
-        any_near = np.asarray(near.any(axis=1))
-        return near if any_near.all() else np.where(any_near[:, None], near, allowed)
-
     def _why_none_fits(
         self, forecasts: Forecasts, ceilings: Mapping[Unit, float], restriction: Restriction, row: int
     ) -> InvalidInput:
         return why_none_fits(forecasts, row, self.mask(restriction), ceilings, self.models)
-
-    def _options(self, forecasts: Forecasts, bins: Floats, allowed: Mask, unit: Unit) -> Options:
-        price = forecasts.cost(unit)
-        unknown = np.isnan(price)
-        if np.count_nonzero(unknown):
-            price = np.where(unknown, np.float32(np.inf), price)
-        return Options(forecasts.accuracy, forecasts.stderr, price, allowed, bins, self.noise)
-
-    def _cautious(self, options: Options, belief: Belief) -> Options:
-        return cautious(options, self.mean_accuracy, belief.source)
 
     def _declined(self, belief: Belief) -> Mask:
         if self.evidence.too_thin:
@@ -291,16 +233,11 @@ class Policy:
         allowed = options.allowed
         if budget is not None and budget.mean is not None:
             unit, value = budget.mean
-            mean_cost = self._mean_cost(unit)
+            mean_cost = self.traffic.cost(unit)
             within = mask & (mean_cost <= value * SLACK)
             if within.any():
                 allowed = np.where(declined[:, None], allowed & within, allowed)
-        return defaulted(options, declined, allowed, self.mean_accuracy, self.prior_bins)
-
-    def _mean_cost(self, unit: Unit) -> Floats:
-        if unit not in self._costs:
-            self._costs[unit] = self.sample_forecasts.cost(unit).mean(axis=0)
-        return self._costs[unit]
+        return defaulted(options, declined, allowed, self.traffic.accuracy, self.traffic.bins)
 
     def _placed(
         self, prompts: Sequence[PromptInput], budget: Budget | None, place: Place

@@ -19,6 +19,6 @@ def by_bin(policy: Policy, unit: Unit) -> tuple[Doubles, Doubles, Doubles]:
     model, bins = policy.budget_model, policy.sample.bins
     weights = np.vstack([np.ones(len(bins)), bins.T])
     weights = weights / weights.sum(axis=1, keepdims=True)
-    mix = np.vstack([policy.prior_bins, np.eye(len(model.accuracy_))])
+    mix = np.vstack([policy.traffic.bins, np.eye(len(model.accuracy_))])
     error = np.sqrt(np.square(mix) @ model.variance_)
-    return mix @ model.accuracy_, error, weights @ policy.sample_forecasts.cost(unit)
+    return mix @ model.accuracy_, error, weights @ policy.traffic.forecasts.cost(unit)

@@ -163,7 +163,7 @@ def default_budget(policy: Policy, restriction: Restriction) -> Budget:
     In USD where model cards give prices, else in FLOPs, else in tokens. Where the arms that are asked for cost more,
     it is the cost of the cheapest of them.
     """
-    forecasts = policy.sample_forecasts
+    forecasts = policy.traffic.forecasts
     unit = price_unit(None, forecasts)
     cost = forecasts.cost(unit).mean(axis=0)
     known = np.isfinite(cost) & (cost > 0)

@@ -75,7 +75,7 @@ def curves(
         policy_id=policy.policy_id,
         unit=unit,
         reference_generator=policy.predictor.reference_,
-        bin_shares=policy.prior_bins.tolist(),
+        bin_shares=policy.traffic.bins.tolist(),
         arms=arms,
         labels=[arm.label for arm in arms],
         points=points,

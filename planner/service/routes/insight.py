@@ -155,7 +155,7 @@ def _calibration(policy: Policy) -> list[Believed]:
     if single is None:
         return []
     believed = policy.sample.bins.argmax(axis=1)
-    expected = policy.sample_forecasts.accuracy[:, single]
+    expected = policy.traffic.forecasts.accuracy[:, single]
     return [
         Believed(bin=b + 1, expected=expected[believed == b].mean(), observed=policy.logged_accuracy[1 + b, single])
         for b in range(policy.sample.bins.shape[1])
@@ -176,7 +176,7 @@ def _samples_of_reference(policy: Policy) -> list[int]:
 
 
 def _savings(policy: Policy, served: list[Served], unit: Unit) -> Savings:
-    n_bins = len(policy.prior_bins)
+    n_bins = len(policy.traffic.bins)
     plans = [one.recommendation for one in served if len(one.recommendation.difficulty.bin_probabilities) == n_bins]
     costs = [plan.forecast.cost.in_unit(unit) for plan in plans]
     plans = [plan for plan, cost in zip(plans, costs, strict=True) if cost is not None]
