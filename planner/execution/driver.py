@@ -158,7 +158,8 @@ class _Batch:
         tasks = list(self.running)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, place: int, reservation: Reservation) -> None:
         """Send one granted request, settle it, and keep what came back."""
