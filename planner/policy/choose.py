@@ -55,7 +55,7 @@ class Options(NamedTuple):
 
     def only(self, allowed: Mask) -> Options:
         """The same options with other arms allowed, (P, A)."""
-        return self._replace(allowed=allowed)
+        return Options(self.accuracy, self.stderr, self.price, allowed, self.bins, self.noise)
 
 
 def defaulted(options: Options, declined: Mask, allowed: Mask, accuracy: Floats, bins: Floats) -> Options:
@@ -77,7 +77,8 @@ def cautious(options: Options, accuracy: Floats, source: NDArray[np.int8]) -> Op
     those that cannot mend it.
     """
     share = _OWN_SHARE.take(source)[:, None]
-    return options._replace(accuracy=accuracy + share * (options.accuracy - accuracy))
+    drawn = accuracy + share * (options.accuracy - accuracy)
+    return Options(drawn, options.stderr, options.price, options.allowed, options.bins, options.noise)
 
 
 def worth(options: Options, price_of_cost: float) -> Floats:
@@ -88,13 +89,14 @@ def worth(options: Options, price_of_cost: float) -> Floats:
     return np.where(options.allowed, value, _NEVER)
 
 
-def pick(options: Options, price_of_cost: float = 0.0) -> Indices:
+def pick(options: Options, price_of_cost: float = 0.0, value: Floats | None = None) -> Indices:
     """(P,) the arm of most worth; where cost has no price, a cheaper one within noise of it.
 
     Rows without an allowed arm give 0. A price makes the cheaper of two like arms worth more by itself; what the noise
     rule would save beyond that, the average budget would only spend elsewhere, where it buys less.
+    value: what `worth` gives, where that is at hand.
     """
-    arm = worth(options, price_of_cost).argmax(axis=1)
+    arm = (worth(options, price_of_cost) if value is None else value).argmax(axis=1)
     return arm if price_of_cost else cheaper_within_noise(options, arm)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from planner.core import Unit
 from planner.curves.logs import Floats
-from planner.policy.choose import Indices, Options, pick
+from planner.policy.choose import Indices, Options, pick, worth
 from planner.policy.restrict import Mask, raise_mean_too_low
 
 STEPS = 40
@@ -69,23 +70,32 @@ def solve(options: Options, unit: Unit, value: float) -> Rate:
     return Rate(low, high, float(np.clip(share, 0, 1)))
 
 
-def mixed(options: Options, rate: Rate, settled: Mask, draws: Callable[[Indices], Floats]) -> tuple[Indices, Floats]:
-    """(P,) arms, and the propensity of each: between the two vertices of a rate they are mixed at random.
+class Mixed(NamedTuple):
+    """(P,) arms, the propensity of each, and (P, A) what every arm is worth at the dearer vertex of the rate."""
+
+    arm: Indices
+    propensity: Floats
+    worth: Floats
+
+
+def mixed(options: Options, rate: Rate, settled: Mask, draws: Callable[[Indices], Floats]) -> Mixed:
+    """The arms to take: between the two vertices of a rate they are mixed at random.
 
     `settled` prompts (P,) take the arm of most accuracy, whatever the rate. `draws` gives numbers in 0..1 for the rows
     on which the vertices differ.
     """
-    arm = pick(options, rate.high)
+    value = worth(options, rate.high)
+    arm = pick(options, rate.high, value)
     propensity = np.ones(len(arm), dtype=np.float32)
-    if rate.high > 0 and settled.any():
+    if rate.high > 0 and np.count_nonzero(settled):
         arm = np.where(settled, pick(options, 0.0), arm)
     if rate.low == rate.high:
-        return arm, propensity
+        return Mixed(arm, propensity, value)
     low = np.where(settled, arm, pick(options, rate.low))
     (differ,) = (low != arm).nonzero()
     if not len(differ):
-        return arm, propensity
+        return Mixed(arm, propensity, value)
     to_low = draws(differ) < rate.share
     arm[differ] = np.where(to_low, low[differ], arm[differ])
     propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)
-    return arm, propensity
+    return Mixed(arm, propensity, value)

@@ -196,8 +196,8 @@ class Policy:
         unit, mask = price_unit(budget, forecasts), self.mask(restriction)
         options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)
         if budget is not None and budget.mean is not None:
-            options = options.only(options.allowed & np.isfinite(options.price))
-            options = options.only(self.traffic.on_hull(options.allowed, budget, restriction, mask))
+            known = options.allowed & np.isfinite(options.price)
+            options = options.only(self.traffic.on_hull(known, budget, restriction, mask))
         declined = self._declined(belief)
         if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
@@ -205,17 +205,16 @@ class Policy:
         if budget is not None and budget.mean is not None:
             rate = self.traffic.rate(budget, restriction, mask)
             weighed = cautious(options, self.traffic.accuracy, belief.source)
-        arm, propensity = mixed(weighed, rate, declined, partial(draws, prompts, seed))
+        arm, propensity, ranking = mixed(weighed, rate, declined, partial(draws, prompts, seed))
         reached = None
         if target_accuracy is not None:
             if rate.high > 0:  # nothing dearer than what the average over traffic allows
                 price = options.price[np.arange(len(arm)), arm]
                 options = options.only(options.allowed & (options.price <= price[:, None] * SLACK))
-                weighed = weighed.only(options.allowed)
+                ranking = worth(weighed.only(options.allowed), rate.high)
             aimed = aim(options, target_accuracy, arm)
             arm, reached = aimed.arm, aimed.reached
         feasible = np.asarray(options.allowed.any(axis=1))
-        ranking = worth(weighed, rate.high)
         return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
 
     def _why_none_fits(

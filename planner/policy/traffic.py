@@ -94,4 +94,4 @@ class LoggedTraffic:
             self._near[key] = on_hull
         near = allowed & on_hull
         any_near = np.asarray(near.any(axis=1))
-        return near if any_near.all() else np.where(any_near[:, None], near, allowed)
+        return near if np.count_nonzero(any_near) == len(near) else np.where(any_near[:, None], near, allowed)
