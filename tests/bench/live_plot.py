@@ -21,7 +21,7 @@ def plot(found: Live) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     spent = [float(one.cost.mean()) for one in found.sessions.values()]
     reached = [float(one.outcome.mean()) for one in found.sessions.values()]
     error = [float(one.outcome.std() / np.sqrt(len(one.outcome))) for one in found.sessions.values()]
@@ -43,7 +43,7 @@ def plot(found: Live) -> None:
     axes.set_xlabel("mean FLOPs a problem, prompts and verifier counted")
     axes.set_ylabel("accuracy on fresh problems")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     PATH.parent.mkdir(exist_ok=True)
     figure.savefig(PATH, dpi=130)
     plt.close(figure)
