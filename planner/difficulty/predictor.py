@@ -290,7 +290,7 @@ class DifficultyPredictor:
     def _assemble(self, raw: RawFeatures, features: Floats, bins: Doubles) -> Belief:
         known = self.domain_.holds(raw, features)
         told = known if self.text_prior_.informative else np.zeros_like(known)
-        if not told.all():
+        if np.count_nonzero(told) < len(told):
             bins = np.where(told[:, None], bins, self.prior_)
         return Belief(
             features=features,

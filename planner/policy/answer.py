@@ -121,7 +121,7 @@ def _in_bulk() -> Iterator[None]:
 def _shown(decisions: Decisions) -> list[list[int]]:
     """For each feasible prompt its arm, then the runners-up, the best first."""
     ranking, arm = decisions.ranking, decisions.arm
-    if not decisions.feasible.all():
+    if np.count_nonzero(decisions.feasible) < len(arm):
         ranking, arm = ranking[decisions.feasible], arm[decisions.feasible]
     n = min(N_ALTERNATIVES + 1, ranking.shape[1])
     top = np.negative(ranking).argpartition(n - 1, axis=1)[:, :n]
