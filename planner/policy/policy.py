@@ -197,13 +197,13 @@ class Policy:
         options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)
         if budget is not None and budget.mean is not None:
             known = options.allowed & np.isfinite(options.price)
-            options = options.only(self.traffic.on_hull(known, budget, restriction, mask))
+            options = options.only(self.traffic.on_hull(known, budget, restriction))
         declined = self._declined(belief)
         if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
         rate, weighed = NO_PRICE, options
         if budget is not None and budget.mean is not None:
-            rate = self.traffic.rate(budget, restriction, mask)
+            rate = self.traffic.rate(budget, restriction)
             weighed = cautious(options, self.traffic.accuracy, belief.source)
         arm, propensity, ranking = mixed(weighed, rate, declined, partial(draws, prompts, seed))
         reached = None

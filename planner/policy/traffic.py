@@ -28,7 +28,7 @@ MOST_CACHED = 256
 class LoggedTraffic:
     """A sample of the logged prompts, and what was solved on it, kept at hand.
 
-    sample, logged_accuracy: as of `Policy`. A `mask` is that of the restriction beside it.
+    sample, logged_accuracy: as of `Policy`.
     """
 
     budget_model: BudgetModel
@@ -61,27 +61,28 @@ class LoggedTraffic:
             self._costs[unit] = self.forecasts.cost(unit).mean(axis=0)
         return self._costs[unit]
 
-    def rate(self, budget: Budget, restriction: Restriction, mask: Mask) -> Rate:
+    def rate(self, budget: Budget, restriction: Restriction) -> Rate:
         """The exchange rate that keeps the budget's average."""
         key = (budget, restriction)
         rate = self._rates.get(key)
         if rate is None:
             assert budget.mean is not None
             unit, value = budget.mean
+            mask = restriction.mask(self.forecasts.arms)
             allowed = fitting(self.forecasts, mask, budget.ceilings)
             options = Options.of(self.forecasts, self.sample.bins, allowed, unit, self.noise)
             if not np.isfinite(options.price[:, mask]).any():
                 raise unknown_cost(self.forecasts.arms, mask, unit, self.models)
             if not options.allowed.any():
                 raise why_none_fits(self.forecasts, 0, mask, budget.ceilings, self.models)
-            near = self.on_hull(options.allowed & np.isfinite(options.price), budget, restriction, mask)
+            near = self.on_hull(options.allowed & np.isfinite(options.price), budget, restriction)
             options = cautious(options.only(near), self.accuracy, self.sample.source)
             if len(self._rates) > MOST_CACHED:
                 self._rates.clear()
             rate = self._rates[key] = solve(options, unit, value)
         return rate
 
-    def on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction, mask: Mask) -> Mask:
+    def on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
         """Of the allowed arms those on a hull of cost and logged accuracy, where a prompt has any of them."""
         assert budget.mean is not None
         unit = budget.mean[0]
@@ -90,6 +91,7 @@ class LoggedTraffic:
         if on_hull is None:
             if len(self._near) > MOST_CACHED:
                 self._near.clear()
+            mask = restriction.mask(self.forecasts.arms)
             on_hull = hull_arms(self.forecasts, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
             self._near[key] = on_hull
         near = allowed & on_hull
