@@ -39,12 +39,12 @@ def curves(by_bin: bool, generators: tuple[str, ...], cascades: bool, plot_file:
     _check(generators, {name for arm in table.arms for name in arm.generators})
     membership = planner.policy.predictor.membership(table) if by_bin else None
     means = [m for m in arm_means(table, membership) if not generators or set(m.arm.generators) <= set(generators)]
-    if plot_file is not None:
-        _plot(means, plot_file)
     if as_json:
         echo_json([_plain(m) for m in means])
     else:
         click.echo(_text(means))
+    if plot_file is not None:  # last: a picture that cannot be written takes no figure with it
+        _plot(means, plot_file)
 
 
 def _check(asked: Sequence[str], known: set[str]) -> None:

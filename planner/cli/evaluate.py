@@ -68,6 +68,10 @@ def evaluate(
     from planner.texts.kept import what_cannot_be_read
 
     planner = open_planner()
+    if plot_file is not None:
+        from planner.cli.plot import require_matplotlib
+
+        require_matplotlib()
     with progress("evaluating") as report:
         done = 0
 
@@ -91,16 +95,16 @@ def evaluate(
     for warning in what_cannot_be_read(found.table.prompts.texts):
         click.echo(f"warning: {warning}", err=True)
     _check(result, baselines)
-    if plot_file is not None:
-        from planner.cli.report import write_plot
-
-        write_plot(result, plot_file, baselines)
     if as_json:
         echo_json(result)
     else:
         from planner.cli.report import report_text
 
         click.echo(report_text(result, baselines))
+    if plot_file is not None:  # last: a picture that cannot be written takes no figure with it
+        from planner.cli.report import write_plot
+
+        write_plot(result, plot_file, baselines)
 
 
 def _budgets(unit: str | None, means: tuple[float, ...]) -> list[Any] | None:

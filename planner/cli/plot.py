@@ -31,12 +31,19 @@ class Curve:
     emphasised: bool = False
 
 
-def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) -> None:
-    """Write the curves to a file of the type that its name tells; raises InvalidInput where that is not possible."""
+def require_matplotlib() -> None:
+    """Raise InvalidInput where nothing can be drawn; for whoever has long to compute before there is a picture."""
     try:
-        draw(curves, unit=unit, title=title).savefig(path, dpi=150)
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise InvalidInput("a picture needs matplotlib: run `pip install 'planner[plot]'`") from error
+
+
+def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) -> None:
+    """Write the curves to a file of the type that its name tells; raises InvalidInput where that is not possible."""
+    require_matplotlib()
+    try:
+        draw(curves, unit=unit, title=title).savefig(path, dpi=150)
     except (ValueError, OSError) as error:
         raise InvalidInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 

@@ -8,6 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from planner import Planner
 from planner.cli import main
 from planner.cli.text import columns, figure
 
@@ -61,7 +62,8 @@ def test_an_evaluation_shows_the_policy_beside_a_baseline_and_draws_it(home):
     assert (home / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_extra_is_named(home, monkeypatch):
+@pytest.mark.parametrize("command", [("curves",), EVALUATE])
+def test_without_matplotlib_the_extra_is_named(home, monkeypatch, command):
     real = builtins.__import__
 
     def refuse(name, *rest, **more):
@@ -70,9 +72,17 @@ def test_without_matplotlib_the_extra_is_named(home, monkeypatch):
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    result = run("curves", "--plot", "picture.png")
+    monkeypatch.setattr(Planner, "evaluate", None)  # what takes long is not begun
+    result = run(*command, "--plot", "picture.png")
     assert result.exit_code == 2
     assert "planner[plot]" in result.stderr
+
+
+def test_a_picture_that_cannot_be_written_takes_no_figure_with_it(home):
+    result = run(*EVALUATE, "--plot", "no-such-folder/picture.png")
+    assert result.exit_code == 2
+    assert "no-such-folder" in result.stderr
+    assert "best_of_n" in result.stdout
 
 
 def test_an_unknown_baseline_names_those_there_are(home):
