@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
-import httpx
+import aiohttp
 import pytest
 from hostile import HostileServer, chat, reset
 from serving import question
 
-from planner.errors import EndpointUnavailable
+from planner.errors import EndpointUnavailable, InvalidInput
 from planner.execution.openai import OpenAIEndpoint
-from planner.execution.openai.connection import Connection
-from planner.execution.openai.lines import proxy_of
+from planner.execution.openai.lines import Lines, proxy_of
 
 
 async def peers(endpoint: OpenAIEndpoint, server: HostileServer, n: int) -> int:
@@ -37,16 +37,15 @@ def test_requests_one_after_the_other_share_a_connection():
 def test_a_connection_that_broke_is_opened_anew():
     async def run() -> list[int]:
         async with HostileServer([chat("1"), reset, chat("2")]) as server:
-            line, url = Connection(None), f"{server.url}/chat/completions"
-            statuses = []
+            lines, statuses = Lines(server.origin), []
             for _ in range(3):
                 try:
-                    response = await line.handle_async_request(httpx.Request("POST", url, json={}))
-                    statuses.append(response.status_code)
-                    await response.aread()
-                except httpx.TransportError:
+                    async with lines.exchange("POST", server.url, headers={}, content=b"{}") as reply:
+                        statuses.append(reply.status)
+                        assert [piece async for piece in reply.pieces]
+                except aiohttp.ClientError:
                     statuses.append(0)
-            await line.aclose()
+            await lines.aclose()
             return statuses
 
     assert asyncio.run(run()) == [200, 0, 200]
@@ -84,6 +83,42 @@ def test_requests_go_by_the_proxy(monkeypatch):
             return proxy.seen[0].path
 
     assert asyncio.run(run()) == "http://far.example/v1/chat/completions"
+
+
+def test_a_proxy_that_does_not_speak_http_is_refused_in_words(monkeypatch):
+    monkeypatch.setenv("https_proxy", "socks5://me:hush@proxy:1080")
+    with pytest.raises(InvalidInput, match="'socks5'") as caught:
+        proxy_of("https://far.example/v1")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_large_request_arrives_whole():
+    async def run() -> int:
+        async with HostileServer([chat("2")]) as server:
+            endpoint = OpenAIEndpoint(server.url)
+            try:
+                await endpoint.generate(question("x" * 3 * 2**20))
+            finally:
+                await endpoint.aclose()
+            return len(server.seen[0].body["messages"][0]["content"])
+
+    assert asyncio.run(run()) == 3 * 2**20
+
+
+def test_connections_that_outlive_their_loop_are_let_go_without_complaint(caplog):
+    async def run(lines: Lines) -> None:
+        async with (
+            HostileServer([chat("2")]) as server,
+            lines.exchange("POST", server.url, headers={}, content=b"{}") as reply,
+        ):
+            assert [piece async for piece in reply.pieces]
+
+    lines = Lines("http://127.0.0.1")
+    asyncio.run(run(lines))
+    asyncio.run(run(lines))
+    del lines
+    gc.collect()
+    assert not caplog.records
 
 
 def test_a_server_that_is_not_there_cannot_be_reached():

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from planner.core import Arm, Completion, Endpoint, Generate, Message, Verify
@@ -29,8 +28,7 @@ FIRST_STEP = PROBLEM.solution.split("\n")[0] + "\n"
 
 def over_http(use: Callable[[OpenAIEndpoint], Awaitable[Any]]) -> Any:
     async def run() -> Any:
-        transport = httpx.ASGITransport(create_app())
-        endpoint = OpenAIEndpoint("http://lab", transport=transport, conventions=LabEndpoint().conventions)
+        endpoint = OpenAIEndpoint("http://lab", app=create_app(), conventions=LabEndpoint().conventions)
         return await use(endpoint), endpoint.capabilities("lab-small")
 
     return asyncio.run(run())

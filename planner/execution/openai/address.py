@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from planner.errors import InvalidInput
@@ -77,12 +76,7 @@ class Address:
         sent = b64encode(f"{self.user}:{self.password}".encode()).decode() if self.password else ""
         return tuple(part for part in (self.password, sent, self.query) if part)
 
-    def request(self, path: str) -> tuple[str, dict[str, Any]]:
-        """URL of a route below the base, and how httpx is told the query: by a target, since it logs URLs.
-
-        A path that begins with two slashes is one from the server's root.
-        """
+    def request(self, path: str) -> str:
+        """URL of a route below the base, with the query. One that begins with two slashes is from the server's root."""
         url = self.origin + path[1:] if path.startswith("//") else self.name + path
-        if not self.query:
-            return url, {}
-        return url, {"target": f"{urlsplit(url).path}?{self.query}".encode()}
+        return f"{url}?{self.query}" if self.query else url

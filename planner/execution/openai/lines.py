@@ -1,104 +1,167 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
+import certifi
+from yarl import URL
 
-from planner.execution.openai.address import Address
-from planner.execution.openai.connection import Connection
+from planner.errors import InvalidInput
+from planner.execution.openai.in_process import App, answer_of
+
+KEPT_SECONDS = 5.0
+"""A connection that was idle for longer is not used again: servers close them about then."""
+_MOST_HEAD_BYTES = 64 * 1024
+_MOST_BYTES_AT_ONCE = 2**20 - 1
+_UNBOUNDED = aiohttp.ClientTimeout(total=None)
+
+
+class Reply(NamedTuple):
+    """The head of a response, the names of its headers without case, and its body as it comes (decoded)."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
 
 
 class Lines:
-    """Connections to one server, as many as are used side by side, each a transport of its own.
+    """Connections to one server, as many as are used side by side, kept a while for the next request.
 
-    A client of httpx looks at all its connections at each request, and at cookies, redirects and hooks that no server
-    here has: that took twice as long as the request itself. Connections belong to one event loop; a new loop begins
-    with none. A transport that is given is used for all requests, and not closed.
+    They belong to one event loop; a new loop begins with none. An application that is given is asked instead of the
+    server, in this process.
     """
 
-    def __init__(self, url: str, given: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, url: str, app: App | None = None) -> None:
         self._url = url
-        self._given = given
+        self._app = app
+        self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._free: list[httpx.AsyncBaseTransport] = []
 
     @asynccontextmanager
-    async def line(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """A transport that nobody else uses meanwhile. What it raises are httpx.HTTPErrors."""
-        if self._given is not None:
-            yield self._given
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        limits: aiohttp.ClientTimeout = _UNBOUNDED,
+    ) -> AsyncIterator[Reply]:
+        """A request and its reply, whose body is read within. Redirects are not followed.
+
+        Raises aiohttp.ClientError or TimeoutError, also while the body is read; InvalidInput for a proxy of a kind
+        that cannot be used.
+        """
+        if self._app is not None:
+            status, told, body = await answer_of(self._app, method, url, headers, content or b"")
+            yield Reply(status, told, _whole(body))
             return
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._free = loop, []
-        line = self._free.pop() if self._free else self._new()
+        session = self._opened()
+        response = await session.request(
+            method, _parsed(url), headers=headers, data=_sent(content), allow_redirects=False, timeout=limits
+        )
         try:
-            yield line
+            yield Reply(response.status, response.headers, response.content.iter_any())
         finally:
-            self._free.append(line)
+            response.close()  # one that was read to its end has given its connection back before
 
     async def aclose(self) -> None:
-        """Close the connections that are free."""
-        free, self._free = self._free, []
-        for line in free:
-            await line.aclose()
+        """Close the connections; the next request opens others."""
+        if self._session is not None and self._loop is asyncio.get_running_loop():
+            session, self._session = self._session, None
+            await session.close()
+        self._forget()
+
+    def __del__(self) -> None:
+        """Who asks from code that is not async has nowhere to close; what is left there aiohttp would call an error."""
+        if self._loop is not None and self._loop.is_closed():
+            self._forget()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            self._forget()
+            self._loop, self._session = loop, self._new()
+        return self._session
+
+    def _forget(self) -> None:
+        """Let go of what another event loop opened, and alone could close if it had not ended."""
+        session, self._session = self._session, None
+        if session is None or session.connector is None or self._loop is None:
+            return
+        connector = session.connector
+        session.detach()
+        if self._loop.is_closed():
+            with suppress(StopIteration):  # there is nothing left to wait for
+                next(connector.close().__await__())
+
+    def _new(self) -> aiohttp.ClientSession:
+        # How many requests there are at once, and for how long, is limited by who sends them.
+        tls = self._tls if self._url.startswith("https:") else True
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS, ssl=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity"},
+            skip_auto_headers=("User-Agent",),
+            proxy=proxy_of(self._url),
+            max_line_size=_MOST_HEAD_BYTES,
+            max_field_size=_MOST_HEAD_BYTES,
+        )
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()  # read from disk once, not once a connection
+        """Read from disk once, not once a connection. The environment may name other authorities than the usual."""
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)
 
-    @cached_property
-    def _proxy(self) -> str | None:
-        return proxy_of(self._url)
 
-    def _new(self) -> httpx.AsyncBaseTransport:
-        # Time is limited by who sends.
-        if self._proxy is None:
-            return Connection(self._tls if self._url.startswith("https:") else None)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=1)
-        return httpx.AsyncHTTPTransport(verify=self._tls, proxy=self._proxy, limits=limits)
+def told(error: aiohttp.ClientError) -> str:
+    """What went wrong in words, without the URL, whose query may hold a key."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, ssl.SSLError):
+        return str(error.os_error)
+    return str(error) or type(error).__name__
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)."""
+    """The proxy that the environment names for a URL (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY).
+
+    Raises InvalidInput where it is none for HTTP.
+    """
     parts = urlsplit(url)
     proxies = urllib.request.getproxies()
     found = proxies.get(parts.scheme) or proxies.get("all")
     if not found or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
-    return found if "://" in found else f"http://{found}"
+    proxy = found if "://" in found else f"http://{found}"
+    kind = urlsplit(proxy).scheme
+    if kind not in {"http", "https"}:
+        raise InvalidInput(
+            f"the environment names a proxy for {parts.scheme}://{parts.hostname} that speaks {kind!r}: only HTTP "
+            "proxies can be used; name one, or put the host into NO_PROXY"
+        )
+    return proxy
 
 
-def body_of(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it comes; nobody asks for an encoding, yet a server may use one."""
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    return aiter(response.stream)
+def _sent(content: bytes | None) -> bytes | io.BytesIO | None:
+    """More than a mebibyte is handed over piece by piece: copied at once it would hold up everybody else."""
+    return io.BytesIO(content) if content is not None and len(content) > _MOST_BYTES_AT_ONCE else content
 
 
-def asked(
-    address: Address,
-    method: str,
-    path: str,
-    *,
-    headers: Mapping[str, str],
-    content: bytes | None,
-    timeout: Mapping[str, float | None] | None = None,
-) -> httpx.Request:
-    """A request to a route of a server; `timeout` as `httpx.Timeout.as_dict` gives it."""
-    url, extensions = address.request(path)
-    if timeout is not None:
-        extensions["timeout"] = timeout
-    return httpx.Request(method, _parsed(url), headers=headers, content=content, extensions=extensions)
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 @lru_cache(maxsize=256)
-def _parsed(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _parsed(url: str) -> URL:
+    return URL(url, encoded=True)

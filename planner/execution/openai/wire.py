@@ -3,18 +3,19 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import httpx
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 
 from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, EndpointUnavailable
 from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.complaints import answered, excerpt, redacted
-from planner.execution.openai.lines import Lines, asked, body_of
+from planner.execution.openai.in_process import App
+from planner.execution.openai.lines import Lines, Reply, told
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
 
@@ -26,7 +27,7 @@ class Wire:
     """Sends JSON to one server and gives its answers: limited, timed, tried again, and with clear errors.
 
     timeout_seconds bounds one try as a whole, slow bytes included. A body of more than max_body_bytes is refused
-    while it comes in. Redirects are not followed: the key would go along. A transport that is given is not closed.
+    while it comes in. Redirects are not followed: the key would go along. app: asked instead of a server.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Wire:
         api_key: str | None = None,
         max_concurrency: int = 16,
         timeout_seconds: float = 120.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        app: App | None = None,
         backoff: Backoff | None = None,
         max_body_bytes: int = 8 * 1024 * 1024,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -47,7 +48,7 @@ class Wire:
         self.max_concurrency = max_concurrency
         self.timeout_seconds = timeout_seconds
         self._api_key = api_key
-        self._lines = Lines(self.address.origin, transport)
+        self._lines = Lines(self.address.origin, app)
         self._headers = {"Accept": "application/json, text/event-stream", **self.address.credentials(api_key)}
         self._backoff = backoff or Backoff()
         self._max_body_bytes = max_body_bytes
@@ -166,16 +167,13 @@ class Wire:
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 return await self._exchange(path, body, streamed() if streamed else None, started)
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except TimeoutError as error:
             raise EndpointTimeout(
                 f"{about} did not answer within {self.timeout_seconds:g} seconds; try later, ask for fewer tokens, or "
                 "raise PLANNER_REQUEST_TIMEOUT_SECONDS"
             ) from error
-        except httpx.TransportError as error:
+        except aiohttp.ClientError as error:
             raise self._broken(about, error) from error
-        except httpx.HTTPError as error:
-            said = redacted(str(error), self._secrets())
-            raise EndpointRejected(f"{about} answered what cannot be read: {said}; check the URL") from error
 
     async def _exchange(
         self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
@@ -185,28 +183,23 @@ class Wire:
             headers = {**headers, "Content-Type": "application/json"}
             content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         method = "GET" if body is None else "POST"
-        request = asked(self.address, method, path, headers=headers, content=content)
-        async with self._lines.line() as line:
-            response = await line.handle_async_request(request)
-            kind = response.headers.get("content-type")
+        async with self._lines.exchange(method, self.address.request(path), headers=headers, content=content) as reply:
+            kind = reply.headers.get("content-type")
             streamed = streamed if kind and kind.startswith("text/event-stream") else None
-            try:
-                read = await self._body(response, streamed)
-            finally:
-                await response.aclose()
+            read = await self._body(reply, streamed)
         return Answer.of(
-            response.status_code,
+            reply.status,
             read,
             content_type=kind,
-            location=response.headers.get("location"),
-            retry_after_seconds=retry_after_seconds(response.headers.get("retry-after")),
+            location=reply.headers.get("location"),
+            retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
             seconds=self._clock() - started,
             assembled=None if streamed is None else streamed.data,
         )
 
-    async def _body(self, response: httpx.Response, streamed: Streamed | None) -> bytes:
+    async def _body(self, reply: Reply, streamed: Streamed | None) -> bytes:
         chunks, size = [], 0
-        async for chunk in body_of(response):
+        async for chunk in reply.pieces:
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise EndpointRejected(
@@ -218,17 +211,16 @@ class Wire:
                 break
         return b"".join(chunks)
 
-    def _broken(self, about: str, error: httpx.TransportError) -> EndpointError:
-        said = redacted(str(error) or type(error).__name__, self._secrets())
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ssl.SSLError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is not None or "CERTIFICATE_VERIFY_FAILED" in said:
+    def _broken(self, about: str, error: aiohttp.ClientError) -> EndpointError:
+        said = redacted(told(error), self._secrets())
+        if isinstance(error, aiohttp.ClientSSLError):
             return EndpointRejected(
                 f"the TLS connection to {self.address.name} cannot be trusted: {said}; set SSL_CERT_FILE to the "
                 "certificate of its authority, or correct the URL"
             )
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error.__cause__, ContentEncodingError):
+            return EndpointRejected(f"{about} answered what cannot be read: {said}; check the URL")
+        if isinstance(error, aiohttp.ClientConnectorError):
             return EndpointUnavailable(f"{self.address.name} cannot be reached: {said}; is the server running there?")
         return EndpointUnavailable(f"{about} broke off: {said}; try later")
 

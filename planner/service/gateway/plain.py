@@ -7,11 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from starlette.types import Receive, Scope, Send
 
 from planner.errors import EndpointRejected, EndpointTimeout
-from planner.execution.openai.lines import body_of
+from planner.execution.openai.lines import Reply
 from planner.service.gateway.plain_log import PlainLog
 from planner.service.gateway.request import OWN_MEMBERS, Ask
 from planner.service.gateway.sse import Stream
@@ -45,45 +44,45 @@ class PassedThrough:
             log = PlainLog(running.runner, self._ask, self._model)
             self._headers["x-planner-run-id"] = log.run_id
             try:
-                async with upstream.post(self._body) as response:
-                    if response.status_code >= 400:
+                async with upstream.post(self._body) as reply:
+                    if reply.status >= 400:
                         log.refused()
-                        said = (await self._whole(response)).decode("utf-8", "replace")
+                        said = (await self._whole(reply)).decode("utf-8", "replace")
                         content = upstream.redacted(said).encode()
-                        await self._send_whole(stream, response, content, _read(content))
-                    elif _streams(response):
-                        await self._relay(stream, response, log)
+                        await self._send_whole(stream, reply, content, _read(content))
+                    elif _streams(reply):
+                        await self._relay(stream, reply, log)
                     else:
-                        content = await self._whole(response)
+                        content = await self._whole(reply)
                         data = _read(content)
                         log.whole(data)
-                        await self._send_whole(stream, response, content, data)
+                        await self._send_whole(stream, reply, content, data)
             finally:
                 self._gateway.metrics.spent(log.end())
 
-    async def _relay(self, stream: Stream, response: httpx.Response, log: PlainLog) -> None:
-        await stream.start(response.status_code, self._kept(response), events=False)
-        async for piece in body_of(response):
+    async def _relay(self, stream: Stream, reply: Reply, log: PlainLog) -> None:
+        await stream.start(reply.status, self._kept(reply), events=False)
+        async for piece in reply.pieces:
             log.feed(piece)
             await stream.write(piece)
         log.streamed()
         await stream.end()
 
-    async def _send_whole(self, stream: Stream, response: httpx.Response, content: bytes, data: object) -> None:
-        status = response.status_code
+    async def _send_whole(self, stream: Stream, reply: Reply, content: bytes, data: object) -> None:
+        status = reply.status
         if not isinstance(data, dict):
             raise EndpointRejected(f"the server of {self._model!r} answered {status} with what is no JSON")
-        headers = {"content-length": str(len(content)), **self._kept(response)}
+        headers = {"content-length": str(len(content)), **self._kept(reply)}
         await stream.start(status, headers, events=False)
         await stream.write(content)
         await stream.end()
 
-    async def _whole(self, response: httpx.Response) -> bytes:
+    async def _whole(self, reply: Reply) -> bytes:
         pieces, size = [], 0
         seconds = self._gateway.settings.request_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                async for piece in body_of(response):
+                async for piece in reply.pieces:
                     size += len(piece)
                     if size > MOST_BODY_BYTES:
                         raise EndpointRejected(f"the server of {self._model!r} answered more than can be taken")
@@ -92,12 +91,12 @@ class PassedThrough:
             raise EndpointTimeout(f"the server of {self._model!r} took longer than {seconds:g} seconds") from None
         return b"".join(pieces)
 
-    def _kept(self, response: httpx.Response) -> dict[str, str]:
-        return {n: response.headers[n] for n in _KEPT if n in response.headers} | self._headers
+    def _kept(self, reply: Reply) -> dict[str, str]:
+        return {n: reply.headers[n] for n in _KEPT if n in reply.headers} | self._headers
 
 
-def _streams(response: httpx.Response) -> bool:
-    return str(response.headers.get("content-type", "")).startswith("text/event-stream")
+def _streams(reply: Reply) -> bool:
+    return str(reply.headers.get("content-type", "")).startswith("text/event-stream")
 
 
 def _read(content: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -7,19 +7,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import aiohttp
 
 from planner.api.endpoints import LAB
 from planner.config import Settings
 from planner.errors import EndpointRejected, EndpointTimeout, EndpointUnavailable, NotReady
 from planner.execution.openai.address import Address
 from planner.execution.openai.complaints import redacted
-from planner.execution.openai.lines import Lines, asked
+from planner.execution.openai.in_process import App
+from planner.execution.openai.lines import Lines, Reply, told
 
 CONNECT_SECONDS = 10.0
 _PATH = "/chat/completions"
 _HEADERS = {
-    "Accept": "application/json, text/event-stream", "Accept-Encoding": "identity", "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream", "Content-Type": "application/json",
 }  # fmt: skip
 
 
@@ -34,28 +35,28 @@ class Upstream:
         self._headers = _HEADERS | self.address.credentials(self._key)
         self._seconds = settings.request_timeout_seconds
         # Each wait for bytes is bounded; a whole answer that does not stream is bounded where it is read.
-        self._timeout = httpx.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds)).as_dict()
+        self._limits = aiohttp.ClientTimeout(
+            total=None, sock_connect=min(CONNECT_SECONDS, self._seconds), sock_read=self._seconds
+        )
+        self._url = self.address.request(_PATH)
         self._lines = Lines(self.address.origin, _lab() if url == LAB else None)
 
     @asynccontextmanager
-    async def post(self, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
-        """The server's response, its body not read yet. Raises EndpointError in words, also while it is read."""
+    async def post(self, body: Mapping[str, Any]) -> AsyncIterator[Reply]:
+        """The server's reply, its body not read yet. Raises EndpointError in words, also while it is read."""
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        request = asked(self.address, "POST", _PATH, headers=self._headers, content=content, timeout=self._timeout)
         try:
-            async with self._lines.line() as line:
-                response = await line.handle_async_request(request)
-                try:
-                    self._check(response)
-                    yield response
-                finally:
-                    await response.aclose()
-        except httpx.TimeoutException as error:
+            async with self._lines.exchange(
+                "POST", self._url, headers=self._headers, content=content, limits=self._limits
+            ) as reply:
+                self._check(reply)
+                yield reply
+        except TimeoutError as error:
             raise EndpointTimeout(
                 f"{self.address.name} did not answer within {self._seconds:g} seconds (PLANNER_REQUEST_TIMEOUT_SECONDS)"
             ) from error
-        except httpx.HTTPError as error:
-            said = self.redacted(str(error) or type(error).__name__)
+        except aiohttp.ClientError as error:
+            said = self.redacted(told(error))
             raise EndpointUnavailable(f"{self.address.name} cannot be reached, or broke off: {said}") from error
 
     def redacted(self, text: str) -> str:
@@ -66,13 +67,13 @@ class Upstream:
         """Let go of connections."""
         await self._lines.aclose()
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, reply: Reply) -> None:
         """Raise EndpointRejected for what is the fault of this server's settings, not of the client's request."""
-        if response.status_code in {401, 403}:
+        if reply.status in {401, 403}:
             raise EndpointRejected(
-                f"{self.address.name} answered {response.status_code} to the gateway: check its key (PLANNER_API_KEY)"
+                f"{self.address.name} answered {reply.status} to the gateway: check its key (PLANNER_API_KEY)"
             )
-        if 300 <= response.status_code < 400:
+        if 300 <= reply.status < 400:
             raise EndpointRejected(f"{self.address.name} redirects: give the URL it names (PLANNER_ENDPOINT_URL)")
 
 
@@ -104,7 +105,7 @@ NO_ENDPOINT = (
 )
 
 
-def _lab() -> httpx.ASGITransport:
+def _lab() -> App:
     from planner.lab.server.app import create_app  # noqa: PLC0415 - seldom
 
-    return httpx.ASGITransport(app=create_app())
+    return create_app()
