@@ -51,7 +51,7 @@ class Asked:
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation to be sent."""
-        from planner.core import Message  # noqa: PLC0415 - nothing of it is needed to plan
+        from planner.core.calls import Message  # noqa: PLC0415 - nothing of it is needed to plan
 
         if isinstance(self.chat, str):
             return (Message("user", self.chat),)

@@ -60,7 +60,7 @@ def _opened(named: str, settings: Settings, max_concurrency: int | None, memory:
         lab: Endpoint = LabEndpoint()
         return lab
     from planner.core import Conventions  # noqa: PLC0415 - nothing of it is needed to plan
-    from planner.execution.openai import OpenAIEndpoint  # noqa: PLC0415 - httpx is no part of serving
+    from planner.execution.openai import OpenAIEndpoint  # noqa: PLC0415 - aiohttp is no part of planning
 
     key = settings.api_key
     return OpenAIEndpoint(

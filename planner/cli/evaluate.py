@@ -68,6 +68,7 @@ def evaluate(
     from planner.texts.kept import what_cannot_be_read
 
     planner = open_planner()
+    _check_names(baselines)
     if plot_file is not None:
         from planner.cli.plot import require_matplotlib
 
@@ -94,7 +95,7 @@ def evaluate(
     result = found.report
     for warning in what_cannot_be_read(found.table.prompts.texts):
         click.echo(f"warning: {warning}", err=True)
-    _check(result, baselines)
+    _check_logged(result, baselines)
     if as_json:
         echo_json(result)
     else:
@@ -118,8 +119,17 @@ def _budgets(unit: str | None, means: tuple[float, ...]) -> list[Any] | None:
     return [parsed(Budget, {f"mean_{unit}": value}, "--mean") for value in means]
 
 
-def _check(report: EvaluationReport, baselines: tuple[str, ...]) -> None:
+def _check_names(baselines: tuple[str, ...]) -> None:
+    """Before the minutes that an evaluation takes."""
+    from planner.policy.baselines import NAMES
+
+    for name in baselines:
+        if name not in NAMES:
+            raise InvalidInput(f"there is no baseline {name!r}; there are: {', '.join(NAMES)}")
+
+
+def _check_logged(report: EvaluationReport, baselines: tuple[str, ...]) -> None:
     known = sorted({line.contender for line in report.lines if not line.contender.startswith("policy")})
     for name in baselines:
         if name not in known:
-            raise InvalidInput(f"there is no baseline {name!r} in these logs; there are: {', '.join(known)}")
+            raise InvalidInput(f"the logs have nothing for the baseline {name!r}; they have: {', '.join(known)}")

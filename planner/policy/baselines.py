@@ -46,6 +46,13 @@ class Means:
         return int(np.where(fits, self.accuracy, -1).argmax()) if fits.any() else None
 
 
+NAMES = (
+    "single sample", "majority_vote", "weighted_vote", "best_of_n", "larger generator", "best single arm",
+    "best fixed arm", "mixture hull", "mixture hull, fixed arms", "oracle",
+)  # fmt: skip
+"""All that a policy is compared with, where the logs have it."""
+
+
 def fixed_arms(arms: tuple[Arm, ...]) -> Mask:
     """(A,) arms that do not adapt to what they draw."""
     return np.array([arm.search != "cascade" for arm in arms])

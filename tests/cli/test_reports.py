@@ -85,7 +85,8 @@ def test_a_picture_that_cannot_be_written_takes_no_figure_with_it(home):
     assert "best_of_n" in result.stdout
 
 
-def test_an_unknown_baseline_names_those_there_are(home):
+def test_an_unknown_baseline_names_those_there_are_before_the_work(home, monkeypatch):
+    monkeypatch.setattr("planner.Planner.evaluate", lambda *_, **__: pytest.fail("the work was begun"))
     result = run(*EVALUATE, "--baseline", "nonsense")
     assert result.exit_code == 2
     assert "best_of_n" in result.stderr

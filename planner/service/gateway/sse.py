@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +29,7 @@ def comment(text: str) -> bytes:
 
 def header_safe(text: str) -> str:
     """The text as a header may bear it: printable ASCII, no line breaks, not too long."""
-    safe = "".join(char if " " <= char <= "~" else "?" for char in text)
-    return safe[:200].strip()
+    return re.sub("[^ -~]", "?", text)[:200].strip()
 
 
 class Stream:
