@@ -63,7 +63,7 @@ def prm_labels(
     generators: tuple[str, ...],
     output_file: Path | None,
 ) -> None:
-    r"""Write labels of steps for a process reward model: TRL's stepwise supervision.
+    """Write labels of steps for a process reward model: TRL's stepwise supervision.
 
     A line is {"prompt", "completions": [step, ...], "labels": [...]}, labels by Math-Shepherd from step rollouts.
     TRL's PRMTrainer takes true and false (hard, outcome); shares (soft) are for a trainer that takes them as targets.
@@ -71,7 +71,7 @@ def prm_labels(
     \b
     planner explore --prompts prompts.jsonl --endpoint http://localhost:8000/v1 --rollouts 8
     planner export prm-labels --labels hard --output prm.jsonl
-    """
+    """  # noqa: D301 - click reads \b as "keep these lines"
     from planner.formats.exports import Labels, PrmExport
 
     assert labels in get_args(Labels), "click checked it"
@@ -108,7 +108,7 @@ def revision_pairs(
     generators: tuple[str, ...],
     output_file: Path | None,
 ) -> None:
-    r"""Write chains from wrong to right answers for a reviser: TRL's conversations.
+    """Write chains from wrong to right answers for a reviser: TRL's conversations.
 
     A line is {"messages": [...]}: a right answer after 0 to --max-wrong wrong attempts of the same prompt, the last
     of them the one of least edit distance to it. Train on the last message alone (in TRL's form of prompt and
@@ -116,7 +116,7 @@ def revision_pairs(
 
     \b
     planner export revision-pairs --generator my-model --output revisions.jsonl
-    """
+    """  # noqa: D301 - click reads \b as "keep these lines"
     from planner.core import Conventions
     from planner.formats.exports import RevisionExport
 

@@ -34,9 +34,10 @@ def logs() -> None:
 @click.option(
     "--extract",
     metavar="NAME",
-    help="How answers are read out of raw ones: answer_line, last_number, boxed, choice, regex:PATTERN or text.",
+    help="How answers are read out of raw ones: auto, answer_line, last_number, boxed, choice, regex:PATTERN, "
+    "json:FIELD, text or raw.",
 )
-@click.option("--grade", metavar="NAME", help="How ungraded answers are compared: exact, numeric or choice.")
+@click.option("--grade", metavar="NAME", help="How ungraded answers are compared: exact, numeric, choice or regex.")
 @json_option
 def import_command(
     files: tuple[Path, ...],
@@ -47,13 +48,13 @@ def import_command(
     grade: str | None,
     as_json: bool,
 ) -> None:
-    r"""Import logs: JSON Lines (plain, .gz, .zst), Parquet or CSV; all files or none.
+    """Import logs: JSON Lines (plain, .gz, .zst), Parquet or CSV; all files or none.
 
     \b
     planner logs import runs.jsonl
     planner logs import samples.parquet tree.runs.jsonl.gz --skip-bad
     planner logs import raw.jsonl --extract boxed --grade numeric
-    """
+    """  # noqa: D301 - click reads \b as "keep these lines"
     from dataclasses import asdict
 
     from planner.formats import import_logs

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from planner.cli import main
+from planner.formats.answers import EXTRACTORS, GRADERS
 
 RUN = {"run_id": "r1", "prompt": "2 + 2?", "reference": "4", "dataset": "sums", "generator": "small", "answer": "4"}
 
@@ -141,3 +142,8 @@ def test_what_was_exported_is_known_when_it_is_imported_again(planner, log, tmp_
     planner("--database-url", "sqlite:///other.db", "logs", "import", "back.jsonl")
     again = planner("--database-url", "sqlite:///other.db", "logs", "export").stdout
     assert again == (tmp_path / "back.jsonl").read_text()
+
+
+def test_the_help_of_an_import_names_every_extractor_and_grader(planner):
+    words = " ".join(planner("logs", "import", "--help").stdout.split())
+    assert [name for name in (*EXTRACTORS, *GRADERS) if name not in words] == []

@@ -57,6 +57,15 @@ def test_every_noun_has_help(noun):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.parametrize(
+    "words", [["logs", "import"], ["export", "prm-labels"], ["export", "revision-pairs"], ["run"], ["explore"]]
+)  # fmt: skip
+def test_examples_of_a_command_stand_on_lines_of_their_own(words):
+    text = CliRunner().invoke(main, [*words, "--help"]).stdout
+    assert "\\b" not in text
+    assert f"\n  planner {' '.join(words)} " in text
+
+
 def test_the_version_is_printed():
     assert CliRunner().invoke(main, ["--version"]).stdout.startswith("planner 0.")
 
