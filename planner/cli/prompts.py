@@ -137,8 +137,10 @@ def _object(where: str, raw: bytes) -> dict[str, Any]:
 def _json(where: str, raw: bytes, kind: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InvalidInput(f"{where}: not a {kind} in UTF-8: {error}") from error
+    except ValueError as error:
+        raise InvalidInput(f"{where}: line: holds a number of thousands of digits, expected usual length") from error
 
 
 def _as_object(where: str, value: object) -> dict[str, Any]:

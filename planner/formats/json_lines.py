@@ -38,20 +38,18 @@ def read_json_lines(path: Path, problems: Problems) -> Iterator[Read]:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """One JSON object. Raises Wrong for invalid UTF-8 or JSON, a key given twice, NaN and Infinity."""
+    """One JSON object. Raises Wrong for invalid UTF-8 or JSON, a key given twice, a number that cannot be kept."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Wrong("line", f"byte {error.start + 1} is no valid UTF-8", "text in UTF-8") from None
     try:
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        found = _loaded(text)
     except json.JSONDecodeError as error:
         wrong = f"is no valid JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
         raise Wrong("line", wrong, "one JSON object") from None
     except RecursionError:
         raise Wrong("line", "is nested too deeply", "one JSON object") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise Wrong("line", f"holds a number that cannot be read: {error}", "numbers of usual length") from None
     if not isinstance(found, dict):
         raise Wrong("line", f"holds {_WORDS.get(type(found), 'a number')}", "one JSON object")
     return found
@@ -88,5 +86,44 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+class _Unusable(str):
+    """Stands for a number that cannot be kept, and says what it is."""
+
+    __slots__ = ()
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # read again for the place: to keep it along the way would slow every line down
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_Unusable, parse_int=_whole)
+        field, what = next(_unusable(found))
+        usual = "numbers of usual length" if "digits" in what else "finite numbers"
+        raise Wrong(field, f"holds {what}", f"{usual}, or null where a number is unknown") from None
+
+
 def _refuse(constant: str) -> float:
-    raise Wrong("line", f"holds {constant}", "finite numbers, or null where a number is unknown")
+    raise ValueError(constant)
+
+
+def _whole(digits: str) -> int | _Unusable:
+    try:
+        return int(digits)
+    except ValueError:
+        return _Unusable(f"a number of {len(digits.removeprefix('-')):,} digits")
+
+
+def _unusable(found: object) -> Iterator[tuple[str, _Unusable]]:
+    """Paths of the numbers that cannot be kept, in the order of the text; JSON may be nested deeper than calls."""
+    rest: list[tuple[str, object]] = [("", found)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, _Unusable):
+            yield path or "line", value
+        elif isinstance(value, dict):
+            below = [(f"{path}.{name[:100]}".removeprefix("."), one) for name, one in value.items()]
+            rest.extend(reversed(below))
+        elif isinstance(value, list):
+            rest.extend(reversed([(f"{path}[{place}]", one) for place, one in enumerate(value)]))

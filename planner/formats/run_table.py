@@ -70,6 +70,8 @@ def _json(name: str, text: str) -> Any:  # noqa: ANN401
     try:
         return parse(b'{"samples":' + text.encode("utf-8", "surrogatepass") + b"}")["samples"]
     except Wrong as wrong:
+        if wrong.field.startswith("samples["):
+            raise
         raise Wrong(name, wrong.wrong, EXPECTED[name]) from None
 
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from planner import Planner, Recommendation
 from planner.cli import main
+from planner.cli.prompts import read_input
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 
@@ -117,6 +118,12 @@ def test_invalid_utf8_is_the_error_of_its_line(home):
     assert result.exit_code == 2
     assert "UTF-8" in plans(result.stdout)[0]["error"]
     assert "arm" in plans(result.stdout)[1]
+
+
+def test_a_number_of_thousands_of_digits_is_told_in_words(tmp_path):
+    (tmp_path / "in.jsonl").write_text(f'{{"prompt": {"9" * 5000}}}\n')
+    [line] = read_input(str(tmp_path / "in.jsonl"), {})
+    assert str(line.error).endswith("in.jsonl:1: line: holds a number of thousands of digits, expected usual length")
 
 
 def test_output_is_written_whole_to_a_file(home):

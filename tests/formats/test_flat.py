@@ -255,3 +255,9 @@ def test_a_bad_row_of_a_table_of_runs_is_named(store, tmp_path):
     pq.write_table(pa.table(RUNS | {"search": ["sampling", "magic"]}), tmp_path / "t.parquet")
     with pytest.raises(BadLog, match=r"t.parquet:2: search: 'magic' is no known search, expected one of sampling"):
         import_logs(store, tmp_path / "t.parquet")
+
+
+def test_a_number_that_cannot_be_kept_is_named_within_the_samples_of_a_row(store, tmp_path):
+    pq.write_table(pa.table(RUNS | {"samples": ['[{"chain": 0}, {"score": NaN}]', None]}), tmp_path / "t.parquet")
+    with pytest.raises(BadLog, match=r"t.parquet:1: samples\[1\]\.score: holds NaN, expected finite numbers"):
+        import_logs(store, tmp_path / "t.parquet")
