@@ -42,7 +42,15 @@ def _entries(path: Path) -> list[Any]:
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        if path.suffix not in ("", ".json", ".toml"):
+            raise InvalidInput(
+                f"{path}: model cards are read from .json and .toml files, not from {path.suffix}"
+            ) from error
         raise InvalidInput(f"{path} cannot be read as {path.suffix or 'JSON'}: {error}") from error
+    except ValueError as error:
+        raise InvalidInput(
+            f"{path}: holds a number of thousands of digits, expected numbers of usual length"
+        ) from error
     entries = loaded.get("models") if isinstance(loaded, dict) else loaded
     if not isinstance(entries, list) or not entries:
         raise InvalidInput(f"{path}: expected model cards: a JSON array of objects, or `[[models]]` tables in TOML")

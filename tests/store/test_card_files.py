@@ -31,6 +31,7 @@ def test_cards_are_read_from_json_and_toml(tmp_path, name, text):
         ('{"name": "a"}', "expected model cards"),
         ("[{", "cannot be read as .json"),
         ('[{"name": "a", "active_params": NaN}]', "active_params"),
+        (f'[{{"name": "a", "active_params": {"9" * 5000}}}]', "m.json: holds a number of thousands of digits"),
     ],
 )
 def test_a_bad_card_is_named_by_place_and_field(tmp_path, text, message):
@@ -43,3 +44,11 @@ def test_a_bad_card_is_named_by_place_and_field(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InvalidInput, match=r"none\.json cannot be read"):
         read_model_cards(tmp_path / "none.json")
+
+
+def test_a_file_of_another_kind_is_told_which_kinds_are_read(tmp_path):
+    (tmp_path / "m.yaml").write_text("models:\n  - name: small\n")
+    with pytest.raises(
+        InvalidInput, match=r"m\.yaml: model cards are read from \.json and \.toml files, not from \.yaml"
+    ):
+        read_model_cards(tmp_path / "m.yaml")
