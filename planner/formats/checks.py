@@ -103,15 +103,21 @@ def order_warnings(name: str, pool: PooledSamples) -> Iterator[str]:
 
 
 def signal_warnings(verifier: str, name: str, pool: PooledSamples) -> Iterator[str]:
-    """Warn where scores do not tell a prompt's correct samples from its wrong ones."""
+    """Warn where scores do not tell a prompt's correct samples from its wrong ones, or tell them upside down."""
     areas = within_prompt_auc(pool)
     if len(areas) < _MIN_PROMPTS:
         return
     mean, error = float(areas.mean()), float(areas.std(ddof=1) / math.sqrt(len(areas)))
-    if mean - 0.5 <= _NO_SIGNAL_SIGMAS * error and mean + 2 * error < _USEFUL_AUC:
+    found = f"of {name} within a prompt (AUC {mean:.2f} ± {error:.2f} over {len(areas)} prompts, .5 is chance)"
+    if 0.5 - mean > _SIGMAS * error:
         yield (
-            f"{verifier}: its scores do not tell correct from wrong samples of {name} within a prompt (AUC {mean:.2f} "
-            f"± {error:.2f} over {len(areas)} prompts, .5 is chance): selections by score will not beat a vote"
+            f"{verifier}: its scores are upside down: wrong samples score higher than correct ones {found}; undo this "
+            "import, turn the scores round (1 - score, or -score where they are on another scale) and import again"
+        )
+    elif mean - 0.5 <= _NO_SIGNAL_SIGMAS * error and mean + 2 * error < _USEFUL_AUC:
+        yield (
+            f"{verifier}: its scores do not tell correct from wrong samples {found}: selections by score will not beat "
+            "a vote"
         )
 
 

@@ -80,6 +80,15 @@ def test_scores_that_say_nothing_are_warned_of(seed):
     )
 
 
+@pytest.mark.parametrize("signal", [-0.5, -3.0])
+def test_scores_that_are_upside_down_are_called_so_with_what_to_do(signal):
+    (warning,) = signal_warnings("judge", "small", pool(np.random.default_rng(1), signal=signal))
+    assert warning.startswith(
+        "judge: its scores are upside down: wrong samples score higher than correct ones of small"
+    )
+    assert "turn the scores round (1 - score" in warning
+
+
 def test_scores_that_tell_prompts_apart_but_not_samples_are_warned_of():
     rng = np.random.default_rng(3)
     pooled = pool(rng, signal=0.0)
