@@ -134,7 +134,7 @@ class _Job:
         scales = dict(sink.score_scales()) | {k: v for k, v in fitted.items() if k not in sink.score_scales()}
         used: set[str] = set()
         total, n_equal = Written(), 0
-        self.rules.n_without_reference = 0
+        self.rules.start()
         for path, read in self._read(problems):
             n_equal += read.n_equal
             batch = admission.admit(path, read)
@@ -152,7 +152,11 @@ class _Job:
         problems.raise_if_any()
         kept = {name: scales[name] for name in used}
         changed = total.runs > 0 or total.grades > 0
-        warnings = [*self._warnings(kept, n_equal), *(watch.warnings() if changed else ())]
+        warnings = [
+            *self._warnings(kept, n_equal),
+            *self.rules.warnings(total.duplicates - n_equal),
+            *(watch.warnings() if changed else ()),
+        ]
         sink.finish(warnings=warnings, score_scales=kept)
         return ImportReport(
             import_id=str(sink.import_id) if changed else None,
@@ -183,8 +187,6 @@ class _Job:
                 f"{n_equal:,} records without run_id equal earlier ones and count once: give each a run_id if they "
                 "are repeated draws"
             )
-        if self.rules.n_without_reference:
-            yield f"{self.rules.n_without_reference:,} answers were not graded, since their prompts have no reference"
 
 
 def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:

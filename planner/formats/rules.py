@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from planner.core.batch import Batch, RunColumns, SampleColumns
 from planner.formats.answers import Extractor, Grader, extractor, grader
+
+_NOTABLE = 0.5
+"""Some answers are cut off or left out in every log; where more than this share yields none, the extractor is wrong."""
 
 
 @dataclass
@@ -15,14 +18,38 @@ class AnswerRules:
 
     extract: Extractor | None = None
     grade: Grader | None = None
+    extract_name: str = ""
     n_without_reference: int = 0
+    n_read: int = 0
+    n_nothing: int = 0
+    """Texts that were read, and those in which the extractor found no answer."""
     _extracted: dict[str, str | None] = field(default_factory=dict)
     _graded: dict[tuple[str | None, str], float] = field(default_factory=dict)
 
     @classmethod
     def named(cls, extract: str | None, grade: str | None) -> AnswerRules:
         """Rules by their names. Raises InvalidInput for an unknown one."""
-        return cls(extractor(extract) if extract else None, grader(grade) if grade else None)
+        return cls(extractor(extract) if extract else None, grader(grade) if grade else None, extract or "")
+
+    def start(self) -> None:
+        """Count from nothing: an import is begun anew where a scale has to be fitted first."""
+        self.n_without_reference = self.n_read = self.n_nothing = 0
+
+    def warnings(self, n_known: int) -> Iterator[str]:
+        """What was not read and not graded; `n_known` of the runs were in the store already."""
+        if self.n_nothing > _NOTABLE * self.n_read:
+            yield (
+                f"{self.extract_name} found no answer in {self.n_nothing:,} of {self.n_read:,} texts: they count as "
+                "wrong where they are graded; if they do hold answers, undo this import and choose another --extract"
+            )
+        if self.extract is not None and n_known:
+            yield (
+                f"--extract reads the answers of new runs only: those of {n_known:,} runs that were known already stay "
+                "as they were stored; if they were imported without it, undo that import (`planner logs list`, "
+                "`planner logs undo ID`) and import again with --extract"
+            )
+        if self.n_without_reference:
+            yield f"{self.n_without_reference:,} answers were not graded, since their prompts have no reference"
 
     def apply(self, batch: Batch, references: Mapping[str, str | None]) -> None:
         """Extract answers from `text` (else from the raw answer), then grade what has no grade yet."""
@@ -38,7 +65,9 @@ class AnswerRules:
         for row, (text, raw, reference) in enumerate(zip(texts, columns.answer, references, strict=True)):
             source = raw if text is None else text
             if self.extract is not None and source is not None:
-                columns.answer[row] = self._read(source)
+                columns.answer[row] = found = self._read(source)
+                self.n_read += 1
+                self.n_nothing += found is None
             failed = source is None and columns.status[row] == "ok"  # nothing was drawn here: a run of samples alone
             if self.grade is None or columns.correct[row] is not None or failed:
                 continue

@@ -183,6 +183,40 @@ def test_answers_without_a_reference_stay_ungraded_with_a_warning(store, rows, w
     assert any("no reference" in warning for warning in report.warnings)
 
 
+def run_of(*answers, **changes):
+    samples = [{"chain": chain, "answer": answer} for chain, answer in enumerate(answers)]
+    return {"run_id": "r1", "prompt": "2 + 2?", "reference": "4", "generator": "small", "samples": samples} | changes
+
+
+def test_an_extractor_that_finds_nothing_in_most_texts_is_warned_of(store, write_lines):
+    lines = write_lines(run_of("Therefore the answer is 4", "it is 4", r"\boxed{4}"))
+    (warning,) = import_logs(store, lines, extract="boxed", grade="exact").warnings
+    assert warning.startswith("boxed found no answer in 2 of 3 texts")
+    assert "choose another --extract" in warning
+
+
+def test_an_extractor_that_finds_nothing_in_some_texts_is_no_reason_to_warn(store, write_lines):
+    lines = write_lines(run_of("I give up", None, r"\boxed{4}"))
+    assert import_logs(store, lines, extract="boxed", grade="exact").warnings == ()
+
+
+def test_answers_of_known_runs_are_not_read_again_which_is_said(store, rows, write_lines):
+    lines = write_lines(run_of("Answer: 4"), run_of("Answer: 5", run_id="r2"))
+    import_logs(store, lines)
+    report = import_logs(store, lines, extract="answer_line", grade="exact")
+    assert {row["answer"] for row in rows("SELECT answer FROM samples")} == {"Answer: 4", "Answer: 5"}
+    assert report.n_graded == 2
+    (warning,) = report.warnings
+    assert "those of 2 runs that were known already stay as they were stored" in warning
+    assert "planner logs undo ID" in warning
+
+
+def test_new_runs_and_equal_records_are_no_known_ones(store, write_lines):
+    bare = {name: value for name, value in run_of("Answer: 4").items() if name != "run_id"}
+    warnings = import_logs(store, write_lines(bare, bare), extract="answer_line").warnings
+    assert [warning for warning in warnings if "known already" in warning] == []
+
+
 def test_a_reference_that_is_known_from_an_earlier_import_grades_a_later_one(good, store, rows, write_lines):
     import_logs(store, write_lines(good))
     later = {"run_id": "r2", "prompt_id": "p1", "generator": "small", "answer": "4"}
