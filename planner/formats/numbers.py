@@ -13,8 +13,12 @@ _MAX_EXPONENT = 300
 _PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 NUMBER = re.compile(rf"(?<![\w.])[-+\u2212]?{_PLAIN}(?:\s?/\s?\d+(?![\d.]))?(?:\s?%)?")
 
-_DECORATION = re.compile(r"\\[,!; ]|\\\$|[$\u20ac\u00a3*_`]|\\left|\\right|\\(?:text|mathrm)\{[^{}]*\}")
-_LATEX_FRACTION = re.compile(r"([-+]?)(\d+)?\\[dt]?frac\s*\{\s*([-+]?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+_DELIMITERS = re.compile(r"\\[()\[\]]|\$")
+_DECORATION = re.compile(
+    r"\\[,!; ()\[\]$]|[$\u20ac\u00a3\u00a5\uffe5*_`]|\\left|\\right|\\(?:text|mathrm)\{[^{}]*\}"
+    r"|(?:\u00b0|\^\s*(?:\\circ|\{\s*\\circ\s*\}))(?!\s*\d)"
+)
+_LATEX_FRACTION = re.compile(r"([-+]?)(\d+)?\\[dt]?frac\s*(?:\{\s*([-+]?\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
 _SIMPLE = re.compile(rf"([-+]?)({_PLAIN})(?:\s?/\s?({_PLAIN}))?\s?(%?)")
 _MIXED = re.compile(r"([-+]?)(\d+)\s+(\d+)\s?/\s?(\d+)\s?(%?)")
 _POWER = re.compile(r"([-+]?" + _PLAIN + r")\s*(?:\\times|\\cdot|x|\*|\u00d7)\s*10\s*\^\s*\{?\s*([-+]?\d+)\s*\}?")
@@ -34,8 +38,8 @@ def parse_number(raw: str) -> Number | None:
     >>> parse_number("1,250.5").value == Fraction(2501, 2), parse_number("3 of 4")
     (True, None)
     """
-    raw = raw.replace("\u2212", "-").strip()
-    power = _POWER.fullmatch(raw.replace("$", "").strip())
+    raw = raw.replace("\u2212", "-").replace("{,}", ",").strip()
+    power = _POWER.fullmatch(_DELIMITERS.sub("", raw).strip())
     if power:
         base = _plain(power[1].lstrip("+-"))
         scale = _power_of_ten(power[2])
@@ -43,7 +47,9 @@ def parse_number(raw: str) -> Number | None:
     raw = _DECORATION.sub("", raw).replace("\\%", "%").strip().removesuffix(".").rstrip()
     latex = _LATEX_FRACTION.fullmatch(raw)
     if latex:
-        return _fraction(latex[1], latex[2], latex[3], latex[4], "")
+        sign, whole, *parts = latex.groups()
+        top, bottom = filter(None, parts)
+        return _fraction(sign, whole, top, bottom, "")
     mixed = _MIXED.fullmatch(raw)
     if mixed:
         return _fraction(*mixed.groups())

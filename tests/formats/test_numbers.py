@@ -17,7 +17,9 @@ from planner.formats.numbers import canonical_number, parse_number
         ("50%", Fraction(1, 2)), ("$1,250.00", 1250), (r"\frac{3}{4}", Fraction(3, 4)),
         (r"-\dfrac{1}{2}", Fraction(-1, 2)),
         (r"\$18", 18), ("18.", 18), ("3 \\times 10^{4}", 30000), ("**42**", 42), (r"12\text{ cm}", 12),
-        (".5", Fraction(1, 2)),
+        (".5", Fraction(1, 2)), (r"\(12\)", 12), (r"\[ 12 \]", 12), (r"\(3 \times 10^4\)", 30000), ("1{,}000", 1000),
+        (r"\frac12", Fraction(1, 2)), (r"-\frac{3}4", Fraction(-3, 4)), (r"1\frac 1{20}", Fraction(21, 20)),
+        (r"12^\circ", 12), (r"$12^{\circ}$", 12), ("12\u00b0", 12), ("\u00a512", 12),
     ],
 )  # fmt: skip
 def test_a_number_is_read_however_it_is_written(raw, value):
@@ -28,7 +30,26 @@ def test_a_number_is_read_however_it_is_written(raw, value):
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "four", "3 of 4", "1,23", "1/0", "--1", "1e999999999", "9" * 5000, "nan", "inf", "12 apples", "10^10^10"],
+    [
+        "",
+        "four",
+        "3 of 4",
+        "1,23",
+        "1/0",
+        "--1",
+        "1e999999999",
+        "9" * 5000,
+        "nan",
+        "inf",
+        "12 apples",
+        "10^10^10",
+        "12\u00b030",
+        r"\frac123",
+        r"\frac1",
+        r"\frac10",
+        "1{,}23",
+        r"12^\circ30",
+    ],
 )
 def test_what_is_no_number_gives_none(raw):
     assert parse_number(raw) is None
