@@ -28,8 +28,13 @@ _ANSWER_LINE = re.compile(
 )
 _TRAILING_MARKUP = re.compile(r"[\s*_`]+$")
 _CHOICE_SAID = re.compile(
-    r"(?i:answer|choice|option)[\s*_`]*(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?"
-    r"(?:[(\[]([A-Za-z])[)\]]|[(\[{*]*([A-Z])(?![\w']))"
+    r"(?i:answer|choice|option)[\s*_`]*(?:"
+    r"(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?"
+    # `I think` is nobody's choice
+    r"(?:[(\[]([A-Za-z])[)\]]|[(\[{*]*(?!I\s+(?!(?:is|as|and|or|for|since|because)\b)[a-z])([A-Z])(?![\w'\u2019]))"
+    # a small letter may be an article or a unit: it has to end its line, and `is a` the sentence
+    r"|(?::|(?i:\bis\b)(?!\s+a[ \t]*\n[ \t]*\w):?)[\s*_`]*([a-j])(?=[*_`]*\.?[ \t\r]*$))",
+    re.MULTILINE,
 )
 _CHOICE_BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
 _CHOICE_ALONE = re.compile(r"^[\s*_`(\[]*([A-Za-z])[\s*_`)\].:]*$")
@@ -93,7 +98,7 @@ def last_number(raw: str) -> str | None:
     >>> last_number("first 12, then 1,250.50 dollars.")
     '1250.5'
     """
-    matches = NUMBER.findall(raw)
+    matches = NUMBER.findall(raw.replace("{,}", ","))
     return canonical_number(matches[-1]) if matches else None
 
 
@@ -131,8 +136,8 @@ def grade_exact(answer: str | None, reference: str) -> float:
 def grade_numeric(answer: str | None, reference: str) -> float:
     """1 if both are the same number, to one part in a million; where the reference is no number, `grade_exact`.
 
-    Thousands separators, fractions, LaTeX fractions, scientific notation and currency signs are read. A percentage
-    equals its share (50% = 0.5), and equals 50 where the other side has no percent sign.
+    Thousands separators, fractions, LaTeX fractions, scientific notation, currency signs and degrees are read. A
+    percentage equals its share (50% = 0.5), and equals 50 where the other side has no percent sign.
 
     >>> grade_numeric("1,250.0", "1250"), grade_numeric("50%", "1/2"), grade_numeric("7", "8")
     (1.0, 1.0, 0.0)
