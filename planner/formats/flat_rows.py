@@ -64,6 +64,8 @@ def read_rows(path: Path, table: Table, problems: Problems) -> FlatRows:
             except BadLog as error:
                 raise BadLog(f"{path}: {error}") from error
     if not parts:
+        if table.ragged:
+            return rows
         raise BadLog(f"{path}:1: row: the table has no rows, expected one row a sample")
     rows.line = np.concatenate([part.line for part in parts])
     for kind in ("codes", "numbers"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,15 +28,20 @@ class Block:
 
 @dataclass
 class Table:
-    """An open table: the names of its columns and its rows, to be read once."""
+    """An open table: the names of its columns and its rows, to be read once.
+
+    `ragged` fills up meanwhile with the lines whose number of values is wrong: they are among the problems.
+    """
 
     columns: tuple[str, ...]
     blocks: Iterator[Block]
+    ragged: list[int | None] = field(default_factory=list)
 
 
 def read_table(path: Path, format_name: Format, problems: Problems) -> Table:
     """Open a table. Raises BadLog where the file is no such table or is cut off, also while it is read."""
-    blocks = _parquet(path) if format_name == "parquet" else _csv(path, problems)
+    ragged: list[int | None] = []
+    blocks = _parquet(path) if format_name == "parquet" else _csv(path, problems, ragged)
     guarded = _guarded(path, format_name, blocks)
     first = next(guarded, None)
     if first is None:
@@ -45,7 +50,7 @@ def read_table(path: Path, format_name: Format, problems: Problems) -> Table:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BadLog(f"{path}:1: {twice[0]}: the column stands twice, expected each column once")
-    return Table(names, _chain(first, guarded))
+    return Table(names, _chain(first, guarded), ragged)
 
 
 def _chain(first: Block, rest: Iterator[Block]) -> Iterator[Block]:
@@ -76,7 +81,7 @@ def _parquet(path: Path) -> Iterator[Block]:
             first += rows.num_rows
 
 
-def _csv(path: Path, problems: Problems) -> Iterator[Block]:
+def _csv(path: Path, problems: Problems, ragged: list[int | None]) -> Iterator[Block]:
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import csv  # noqa: PLC0415
 
@@ -84,17 +89,18 @@ def _csv(path: Path, problems: Problems) -> Iterator[Block]:
         stream = file.stream
         names = _header(path, stream.readline(1 << 20))
 
-        def ragged(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow
+        def skip(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow
             # the header is read by ourselves, and stands before the row that pyarrow counts from 1
             place = f"{path}:{row.number + 1}" if row.number is not None else str(path)
             wrong = f"the row has {row.actual_columns} values"
             problems.add(place, "row", wrong, f"{row.expected_columns}, one a column", line=row.text)
+            ragged.append(row.number)
             return "skip"
 
         reader = csv.open_csv(
             pa.PythonFile(stream, mode="r"),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=list(names)),
-            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=ragged),
+            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(
                 check_utf8=False,
                 column_types=dict.fromkeys(names, pa.binary()),
@@ -107,6 +113,8 @@ def _csv(path: Path, problems: Problems) -> Iterator[Block]:
         for rows in reader:
             yield Block(rows, first)
             first += rows.num_rows + _newlines(rows)
+        if first == 2 and ragged:  # a table without a good row has columns all the same
+            yield Block(pa.RecordBatch.from_pylist([], schema=pa.schema([(name, pa.binary()) for name in names])), 2)
 
 
 def _header(path: Path, line: bytes) -> tuple[str, ...]:

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import math
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from flat_tables import parquet, text_table
 from pyarrow import csv
 
 from planner.errors import BadLog
 from planner.formats import import_logs
 from planner.formats.limits import MAX_TEXT_BYTES
-
-TABLE = {
-    "prompt_id": ["p1", "p1", "p1", "p2"],
-    "prompt": ["2 + 2?", None, None, 'a "quoted",\nbroken line'],
-    "dataset": ["sums", "sums", "sums", "sums"],
-    "reference": ["4", None, None, "x"],
-    "generator": ["small"] * 4,
-    "verifier": ["prm", "prm", "prm", None],
-    "run_id": ["r1", "r1", "r1", "r2"],
-    "chain": [1, 0, 0, 0],
-    "attempt": [0, 1, 0, 0],
-    "answer": ["5", "4", "3", None],
-    "correct": [0.0, 1.0, 0.0, 0.0],
-    "score": [0.25, 0.75, float("nan"), None],
-    "completion_tokens": [7, 8, None, 9],
-    "status": ["ok", "ok", "ok", "truncated"],
-}  # fmt: skip
-
-
-def parquet(path, **changes):
-    columns = {name: values for name, values in (TABLE | changes).items() if values is not ...}
-    pq.write_table(pa.table(columns), path)
-    return path
-
-
-def text_table(path, **changes):
-    columns = {name: values for name, values in (TABLE | changes).items() if values is not ...}
-    if "score" in columns:
-        columns["score"] = [None if one is None or math.isnan(one) else one for one in columns["score"]]
-    data = pa.BufferOutputStream()
-    csv.write_csv(pa.table(columns), data)
-    raw = data.getvalue().to_pybytes()
-    path.write_bytes(gzip.compress(raw) if path.suffix == ".gz" else raw)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -218,6 +183,23 @@ def test_good_rows_are_imported_where_bad_ones_are_skipped(store, rows, tmp_path
     written = json.loads((tmp_path / "rejected.jsonl").read_text())
     assert written["line"]["correct"] == 7.0
     assert len(rows("SELECT * FROM samples")) == 3
+
+
+RAGGED = "prompt,generator,{}\none,a,x,1\ntwo,a\n"
+
+
+@pytest.mark.parametrize("column", ["answer", "search"])
+def test_every_row_of_a_csv_without_a_good_one_is_named(store, tmp_path, column):
+    (tmp_path / "t.csv").write_text(RAGGED.format(column))
+    with pytest.raises(BadLog) as caught:
+        import_logs(store, tmp_path / "t.csv")
+    assert [line.partition("t.csv:")[2] for line in str(caught.value).splitlines()[:2]] == [
+        "2: row: the row has 4 values, expected 3, one a column",
+        "3: row: the row has 2 values, expected 3, one a column",
+    ]
+    report = import_logs(store, tmp_path / "t.csv", skip_bad=True, rejected_path=tmp_path / "rejected.jsonl")
+    assert (report.import_id, report.n_rejected) == (None, 2)
+    assert len((tmp_path / "rejected.jsonl").read_text().splitlines()) == 2
 
 
 RUNS = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from flat_tables import TABLE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_flat import TABLE
 
 from planner.core import SEARCHES, SELECTIONS
 from planner.errors import PlannerError
