@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
+from planner.formats.flat_lost import RUN_KEY
 from planner.formats.flat_rows import FlatRows, read_rows
 from planner.formats.problems import Problems
 from planner.formats.records import Read, canonical
 from planner.formats.tables import Table
 
 _BATCH_SAMPLES = 50_000
-_RUN_KEY = ("prompt_id", "generator", "verifier", "run_id", "params")
 _HASHED = ("chain", "attempt", "score", "score_min", "prompt_tokens", "completion_tokens", "latency_seconds")
 
 
@@ -31,12 +31,15 @@ def read_flat(path: Path, table: Table, problems: Problems) -> Iterator[Read]:
     """
     rows = read_rows(path, table, problems)
     _one_text_a_prompt(path, rows, problems)
-    grouped = _group(path, rows, problems)
     prompts = _prompts(rows)
+    grouped = _group(path, rows, problems)
     met = np.zeros(len(rows.words["prompt_id"].texts), dtype=np.bool_)
     ids = _run_ids(rows, grouped)
+    hashed = None in _column(rows, "run_id", grouped.starts)
     for first, last in _chunks(grouped.starts, len(rows)):
-        yield _read(rows, grouped, prompts, met, ids, first, last)
+        read = _read(rows, grouped, prompts, met, ids, first, last)
+        read.n_unplaced = rows.lost.n_unplaced if hashed and first == 0 else 0
+        yield read
 
 
 @dataclass
@@ -71,11 +74,11 @@ def _one_text_a_prompt(path: Path, rows: FlatRows, problems: Problems) -> None:
             "one text for one prompt_id: give each text an id of its own, or leave the id out",
             line={"prompt_id": name, "prompt": rows.words["prompt"].texts[texts[row]]},
         )
-    rows.keep(np.setdiff1d(np.arange(len(rows)), other))
+    rows.leave_out(np.isin(np.arange(len(rows)), other))
 
 
 def _group(path: Path, rows: FlatRows, problems: Problems) -> _Grouped:
-    run = _numbered([rows.codes[name] for name in _RUN_KEY if name in rows.codes], len(rows))
+    run = _numbered([rows.codes[name] for name in RUN_KEY if name in rows.codes], len(rows))
     chain, attempt = _places(rows, run)
     order = np.lexsort((attempt, chain, run))
     rows.keep(order)
@@ -86,15 +89,35 @@ def _group(path: Path, rows: FlatRows, problems: Problems) -> _Grouped:
         line = f"{path}:{rows.line[row]}"
         wrong = f"chain {chain[row]}, attempt {attempt[row]} of this run stands in line {rows.line[row - 1]} already"
         problems.add(line, "chain", wrong, "one row a sample: number the chains, or give each run a run_id")
-    keep = np.setdiff1d(np.arange(len(rows)), twice)
-    rows.keep(keep)
-    run, chain, attempt = run[keep], chain[keep], attempt[keep]
+    again = np.isin(np.arange(len(rows)), twice)
+    rows.leave_out(again)
+    run, chain, attempt = run[~again], chain[~again], attempt[~again]
+    if problems.skip and rows.lost:
+        whole = _whole(path, rows, run, problems)
+        rows.keep(whole)
+        run, chain, attempt = run[whole], chain[whole], attempt[whole]
     if len(run) == 0:
         return _Grouped(run, chain, attempt, run, chain, chain)
     begins = np.r_[True, np.diff(run) != 0]
     starts = np.flatnonzero(begins)
     breadth = np.add.reduceat((begins | np.r_[True, np.diff(chain) != 0]).astype(np.int64), starts)
     return _Grouped(np.cumsum(begins) - 1, chain, attempt, starts, breadth, np.maximum.reduceat(attempt, starts) + 1)
+
+
+def _whole(path: Path, rows: FlatRows, run: NDArray[np.intp], problems: Problems) -> NDArray[np.bool_]:
+    """Which rows are of runs that lost none; the others join the problems."""
+    _, starts, back = np.unique(run, return_index=True, return_inverse=True)
+    lost = np.array([rows.lost.touch(key) for key in rows.keys(starts)], dtype=np.bool_)[back]
+    places = np.flatnonzero(lost)
+    for place in places[np.argsort(rows.line[places])]:
+        problems.add(
+            f"{path}:{rows.line[place]}",
+            "row",
+            "another row of its run is bad",
+            "all rows of a run without run_id, whose id is made of them",
+            line=rows.row(int(place)) if problems.rejected else None,
+        )
+    return ~lost
 
 
 def _numbered(keys: list[NDArray[Any]], n: int) -> NDArray[np.intp]:

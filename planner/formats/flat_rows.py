@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from planner.errors import BadLog
 from planner.formats.flat_columns import Codes, Numbers, Vocabulary, numbers, text_codes
+from planner.formats.flat_lost import RUN_KEY, Key, LostRows
 from planner.formats.limits import EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import canonical, text_hash
@@ -41,6 +43,7 @@ class FlatRows:
     codes: dict[str, Codes] = field(default_factory=dict)
     numbers: dict[str, Numbers] = field(default_factory=dict)
     line: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    lost: LostRows = field(default_factory=LostRows)
 
     def __len__(self) -> int:
         return len(self.line)
@@ -50,6 +53,26 @@ class FlatRows:
         self.line = self.line[rows]
         self.codes = {name: column[rows] for name, column in self.codes.items()}
         self.numbers = {name: column[rows] for name, column in self.numbers.items()}
+
+    def leave_out(self, bad: NDArray[np.bool_], unsure: NDArray[np.bool_] | None = None) -> None:
+        """Leave out bad rows, and remember their keys; `unsure` marks those whose key is bad itself."""
+        places = np.flatnonzero(bad)
+        if len(places):
+            self.lost.add(self.keys(places), repeat(False, len(places)) if unsure is None else unsure[places].tolist())
+        self.keep(~bad)
+
+    def keys(self, places: NDArray[np.intp]) -> Iterator[Key]:
+        """What tells the runs of the given rows apart."""
+        nothing = [-1] * len(places)
+        return zip(
+            *(self.codes[name][places].tolist() if name in self.codes else nothing for name in RUN_KEY), strict=True
+        )
+
+    def row(self, place: int) -> dict[str, Any]:
+        """One row by the names of its columns, to be shown to people; what is null is not in it."""
+        texts = {name: self.words[name].pick(column[[place]])[0] for name, column in self.codes.items()}
+        figures = {name: float(column[place]) for name, column in self.numbers.items() if not np.isnan(column[place])}
+        return {name: text for name, text in texts.items() if text is not None} | figures
 
 
 def read_rows(path: Path, table: Table, problems: Problems) -> FlatRows:
@@ -73,7 +96,8 @@ def read_rows(path: Path, table: Table, problems: Problems) -> FlatRows:
             getattr(rows, kind)[name] = np.concatenate([getattr(part, kind)[name] for part in parts])
     rows.codes = {name: column for name, column in rows.codes.items() if (column >= 0).any()}
     rows.numbers = {name: column for name, column in rows.numbers.items() if not np.isnan(column).all()}
-    rows.keep(np.concatenate([part.good for part in parts]))
+    rows.leave_out(~np.concatenate([part.good for part in parts]), np.concatenate([part.unsure for part in parts]))
+    rows.lost.n_unplaced += len(table.ragged)
     return rows
 
 
@@ -83,13 +107,15 @@ class _Part:
     numbers: dict[str, Numbers]
     line: NDArray[np.int64]
     good: NDArray[np.bool_]
+    unsure: NDArray[np.bool_]
 
 
 def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: Problems) -> _Part:
     n = block.rows.num_rows
-    good = np.ones(n, dtype=np.bool_)
+    good, unsure = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
 
     def report(row: int, name: str, wrong: str, expected: str | None = None) -> None:
+        unsure[row] |= name in RUN_KEY
         if good[row]:  # one reason a line
             good[row] = False
             line = row_values(block, row) if problems.rejected else None
@@ -114,7 +140,7 @@ def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: P
             "neither answer nor correct stands here",
             "at least one of them, or another status than ok",
         )
-    return _Part(codes, found, block.first + np.arange(n), good)
+    return _Part(codes, found, block.first + np.arange(n), good, unsure)
 
 
 def _require_columns(path: Path, names: tuple[str, ...]) -> None:

@@ -133,10 +133,11 @@ class _Job:
         watch = PoolWatch()
         scales = dict(sink.score_scales()) | {k: v for k, v in fitted.items() if k not in sink.score_scales()}
         used: set[str] = set()
-        total, n_equal = Written(), 0
+        total, n_equal, n_unplaced = Written(), 0, 0
         self.rules.start()
         for path, read in self._read(problems):
             n_equal += read.n_equal
+            n_unplaced += read.n_unplaced
             batch = admission.admit(path, read)
             if problems.stops:
                 continue
@@ -153,7 +154,7 @@ class _Job:
         kept = {name: scales[name] for name in used}
         changed = total.runs > 0 or total.grades > 0
         warnings = [
-            *self._warnings(kept, n_equal),
+            *self._warnings(kept, n_equal, n_unplaced if changed else 0),
             *self.rules.warnings(total.duplicates - n_equal),
             *(watch.warnings() if changed else ()),
         ]
@@ -175,7 +176,7 @@ class _Job:
                 self.progress(place + read.done, len(self.files), f"importing {path.name}")
                 yield path, read
 
-    def _warnings(self, scales: Mapping[str, ScoreScale], n_equal: int) -> Iterator[str]:
+    def _warnings(self, scales: Mapping[str, ScoreScale], n_equal: int, n_unplaced: int) -> Iterator[str]:
         for name, scale in sorted(scales.items()):
             how = "its graded samples" if scale.fitted_on == "grades" else "the mean and spread of its scores"
             yield (
@@ -186,6 +187,11 @@ class _Job:
             yield (
                 f"{n_equal:,} records without run_id equal earlier ones and count once: give each a run_id if they "
                 "are repeated draws"
+            )
+        if n_unplaced:
+            yield (
+                f"{n_unplaced:,} of the bad lines do not tell their run, and runs without run_id may lack them: undo "
+                "this import (`planner logs undo ID`) before the mended table is imported, or samples will come twice"
             )
 
 

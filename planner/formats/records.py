@@ -74,6 +74,8 @@ class Read:
     prompt_lines: list[int] = field(default_factory=list)
     n_equal: int = 0
     """Records without run_id that equal an earlier one, and so are one run with it."""
+    n_unplaced: int = 0
+    """Bad lines left out that may belong to any of the runs without run_id."""
     done: float = 0.0
     """Share of the file that has been read."""
 
