@@ -152,7 +152,7 @@ def export_command(datasets: tuple[str, ...], generators: tuple[str, ...], outpu
 @logs.command("undo")
 @click.argument("import_id")
 def undo_command(import_id: str) -> None:
-    """Take out the runs of one import; `planner logs list` names them."""
+    """Take out the runs of one import, and the grades it filled into others; `planner logs list` names it."""
     _echo_removed(open_store(create=False).undo(import_id))
 
 
@@ -193,4 +193,6 @@ def _moment(text: str) -> datetime:
 
 
 def _echo_removed(removed: Removed) -> None:
-    click.echo(f"took out {removed.n_runs:,} runs, {removed.n_samples:,} samples and {removed.n_prompts:,} prompts")
+    text = f"took out {removed.n_runs:,} runs, {removed.n_samples:,} samples and {removed.n_prompts:,} prompts"
+    text += f"; took back {removed.n_grades:,} grades of other runs" if removed.n_grades else ""
+    click.echo(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text, update
@@ -12,16 +12,18 @@ from planner.errors import InvalidInput
 from planner.store.tables import arms, runs, samples
 
 
-def fill_grades(connection: Connection, batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> int:
+def fill_grades(connection: Connection, batch: Batch, known: Mapping[str, tuple[Any, ...]], *, import_key: int) -> int:
     """Fill null grades of known runs from a batch that holds them again; give how many were filled.
 
-    `known`: run_id -> (run_key, whether its own grade is null, null grades, samples).
+    `known`: run_id -> (run_key, whether its own grade is null, null grades, samples). `import_key`: of who fills.
     """
     of_runs, of_samples = _grades(batch, known)
     filled = 0
     for key, correct in of_runs:
         result = connection.execute(
-            update(runs).where(runs.c.run_key == key, runs.c.correct.is_(None)).values(correct=correct)
+            update(runs)
+            .where(runs.c.run_key == key, runs.c.correct.is_(None))
+            .values(correct=correct, grade_import_key=import_key)
         )
         filled += result.rowcount
     if of_samples:
@@ -29,12 +31,25 @@ def fill_grades(connection: Connection, batch: Batch, known: Mapping[str, tuple[
             samples.c.run_key == bindparam("k"),
             samples.c.chain == bindparam("c"),
             samples.c.attempt == bindparam("a"),
+            samples.c.stage.is_not_distinct_from(bindparam("s")),
             samples.c.correct.is_(None),
         )
-        filled += connection.execute(statement.values(correct=bindparam("y")), of_samples).rowcount
-    for key in {key for key, _ in of_runs} | {row["k"] for row in of_samples}:
-        _count_ungraded(connection, key)
+        values = {"correct": bindparam("y"), "grade_import_key": import_key}
+        filled += connection.execute(statement.values(**values), of_samples).rowcount
+    _count_ungraded(connection, {key for key, _ in of_runs} | {row["k"] for row in of_samples})
     return filled
+
+
+def unfill_grades(connection: Connection, import_key: int) -> int:
+    """Take back the grades that an import filled into runs of others; give how many there were."""
+    n_taken, keys = 0, set()
+    for table in (runs, samples):
+        mine = table.c.grade_import_key == import_key
+        keys |= set(connection.execute(select(table.c.run_key).where(mine)).scalars())
+        taken = connection.execute(update(table).where(mine).values(correct=None, grade_import_key=None))
+        n_taken += taken.rowcount
+    _count_ungraded(connection, keys)
+    return n_taken
 
 
 def grade_run(connection: Connection, run_id: str, correct: float, *, grader: str | None) -> None:
@@ -53,11 +68,11 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
         raise InvalidInput(
             f"run {run_id!r} logs {row.n_samples} samples and chose none: import it again with a grade on every sample"
         )
-    values = {"correct": correct, "grader": grader}
-    connection.execute(update(runs).where(runs.c.run_key == row.run_key).values(**values))
+    values = {"correct": correct, "grade_import_key": None}
+    connection.execute(update(runs).where(runs.c.run_key == row.run_key).values(grader=grader, **values))
     if row.n_samples == 1:
-        connection.execute(update(samples).where(samples.c.run_key == row.run_key).values(correct=correct))
-    _count_ungraded(connection, row.run_key)
+        connection.execute(update(samples).where(samples.c.run_key == row.run_key).values(**values))
+    _count_ungraded(connection, {row.run_key})
 
 
 def _grades(batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
@@ -74,19 +89,22 @@ def _grades(batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> tuple[list[tu
         if run_id in known and known[run_id][2] and known[run_id][3]
     }
     of_samples = [
-        {"k": lacking[run], "c": chain, "a": attempt, "y": correct}
-        for run, chain, attempt, correct in zip(rows.run, rows.chain, rows.attempt, rows.correct, strict=True)
+        {"k": lacking[run], "c": chain, "a": attempt, "s": stage, "y": correct}
+        for run, chain, attempt, stage, correct in zip(
+            rows.run, rows.chain, rows.attempt, rows.stage, rows.correct, strict=True
+        )
         if run in lacking and correct is not None
     ]
     return of_runs, of_samples
 
 
-def _count_ungraded(connection: Connection, run_key: int) -> None:
-    connection.execute(
-        text(
-            "UPDATE runs SET n_ungraded = CASE WHEN n_samples > 0 "
-            "THEN (SELECT count(*) FROM samples WHERE samples.run_key = runs.run_key AND correct IS NULL) "
-            "WHEN correct IS NULL THEN 1 ELSE 0 END WHERE run_key = :key"
-        ),
-        {"key": run_key},
-    )
+def _count_ungraded(connection: Connection, run_keys: Collection[int]) -> None:
+    if run_keys:
+        connection.execute(
+            text(
+                "UPDATE runs SET n_ungraded = CASE WHEN n_samples > 0 "
+                "THEN (SELECT count(*) FROM samples WHERE samples.run_key = runs.run_key AND correct IS NULL) "
+                "WHEN correct IS NULL THEN 1 ELSE 0 END WHERE run_key = :key"
+            ),
+            [{"key": key} for key in run_keys],
+        )

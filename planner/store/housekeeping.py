@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, bindparam, select, text
 
 from planner.errors import InvalidInput
+from planner.store.grades import unfill_grades
 from planner.store.reading import JOINED_RUNS, LogFilter
 from planner.store.tables import imports
 
@@ -61,6 +62,8 @@ class Removed(NamedTuple):
     n_prompts: int
     n_runs: int
     n_samples: int
+    n_grades: int = 0
+    """Of runs that stay."""
 
 
 def list_imports(connection: Connection) -> list[ImportRow]:
@@ -94,15 +97,16 @@ def log_stats(connection: Connection) -> list[LogStats]:
 
 
 def undo_import(connection: Connection, import_id: str) -> Removed:
-    """Take out the runs of an import, and prompts that only they had. Raises InvalidInput for an unknown id.
+    """Take out the runs of an import, prompts that only they had, and the grades that it filled into other runs.
 
-    Grades that it filled into runs of other imports stay.
+    Raises InvalidInput for an unknown id.
     """
     query = select(imports.c.import_key).where(imports.c.import_id == import_id)
     key = connection.execute(query).scalar_one_or_none()
     if key is None:
         raise InvalidInput(f"there is no import {import_id!r}: `planner logs list` names them")
     removed = _remove(connection, "SELECT run_key FROM runs WHERE import_key = :import_key", {"import_key": key})
+    removed = removed._replace(n_grades=unfill_grades(connection, key))
     connection.execute(text("UPDATE prompts SET import_key = NULL WHERE import_key = :key"), {"key": key})
     connection.execute(text("DELETE FROM imports WHERE import_key = :key"), {"key": key})
     return removed

@@ -129,7 +129,7 @@ class ImportSession:
         self._written_ids.update(map(hash, ids))
         if not known and len(set(ids)) == len(ids):
             return np.ones(len(ids), dtype=np.bool_), 0
-        filled = fill_grades(self._connection, batch, known) if known else 0
+        filled = fill_grades(self._connection, batch, known, import_key=self._import_key) if known else 0
         seen = set(known)
         fresh = np.ones(len(ids), dtype=np.bool_)
         for place, run_id in enumerate(ids):

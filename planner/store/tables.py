@@ -62,6 +62,11 @@ def _to(target: str, comment: str, *, nullable: bool = False, index: bool = Fals
     return Column(name, Integer, ForeignKey(target), nullable=nullable, index=index, comment=comment)
 
 
+def _filled() -> Column[int]:
+    # No foreign key: SQLite cannot add one to a table that is there.
+    return _integer("grade_import_key", "Import that filled the grade, where a later one did (imports.import_key).")
+
+
 def _text(name: str, comment: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, Text, nullable=nullable, comment=comment)
 
@@ -175,6 +180,7 @@ runs = Table(
     _text("recommendation_id", "Recommendation that this run carried out.", nullable=True),
     _number("propensity", "Chance that the policy gave this arm to this prompt."),
     _time("started_at", "When it began, UTC."),
+    _filled(),
     UniqueConstraint("run_id"),
     comment="One row a run: one search, by one generator, on one prompt. Null is unknown, never 0.",
 )
@@ -200,6 +206,7 @@ samples = Table(
     Column("generator_key", Integer, ForeignKey("models.model_key"), comment="Generator, if not its run's (models)."),
     Column("verifier_key", Integer, ForeignKey("models.model_key"), comment="Verifier, if not its run's (models)."),
     _integer("stage", "Stage of a cascade, from 0."),
+    _filled(),
     # rows lie in the order of their runs, without a second index: appends and whole reads are sequential
     sqlite_with_rowid=False,
     comment="One row a sample: a finished candidate of a run.",

@@ -1,4 +1,4 @@
 """The version of the schema."""
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration in migrations/versions; a test holds it to the files."""

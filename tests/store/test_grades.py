@@ -29,6 +29,33 @@ def test_a_later_record_fills_null_grades_of_samples(store):
     assert store.count().n_ungraded == 1
 
 
+def test_stages_of_a_cascade_are_told_apart(store):
+    def staged(*grades):
+        return run(
+            "a", search="cascade", samples=tuple(Sample(answer="1", stage=k, correct=y) for k, y in enumerate(grades))
+        )
+
+    store.append([staged(None, None)])
+    assert store.append([staged(0, 1)]).grades == 2
+    assert [sample.correct for sample in next(store.find_runs(["a"])).samples] == [0, 1]
+
+
+def test_undoing_an_import_takes_its_grades_back(store):
+    store.append([sampled("a", corrects=(1, None, None)), tree("b", correct=None)], source="first")
+    store.append([sampled("a", corrects=(0, 0, 0)), tree("b", correct=0)], source="second")
+    assert store.undo(store.imports()[0].import_id).n_grades == 3
+    assert store.count().n_ungraded == 2
+    assert store.append([sampled("a", corrects=(0, 1, 1)), tree("b", correct=1)]).grades == 3
+
+
+def test_a_grade_that_was_given_since_stays_when_the_import_is_undone(store):
+    store.append([tree("a", correct=None)], source="first")
+    store.append([tree("a", correct=0)], source="second")
+    store.grade("a", correct=1)
+    assert store.undo(store.imports()[0].import_id).n_grades == 0
+    assert store.read_logs().runs.correct.tolist() == [1]
+
+
 def test_a_run_is_graded_by_its_id(store):
     store.append([tree("a", correct=None)])
     store.grade("a", correct=0.5, grader="me")
