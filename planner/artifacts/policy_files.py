@@ -35,6 +35,7 @@ def policy_files(policy: Policy) -> dict[str, bytes]:
             {
                 "sample": _arrays(policy.sample),
                 "sample_ids": list(policy.sample_ids),
+                "sample_hashes": list(policy.sample_hashes),
                 "logged_accuracy": policy.logged_accuracy,
                 "noise": _arrays(policy.noise),
                 "evidence": asdict(policy.evidence),
@@ -63,6 +64,7 @@ def policy_from_files(files: Mapping[str, bytes], policy_id: str) -> Policy:
         budget_model=BudgetModel.from_state(from_json(files[BUDGET])),
         sample=Belief(**state["sample"]),
         sample_ids=tuple(state["sample_ids"]),
+        sample_hashes=tuple(state.get("sample_hashes", ())),  # an older planner wrote none
         logged_accuracy=state["logged_accuracy"],
         noise=PairedNoise(**state["noise"]),
         evidence=Evidence(**state["evidence"]),

@@ -52,6 +52,16 @@ class Belief:
             index = index.astype(np.intp)
         return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(Belief)})
 
+    def replaced(self, rows: Sequence[int], others: Belief) -> Belief:
+        """The same beliefs but for the prompts at `rows`, of which `others` are believed."""
+
+        def mixed(name: str) -> NDArray[Any]:
+            values = np.array(getattr(self, name))
+            values[list(rows)] = getattr(others, name)
+            return values
+
+        return replace(self, **{f.name: mixed(f.name) for f in fields(Belief)})
+
     def source_of(self, row: int) -> Source:
         """What moved the posterior of the prompt at `row` away from the prior."""
         return SOURCES[int(self.source[row])]

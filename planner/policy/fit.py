@@ -15,6 +15,7 @@ from planner.policy.candidates import group_shares
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
 from planner.policy.policy import Policy
+from planner.texts.kept import sha256_of
 
 SAMPLE = 1000
 
@@ -51,6 +52,9 @@ def fit_policy(
         budget_model=budget_model,
         sample=predictor.belief_.take(rows),
         sample_ids=tuple(table.prompts.ids[row] for row in rows),
+        sample_hashes=tuple(
+            "" if text is None else sha256_of(text) for text in map(table.prompts.texts.__getitem__, rows)
+        ),
         logged_accuracy=_logged_accuracy(table, predictor.belief_.bins, budget_model.forecast(predictor.belief_)),
         noise=PairedNoise.fit(table.outcome, predictor.membership_),
         evidence=Evidence.of(table),

@@ -38,7 +38,8 @@ ANYTHING = Restriction()
 class Policy:
     """Chooses an arm for each prompt.
 
-    sample, sample_ids: beliefs of some logged prompts, out of fold, from which exchange rates are solved.
+    sample, sample_ids, sample_hashes: beliefs of some logged prompts, out of fold, from which exchange rates are
+    solved; their ids, and the SHA-256 of their texts.
     logged_accuracy: (1 + B, A) mean outcome over all logged prompts, then over those believed to be of each bin;
     forecasts take the place of what is not logged.
     adaptive: what sessions decide by, or what reads it; None where too little is logged to learn it, and sessions are
@@ -53,6 +54,7 @@ class Policy:
     noise: PairedNoise
     evidence: Evidence
     models: Mapping[str, ModelCard]
+    sample_hashes: tuple[str, ...] = ()
     policy_id: str = "unsaved"
     adaptive: Adaptive | Callable[[], Adaptive] | None = None
     _masks: dict[Restriction, Mask] = field(default_factory=dict, repr=False, compare=False)
@@ -88,9 +90,20 @@ class Policy:
         belief = self.predictor.believe(
             [p.hashed or p.text for p in prompts], [p.dataset for p in prompts], [p.metadata for p in prompts]
         )
+        # What the predictor was trained on it is too sure of: taken as unseen, as an average over traffic takes them.
+        logged = [(row, self._places[key]) for row, p in enumerate(prompts) for key in p.keys if key in self._places]
+        if logged:
+            rows, places = zip(*dict(logged).items(), strict=True)
+            belief = belief.replaced(rows, self.sample.take(places))
         if any(p.probes for p in prompts):
             belief = self.predictor.sharpen(belief, [p.probes for p in prompts])
         return belief
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Where in the sample a logged prompt stands, by its id and by the hash of its text."""
+        keys = (*enumerate(self.sample_hashes), *enumerate(self.sample_ids))
+        return {key: place for place, key in keys}
 
     def recommend(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import Floats
-from planner.texts.kept import HashedText
+from planner.texts.kept import HashedText, sha256_of
 
 if TYPE_CHECKING:
     from planner.core import Probe
@@ -34,7 +34,13 @@ class PromptInput:
     @property
     def id(self) -> str:
         """The given id, else the SHA-256 of the text, as at import."""
-        return self.prompt_id or hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        return self.prompt_id or sha256_of(self.hashed or self.text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it may be logged by: its id, and the SHA-256 of its text."""
+        digest = sha256_of(self.hashed or self.text)
+        return (digest,) if self.prompt_id is None else (self.prompt_id, digest)
 
     def draw(self, seed: int) -> float:
         """A number in 0..1 that looks random but is always the same for this prompt and seed."""

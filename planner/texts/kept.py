@@ -25,10 +25,17 @@ class HashedText:
 Text = str | HashedText | None
 
 
+def sha256_of(text: str | HashedText) -> str:
+    """SHA-256 of the text in UTF-8, in hex."""
+    if isinstance(text, HashedText):
+        return text.sha256
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def equal_texts(texts: Sequence[Text]) -> list[str | None]:
     """Names that are equal for equal texts: the text, or a hash where nobody has it; None for what is not known."""
     hashed = {text.sha256 for text in texts if isinstance(text, HashedText)}
-    told = {digest: text for text in texts if hashed and isinstance(text, str) if (digest := _sha256(text)) in hashed}
+    told = {digest: text for text in texts if hashed and isinstance(text, str) if (digest := sha256_of(text)) in hashed}
     return [told.get(text.sha256, f"\1{text.sha256}") if isinstance(text, HashedText) else text for text in texts]
 
 
@@ -46,7 +53,3 @@ def what_cannot_be_read(texts: Sequence[Text]) -> tuple[str, ...]:
         for n, what in found
         if n
     )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

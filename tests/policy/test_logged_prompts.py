@@ -1,0 +1,41 @@
+"""Prompts that the policy was fitted on, asked again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import simulated as world
+
+from planner.core import Budget, Probe
+from planner.policy import PromptInput
+
+SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
+
+
+def logged(policy, logs, *, by_id):
+    texts = dict(zip(logs.prompts.ids, logs.prompts.texts, strict=True))
+    return [PromptInput(texts[name], name if by_id else None) for name in policy.sample_ids]
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+@pytest.mark.parametrize("samples", [2, 6, 20])
+def test_an_average_is_kept_over_them(policy, pooled_logs, samples, by_id):
+    plans = policy.recommend(logged(policy, pooled_logs, by_id=by_id), Budget(mean_flops=samples * SAMPLE))
+    assert np.mean([plan.forecast.cost.flops for plan in plans]) == pytest.approx(samples * SAMPLE, rel=0.05)
+
+
+def test_they_are_believed_as_out_of_fold(policy, pooled_logs):
+    prompts = [PromptInput("something else"), *logged(policy, pooled_logs, by_id=True)]
+    belief = policy.believe(prompts)
+    assert np.array_equal(belief.bins[1:], policy.sample.bins)
+    assert np.array_equal(belief.features[1:], policy.sample.features)
+    alone = policy.believe(prompts[:1])
+    assert belief.bins[0] == pytest.approx(alone.bins[0], abs=1e-6)
+
+
+def test_probes_sharpen_what_is_believed_of_them(policy, pooled_logs):
+    prompt = logged(policy, pooled_logs, by_id=True)[0]
+    sharpened = policy.believe([replace(prompt, probes=(Probe(answer="1", correct=1.0),) * 4)])
+    assert sharpened.pass_rate[0] > policy.sample.pass_rate[0]
