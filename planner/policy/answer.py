@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.budget import Forecasts
-from planner.core import Alternative, Budget, Difficulty, Recommendation, Unit
+from planner.core import Alternative, Budget, Difficulty, Forecast, Recommendation, Unit
 from planner.curves.logs import Floats
 from planner.difficulty import Belief
 from planner.errors import InvalidInput
@@ -53,8 +53,14 @@ def recommendations(
     target_accuracy: float | None,
     policy_id: str,
     why_not: Callable[[int], InvalidInput],
+    *,
+    total: str | None = None,
 ) -> list[Recommendation | InvalidInput]:
-    """One answer a prompt; `why_not` makes the error of a prompt that no arm fits."""
+    """One answer a prompt; `why_not` makes the error of a prompt that no arm fits.
+
+    total: in words, what all prompts together may take.
+    """
+    limit = total or ("the budget" if budget is not None and not budget.is_empty else None)
     shown, feasible = _shown(decisions), decisions.feasible.tolist()
     rows = [row for row, fits in enumerate(feasible) if fits]
     pairs = [(row, arm) for row, arms in zip(rows, shown, strict=True) for arm in arms]
@@ -82,7 +88,9 @@ def recommendations(
                     "alternatives": tuple(
                         [Alternative.trusted({"arm": forecasts.arms[j], "forecast": next(made)}) for j in others]
                     ),
-                    "reason": _reason(decisions, row, forecast.accuracy, target_accuracy),
+                    "reason": _given(forecast, budget)
+                    if decisions.forced
+                    else _reason(decisions, row, forecast.accuracy, target_accuracy, limit),
                     "declined": bool(decisions.declined[row]),
                     "target_accuracy": target_accuracy,
                     "policy_id": policy_id,
@@ -150,19 +158,26 @@ def _difficulty(belief: Belief, row: int) -> Difficulty:
     )
 
 
-def _reason(decisions: Decisions, row: int, accuracy: float, target: float | None) -> str:
-    if decisions.forced:
-        return "the arm was given by the caller"
+def _given(forecast: Forecast, budget: Budget | None) -> str:
+    over = budget is not None and not forecast.cost_worst.fits(budget)
+    return "the arm was given by the caller" + (", and may take more than the budget" if over else "")
+
+
+def _reason(decisions: Decisions, row: int, accuracy: float, target: float | None, limit: str | None) -> str:
+    within = f" within {limit}" if limit else ""
+    one, declined = "arm", ""
     if decisions.declined[row]:
         why = decisions.too_thin or "the prompt is unlike those that were logged"
-        return f"declined to choose by prompt ({why}): the best single arm within the budget"
+        one, declined = "single arm", f"declined to choose by prompt ({why}): "
     if decisions.reached is not None and target is not None:
         if decisions.reached[row]:
-            return f"the cheapest arm expected to reach {target:g} (expected {accuracy:.3g})"
-        return f"no arm within the budget is expected to reach {target:g}; this one comes nearest: {accuracy:.3g}"
+            return f"{declined}the cheapest {one} expected to reach {target:g} (expected {accuracy:.3g})"
+        return f"{declined}no {one}{within} is expected to reach {target:g}; this one comes nearest: {accuracy:.3g}"
+    if declined:
+        return f"{declined}the best single arm{within}"
     if decisions.price_of_cost > 0:
         return (
             f"most expected accuracy for its cost: {accuracy:.3g}, where one more point must cost less than "
             f"{0.01 / decisions.price_of_cost:.3g} {decisions.unit}"
         )
-    return f"most expected accuracy within the budget: {accuracy:.3g}"
+    return f"most expected accuracy{within}: {accuracy:.3g}"

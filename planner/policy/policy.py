@@ -190,8 +190,9 @@ class Policy:
         )  # fmt: skip
         with in_bulk(len(prompts)):
             return recommendations(
-                prompts, belief, forecasts, decisions, total, None, self.policy_id,
+                prompts, belief, forecasts, decisions, budget, None, self.policy_id,
                 partial(self._why_none_fits, forecasts, ceilings or total.ceilings, restriction),
+                total=f"a total of {amount:.4g} {unit}",
             )  # fmt: skip
 
     def decide(
@@ -245,10 +246,10 @@ class Policy:
         allowed = options.allowed
         if budget is not None and budget.mean is not None:
             unit, value = budget.mean
-            mean_cost = self.traffic.cost(unit)
-            within = mask & (mean_cost <= value * SLACK)
-            if within.any():
-                allowed = np.where(declined[:, None], allowed & within, allowed)
+            cost = np.where(mask, self.traffic.cost(unit), np.nan)
+            # An average below every single arm's own is kept by the cheapest arms of each prompt: here by the cheapest.
+            within = allowed & (cost <= max(value, np.nanmin(cost, initial=np.inf)) * SLACK)
+            allowed = np.where(declined[:, None] & within.any(axis=1, keepdims=True), within, allowed)
         return defaulted(options, declined, allowed, self.traffic.accuracy, self.traffic.bins)
 
     def _placed(

@@ -10,6 +10,7 @@ from planner.core import Arm, Budget
 from planner.difficulty.belief import SOURCES
 from planner.errors import InfeasibleBudget, InvalidInput, UnknownModel, UnknownStrategy
 from planner.policy import PromptInput, Restriction
+from planner.policy.choose import Options
 from planner.policy.fit import fit_policy
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
@@ -52,6 +53,7 @@ def test_a_total_is_kept_over_a_batch(policy):
     total = 7.0 * SAMPLE * len(PROMPTS)
     plans = policy.allocate(PROMPTS, Budget(max_flops=total))
     spent = sum(plan.forecast.cost.flops for plan in plans)
+    assert all(plan.budget is None and f"a total of {total:.4g} flops" in plan.reason for plan in plans)
     assert spent <= total * 1.0001
     assert spent >= total - max(plan.forecast.cost.flops for plan in plans) - 64 * 1.5 * SAMPLE
 
@@ -112,6 +114,13 @@ def test_a_forced_arm_is_forecast(policy):
     assert plan.arm == arm
 
 
+def test_a_forced_arm_that_may_pass_the_budget_says_so(policy):
+    arm = Arm(generator="small", search="sampling", selection="majority_vote", breadth=16)
+    few, many = (policy.recommend(PROMPTS[:1], Budget(max_generations=n), arm=arm)[0] for n in (4, 16))
+    assert few.reason == "the arm was given by the caller, and may take more than the budget"
+    assert many.reason == "the arm was given by the caller"
+
+
 def test_a_forced_arm_that_is_not_fitted_is_refused(policy):
     with pytest.raises(InvalidInput, match="not among"):
         policy.recommend(PROMPTS[:1], arm=Arm(generator="nobody"))
@@ -127,6 +136,26 @@ def test_thin_evidence_declines_to_one_arm_for_all(pooled_table):
     plans = thin.recommend(PROMPTS, Budget(max_flops=8 * SAMPLE))
     assert all(plan.declined and "only 20 prompts" in plan.reason for plan in plans)
     assert len({plan.arm for plan in plans}) == 1
+
+
+@pytest.mark.parametrize("share", [1.001, 0.5])
+def test_a_prompt_that_is_declined_takes_no_dearer_arm_than_the_average_or_the_cheapest(policy, share):
+    cost = policy.traffic.cost("flops")
+    budget = Budget(mean_flops=share * float(cost.min()))
+    belief = policy.believe(PROMPTS)
+    forecasts, mask = policy.budget_model.forecast(belief), policy.mask(Restriction())
+    options = Options.of(forecasts, belief.bins, np.ones_like(forecasts.accuracy, dtype=bool), "flops", policy.noise)
+    allowed = policy._defaults(options, np.ones(len(belief), dtype=bool), budget, mask).allowed
+    assert allowed.any(axis=1).all()
+    assert cost[allowed.any(axis=0)].max() <= 1.01 * cost.min()
+
+
+def test_who_declines_still_says_whether_the_target_is_reached(policy):
+    strange = [PromptInput("Quel temps fait-il a Paris?")]
+    cheap = policy.recommend(strange, target_accuracy=0.3)[0]
+    assert cheap.declined
+    assert "the cheapest single arm expected to reach 0.3" in cheap.reason
+    assert "no single arm is expected to reach 0.9999" in policy.recommend(strange, target_accuracy=0.9999)[0].reason
 
 
 def test_enough_evidence_does_not_decline(policy):
