@@ -150,14 +150,15 @@ def answering(answer: Callable[[Seen], tuple[int, Any]]) -> Act:
     return act
 
 
-def slow(data: bytes, *, seconds_a_byte: float) -> Act:
+def slow(data: bytes, *, seconds_a_byte: float, slow_head: bool = False) -> Act:
     """The bytes of a response one by one."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode()
 
     async def act(_: Seen, writer: asyncio.StreamWriter) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-        writer.write(head.encode())
-        for place in range(len(data)):
-            writer.write(data[place : place + 1])
+        if not slow_head:
+            writer.write(head)
+        for byte in head + data if slow_head else data:
+            writer.write(bytes([byte]))
             await writer.drain()
             await asyncio.sleep(seconds_a_byte)
 

@@ -34,21 +34,53 @@ def test_requests_one_after_the_other_share_a_connection():
     assert asyncio.run(run()) == 1
 
 
-def test_a_connection_that_broke_is_opened_anew():
+async def statuses(lines: Lines, url: str, n: int) -> list[int]:
+    """Of so many exchanges one after the other; 0 where one broke."""
+    found = []
+    for _ in range(n):
+        try:
+            async with lines.exchange("POST", url, headers={}, content=b"{}") as reply:
+                found.append(reply.status)
+                assert [piece async for piece in reply.pieces]
+        except aiohttp.ClientError:
+            found.append(0)
+    return found
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew():
     async def run() -> list[int]:
         async with HostileServer([chat("1"), reset, chat("2")]) as server:
-            lines, statuses = Lines(server.origin), []
-            for _ in range(3):
-                try:
-                    async with lines.exchange("POST", server.url, headers={}, content=b"{}") as reply:
-                        statuses.append(reply.status)
-                        assert [piece async for piece in reply.pieces]
-                except aiohttp.ClientError:
-                    statuses.append(0)
-            await lines.aclose()
-            return statuses
+            lines = Lines(server.origin)
+            try:
+                return await statuses(lines, server.url, 3)
+            finally:
+                await lines.aclose()
 
-    assert asyncio.run(run()) == [200, 0, 200]
+    assert asyncio.run(run()) == [200, 200, 200]
+
+
+def test_a_server_that_breaks_every_connection_is_asked_twice_at_most():
+    async def run() -> tuple[list[int], int]:
+        async with HostileServer([chat("1"), reset]) as server:
+            lines = Lines(server.origin)
+            try:
+                return await statuses(lines, server.url, 2), len(server.seen)
+            finally:
+                await lines.aclose()
+
+    assert asyncio.run(run()) == ([200, 0], 3)
+
+
+def test_a_first_connection_that_breaks_is_an_error():
+    async def run() -> list[int]:
+        async with HostileServer([reset, chat("1")]) as server:
+            lines = Lines(server.origin)
+            try:
+                return await statuses(lines, server.url, 2)
+            finally:
+                await lines.aclose()
+
+    assert asyncio.run(run()) == [0, 200]
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,21 @@ def test_an_answer_that_unpacks_to_ten_megabytes_is_refused():
         ask(body(packed, Content_Encoding="gzip"))
 
 
-def test_a_body_that_is_not_packed_as_it_says_is_an_error():
-    with pytest.raises(EndpointError, match="cannot be read"):
-        ask(body(b"nothing packed", Content_Encoding="gzip"))
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_a_body_that_is_not_packed_as_it_says_is_an_error_at_once(encoding):
+    time = FakeTime()
+    with pytest.raises(EndpointError, match="cannot be read: its content is encoded in a way"):
+        ask(body(b"nothing packed", Content_Encoding=encoding), time=time)
+    assert not time.slept
+
+
+def test_what_comes_after_the_body_is_not_told_as_an_error():
+    long = json.dumps(chat_completion("a very secret answer")).encode()
+    act = raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n" + long, close=True)
+    with pytest.raises(EndpointError) as caught:
+        ask(act)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_bytes_that_come_one_by_one_are_waited_for():

@@ -9,7 +9,7 @@ import socket
 import httpx
 import openai
 import pytest
-from execution.hostile import chat, delayed, error, raw, reset, silence
+from execution.hostile import chat, delayed, error, raw, reset, silence, slow
 from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged
 
 from planner import Planner
@@ -50,6 +50,22 @@ def test_what_cannot_be_planned_reaches_the_endpoint_as_it_is(live, scripted, me
     assert answer.json()["choices"][0]["message"]["content"].endswith("55")
     body.pop("planner")
     assert server.seen[-1].body == body | {"model": "lab-large"}
+
+
+def test_a_head_that_comes_byte_by_byte_is_waited_for_no_longer_than_an_answer(live, scripted):
+    server = scripted(slow(b"{}", seconds_a_byte=0.05, slow_head=True))
+    url = live(endpoint_url=server.url, request_timeout_seconds=0.5)
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED})
+    assert "did not answer within 0.5 seconds" in answer.text
+    assert answer.elapsed.total_seconds() < 2
+
+
+def test_a_proxy_that_cannot_be_used_is_no_fault_of_the_request(live, scripted, monkeypatch):
+    url = live(endpoint_url="http://far.example/v1")
+    monkeypatch.setenv("http_proxy", "socks5://proxy:1080")
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED}, trust_env=False)
+    assert answer.status_code == 409
+    assert "socks5" in answer.text
 
 
 def test_a_named_model_is_asked_once_and_logged_as_a_sample_of_it(live, scripted):

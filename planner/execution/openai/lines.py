@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import ssl
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,8 +19,10 @@ from yarl import URL
 from planner.errors import InvalidInput
 from planner.execution.openai.in_process import App, answer_of
 
-KEPT_SECONDS = 5.0
-"""A connection that was idle for longer is not used again: servers close them about then."""
+KEPT_SECONDS = 4.0
+"""A connection that was idle for longer is not used again: many servers close them after five seconds."""
+_STALE_SECONDS = 0.5
+"""So soon a connection breaks that the server had closed before; one that it closes over its work takes longer."""
 _MOST_HEAD_BYTES = 64 * 1024
 _MOST_BYTES_AT_ONCE = 2**20 - 1
 _UNBOUNDED = aiohttp.ClientTimeout(total=None)
@@ -41,10 +44,13 @@ class Lines:
     """
 
     def __init__(self, url: str, app: App | None = None) -> None:
-        self._url = url
-        self._app = app
+        """Raises InvalidInput where the environment names a proxy of a kind that cannot be used."""
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._left_at = float("-inf")
+        self._url = url
+        self._app = app
+        self._proxy = None if app is not None else proxy_of(url)
 
     @asynccontextmanager
     async def exchange(
@@ -55,24 +61,46 @@ class Lines:
         headers: Mapping[str, str],
         content: bytes | None,
         limits: aiohttp.ClientTimeout = _UNBOUNDED,
+        head_seconds: float | None = None,
     ) -> AsyncIterator[Reply]:
         """A request and its reply, whose body is read within. Redirects are not followed.
 
-        Raises aiohttp.ClientError or TimeoutError, also while the body is read; InvalidInput for a proxy of a kind
-        that cannot be used.
+        head_seconds: until the reply's head is there, however slowly it comes.
+        A request over a connection that the server had closed meanwhile is sent once more, over a new one.
+        Raises aiohttp.ClientError or TimeoutError, also while the body is read.
         """
         if self._app is not None:
             status, told, body = await answer_of(self._app, method, url, headers, content or b"")
             yield Reply(status, told, _whole(body))
             return
-        session = self._opened()
-        response = await session.request(
-            method, _parsed(url), headers=headers, data=_sent(content), allow_redirects=False, timeout=limits
-        )
+
+        async def answered(session: aiohttp.ClientSession) -> aiohttp.ClientResponse:
+            return await session.request(
+                method, _parsed(url), headers=headers, data=_sent(content), allow_redirects=False, timeout=limits
+            )
+
+        started, once = time.monotonic(), None
         try:
-            yield Reply(response.status, response.headers, response.content.iter_any())
+            async with asyncio.timeout(head_seconds):
+                try:
+                    response = await answered(self._opened())
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if isinstance(error, aiohttp.ClientConnectorError) or not self._was_stale(started):
+                        raise
+                    once = self._new()
+                    response = await answered(once)
+            try:
+                yield Reply(response.status, response.headers, response.content.iter_any())
+            finally:
+                response.close()  # one that was read to its end has given its connection back before
+            self._left_at = time.monotonic()
         finally:
-            response.close()  # one that was read to its end has given its connection back before
+            if once is not None:
+                await once.close()
+
+    def _was_stale(self, started: float) -> bool:
+        """Whether what broke just now may well have been a connection left from before."""
+        return started - self._left_at <= KEPT_SECONDS and time.monotonic() - started <= _STALE_SECONDS
 
     async def aclose(self) -> None:
         """Close the connections; the next request opens others."""
@@ -112,7 +140,7 @@ class Lines:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},
             skip_auto_headers=("User-Agent",),
-            proxy=proxy_of(self._url),
+            proxy=self._proxy,
             max_line_size=_MOST_HEAD_BYTES,
             max_field_size=_MOST_HEAD_BYTES,
         )
@@ -122,15 +150,6 @@ class Lines:
         """Read from disk once, not once a connection. The environment may name other authorities than the usual."""
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)
-
-
-def told(error: aiohttp.ClientError) -> str:
-    """What went wrong in words, without the URL, whose query may hold a key."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        return error.message
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, ssl.SSLError):
-        return str(error.os_error)
-    return str(error) or type(error).__name__
 
 
 def proxy_of(url: str) -> str | None:

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
 
 from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, EndpointUnavailable
 from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
+from planner.execution.openai.broken import broken
 from planner.execution.openai.complaints import answered, excerpt, redacted
 from planner.execution.openai.in_process import App
-from planner.execution.openai.lines import Lines, Reply, told
+from planner.execution.openai.lines import Lines, Reply
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
 
@@ -173,7 +173,7 @@ class Wire:
                 "raise PLANNER_REQUEST_TIMEOUT_SECONDS"
             ) from error
         except aiohttp.ClientError as error:
-            raise self._broken(about, error) from error
+            raise broken(self.address.name, about, error, self._secrets()) from error
 
     async def _exchange(
         self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
@@ -210,19 +210,6 @@ class Wire:
             if streamed is not None and streamed.feed(chunk):
                 break
         return b"".join(chunks)
-
-    def _broken(self, about: str, error: aiohttp.ClientError) -> EndpointError:
-        said = redacted(told(error), self._secrets())
-        if isinstance(error, aiohttp.ClientSSLError):
-            return EndpointRejected(
-                f"the TLS connection to {self.address.name} cannot be trusted: {said}; set SSL_CERT_FILE to the "
-                "certificate of its authority, or correct the URL"
-            )
-        if isinstance(error.__cause__, ContentEncodingError):
-            return EndpointRejected(f"{about} answered what cannot be read: {said}; check the URL")
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return EndpointUnavailable(f"{self.address.name} cannot be reached: {said}; is the server running there?")
-        return EndpointUnavailable(f"{about} broke off: {said}; try later")
 
 
 def _worth_another(answer: Answer) -> bool:

@@ -11,11 +11,12 @@ import aiohttp
 
 from planner.api.endpoints import LAB
 from planner.config import Settings
-from planner.errors import EndpointRejected, EndpointTimeout, EndpointUnavailable, NotReady
+from planner.errors import EndpointRejected, EndpointTimeout, InvalidInput, NotReady
 from planner.execution.openai.address import Address
+from planner.execution.openai.broken import broken
 from planner.execution.openai.complaints import redacted
 from planner.execution.openai.in_process import App
-from planner.execution.openai.lines import Lines, Reply, told
+from planner.execution.openai.lines import Lines, Reply
 
 CONNECT_SECONDS = 10.0
 _PATH = "/chat/completions"
@@ -47,7 +48,12 @@ class Upstream:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         try:
             async with self._lines.exchange(
-                "POST", self._url, headers=self._headers, content=content, limits=self._limits
+                "POST",
+                self._url,
+                headers=self._headers,
+                content=content,
+                limits=self._limits,
+                head_seconds=self._seconds,
             ) as reply:
                 self._check(reply)
                 yield reply
@@ -56,12 +62,15 @@ class Upstream:
                 f"{self.address.name} did not answer within {self._seconds:g} seconds (PLANNER_REQUEST_TIMEOUT_SECONDS)"
             ) from error
         except aiohttp.ClientError as error:
-            said = self.redacted(told(error))
-            raise EndpointUnavailable(f"{self.address.name} cannot be reached, or broke off: {said}") from error
+            raise broken(self.address.name, self.address.name, error, self._secrets) from error
 
     def redacted(self, text: str) -> str:
         """The text without what is secret of the server."""
-        return redacted(text, [secret for secret in (self._key, *self.address.secrets) if secret])
+        return redacted(text, self._secrets)
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(secret for secret in (self._key, *self.address.secrets) if secret)
 
     async def aclose(self) -> None:
         """Let go of connections."""
@@ -85,13 +94,16 @@ class Upstreams:
         self._opened: dict[str, Upstream] = {}
 
     def of(self, model: str) -> Upstream:
-        """The server of a model. Raises NotReady where none is configured."""
+        """The server of a model. Raises NotReady where none is configured, or it cannot be asked as it is."""
         elsewhere = self._settings.endpoints.get(model)
         url = elsewhere or self._settings.endpoint_url
         if url is None:
             raise NotReady(NO_ENDPOINT)
         if url not in self._opened:
-            self._opened[url] = Upstream(url, self._settings, with_key=elsewhere is None)
+            try:
+                self._opened[url] = Upstream(url, self._settings, with_key=elsewhere is None)
+            except InvalidInput as error:  # of the settings, not of the client's request
+                raise NotReady(str(error)) from error
         return self._opened[url]
 
     async def aclose(self) -> None:
