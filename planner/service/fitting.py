@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import secrets
+import signal
 import threading
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -12,9 +14,11 @@ from planner.api import Planner
 from planner.artifacts import FitSettings
 from planner.artifacts.turn import fitting_now
 from planner.config import Settings
-from planner.errors import NotReady, PlannerError
+from planner.errors import NotReady, PlannerError, StoreError
 
+LOGGER = logging.getLogger("planner.service")
 STOP_SECONDS = 5.0
+BROKEN_OFF = "broken off by the server's shutdown"
 
 
 @dataclass
@@ -24,6 +28,7 @@ class Fits:
     settings: Settings
     planner: Planner
     _process: BaseProcess | None = field(default=None, init=False)
+    _fit_id: str = field(default="", init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def settle(self) -> None:
@@ -42,15 +47,27 @@ class Fits:
             context = multiprocessing.get_context("spawn")
             self._process = context.Process(target=_fit, args=(self.settings, fit, fit_id), daemon=True)
             self._process.start()
+            self._fit_id = fit_id
             return fit_id
 
     def close(self) -> None:
-        """End the fit that is running; it is noted as failed, and nothing that anyone reads has changed."""
+        """Break off the fit that is running; it is noted as failed, and nothing that anyone reads has changed."""
         with self._lock:
-            if self._process is not None and self._process.is_alive():
-                self._process.terminate()
-                self._process.join(STOP_SECONDS)
-                self.settle()
+            if self._process is None or not self._process.is_alive():
+                return
+            LOGGER.warning("fit %s is %s", self._fit_id, BROKEN_OFF)
+            self._process.terminate()
+            self._process.join(STOP_SECONDS)
+            try:
+                self._note_broken_off()
+            except StoreError as error:  # whoever starts next notes that it was lost
+                LOGGER.warning("the store does not know yet that fit %s ended: %s", self._fit_id, error)
+
+    def _note_broken_off(self) -> None:
+        store = self.planner.store
+        # It may have come to its end just before it was told to.
+        if any(row.fit_id == self._fit_id and row.status == "running" for row in store.fits()):
+            store.finish_fit(self._fit_id, error=BROKEN_OFF)
 
     @property
     def _is_alive(self) -> bool:
@@ -58,6 +75,8 @@ class Fits:
 
 
 def _fit(settings: Settings, fit: FitSettings, fit_id: str) -> None:
+    # Ctrl-C reaches every process of a terminal: the server ends this one, and says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from planner.artifacts.refit import refit  # noqa: PLC0415 - lightgbm and its kin load in this process alone
 
     with Planner.open(settings=settings, create=False) as planner:

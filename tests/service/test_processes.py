@@ -96,6 +96,23 @@ def test_an_end_waits_for_what_is_running_and_stores_what_was_served(home):
         assert planner.store.recommendation(made["recommendation_id"]) is not None
 
 
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_breaks_off_the_fit_that_is_running_and_says_so(home, told):
+    with running(home) as service:
+        fit_id = httpx.post(f"{service.url}/v1/fits", json={}).json()["fit_id"]
+        service.wait(lambda: (httpx.get(f"{service.url}/v1/fits/{fit_id}").json()["share"] or 0) > 0)
+        # Ctrl-C in a terminal reaches the fit's process as well.
+        for pid in [*(worker_pids(service.process.pid) if told == signal.SIGINT else ()), service.process.pid]:
+            os.kill(pid, told)
+        service.process.wait(30)
+    assert (
+        f"WARNING planner.service fit {fit_id} is broken off by the server's shutdown" in service.log_file.read_text()
+    )
+    with Planner.open() as planner:
+        ended = planner.store.fits()[0]
+    assert (ended.fit_id, ended.status, ended.error) == (fit_id, "failed", "broken off by the server's shutdown")
+
+
 def test_logs_are_json_lines_with_the_id_of_their_request(home):
     with running(home, env={"PLANNER_LOG_FORMAT": "json"}) as service:
         httpx.post(
