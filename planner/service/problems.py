@@ -19,6 +19,7 @@ from planner.errors import PlannerError
 from planner.service.openai_errors import openai_error, takes_openai_form
 
 LOGGER = logging.getLogger("planner.service")
+_OF_PYDANTIC = re.compile(r"(?:(?<=: )|^)Value error, ")
 
 
 class Problem(BaseModel):
@@ -101,7 +102,7 @@ def _planner_error(request: Request, error: Exception) -> Response:
     passes = error.http_status == HTTPStatus.SERVICE_UNAVAILABLE
     return problem(
         error.http_status,
-        str(error),
+        _plain(str(error)),
         kind=type(error).__name__,
         request_id=_id(request),
         headers={"Retry-After": "1"} if passes else None,
@@ -111,7 +112,7 @@ def _planner_error(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()]
+    found = [{"where": ".".join(map(str, e["loc"])), "what": _plain(e["msg"])} for e in error.errors()]
     detail = "; ".join(f"{e['where']}: {e['what']}" for e in found[:5])
     return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path, errors=found)
 
@@ -149,6 +150,11 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
 def _id(request: Request) -> str | None:
     found: str | None = request.scope.get("state", {}).get("request_id")
     return found
+
+
+def _plain(words: str) -> str:
+    """Words without what pydantic sets before those of a validator."""
+    return _OF_PYDANTIC.sub("", words, count=1)
 
 
 def _snake(words: str) -> str:

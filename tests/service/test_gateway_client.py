@@ -117,7 +117,7 @@ def test_an_unknown_model_is_not_found_among_the_models_either(ask):
         ({"messages": []}, "messages"),
         ({"extra_body": {"planner": {"max_tokens": 1}}}, "least budget"),
         ({"extra_body": {"planner": {"wishes": 1}}}, "planner.wishes"),
-        ({"extra_body": {"planner": {"mean_usd": 1, "mean_tokens": 1}}}, "at most one average"),
+        ({"extra_body": {"planner": {"mean_usd": 1, "mean_tokens": 1}}}, "planner: at most one average"),
         ({"extra_body": {"planner": {"grade": "command:true"}}}, "planner.grade"),
         ({"extra_body": {"optillm_approach": "moa"}}, "optillm_approach"),
         ({"extra_headers": {"X-ITS-Budget": "many"}}, "x-its-budget"),

@@ -89,6 +89,15 @@ def test_what_cannot_be_answered_is_a_problem_that_says_why(client, body, words)
 
 
 @pytest.mark.parametrize(
+    "body",
+    [{}, {"prompt": PROMPT, "budget": {"mean_usd": 1, "mean_tokens": 9}}, {"prompt": PROMPT, "budget": {"max_usd": -1}}],
+)
+def test_what_a_validator_says_is_told_in_its_own_words(client, body):
+    found = client.post(ROUTE, json=body).json()
+    assert "error," not in found["detail"] + found["errors"][0]["what"]
+
+
+@pytest.mark.parametrize(
     "body", [b"{", b"[1,", b'{"prompt": "\\ud800", "budget": {"max_tokens": 9}}', b"\xff", b'{"prompt": NaN}']
 )
 def test_a_body_that_is_no_json_is_a_problem(client, body):
