@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
 
 from planner.api import Planner
 from planner.config import Settings
@@ -27,6 +28,16 @@ class Context:
     fits: Fits
     gateway: Gateway
     intake: Intake
+
+    def check_length(self, characters: int) -> None:
+        """Answer 413 where a prompt has more characters than are taken."""
+        most = self.settings.service_max_prompt_characters
+        if characters > most:
+            raise HTTPException(
+                413,
+                f"the prompt has {characters:,} characters: at most {most:,} are taken "
+                "(PLANNER_SERVICE_MAX_PROMPT_CHARACTERS)",
+            )
 
 
 async def _context(request: Request) -> Context:

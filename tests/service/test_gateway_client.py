@@ -128,6 +128,13 @@ def test_what_cannot_be_done_is_a_bad_request_in_words(ask, members, said):
         ask().chat.completions.create(**AUTO | members)
 
 
+@pytest.mark.parametrize("model", ["auto", "lab-small"])
+def test_a_prompt_that_is_too_long_is_told_as_too_large(ask, model):
+    with pytest.raises(openai.APIStatusError, match="PLANNER_SERVICE_MAX_PROMPT_CHARACTERS") as caught:
+        ask(service_max_prompt_characters=10).chat.completions.create(**AUTO | {"model": model})
+    assert (caught.value.status_code, caught.value.code) == (413, "request_too_large")
+
+
 def test_tokens_have_the_clients_own_errors(live):
     url = f"{live(service_token='boss', service_read_token='guest')}/v1"
     wrong = openai.OpenAI(base_url=url, api_key="wrong", max_retries=0)

@@ -90,7 +90,11 @@ def test_what_cannot_be_answered_is_a_problem_that_says_why(client, body, words)
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"prompt": PROMPT, "budget": {"mean_usd": 1, "mean_tokens": 9}}, {"prompt": PROMPT, "budget": {"max_usd": -1}}],
+    [
+        {},
+        {"prompt": PROMPT, "budget": {"mean_usd": 1, "mean_tokens": 9}},
+        {"prompt": PROMPT, "budget": {"max_usd": -1}},
+    ],
 )
 def test_what_a_validator_says_is_told_in_its_own_words(client, body):
     found = client.post(ROUTE, json=body).json()
@@ -105,9 +109,10 @@ def test_a_body_that_is_no_json_is_a_problem(client, body):
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
-def test_a_prompt_that_is_too_long_is_refused(serve):
-    answer = serve(service_max_prompt_characters=20).post(ROUTE, json={"prompt": PROMPT, "budget": BUDGET})
-    assert answer.status_code == 422
+@pytest.mark.parametrize("asked", [{"prompt": PROMPT}, {"prompts": ["Short?", PROMPT]}, {"prompts": [PROMPT] * 20}])
+def test_a_prompt_that_is_too_long_is_refused(serve, asked):
+    answer = serve(service_max_prompt_characters=20).post(ROUTE, json=asked | {"budget": BUDGET})
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
     assert "PLANNER_SERVICE_MAX_PROMPT_CHARACTERS" in answer.json()["detail"]
 
 

@@ -66,7 +66,7 @@ async def answer(body: ChatBody, raw: Mapping[str, Any], its_budget: str | None,
     known = await gateway.names.known(body.model)
     try:
         ask = read_request(body, raw, its_budget, known, plans=plans)
-        _bounded(context, ask)
+        context.check_length(len(ask.text or ""))
         return _Asgi(await _answer(gateway, ask))
     except UnknownName as error:
         return _no_such_model(error)
@@ -113,15 +113,6 @@ async def _untouched(gateway: Gateway, ask: Ask) -> ASGIApp:
     if model is None and ask.text is not None:
         model = (await gateway.budgets.plan(ask)).plan.arm.generator
     return PassedThrough(gateway, ask, model or await gateway.names.default(), headers)
-
-
-def _bounded(context: Context, ask: Ask) -> None:
-    most = context.settings.service_max_prompt_characters
-    length = len(ask.text or "")
-    if length > most:
-        raise InvalidInput(
-            f"the prompt has {length:,} characters: at most {most:,} are taken (PLANNER_SERVICE_MAX_PROMPT_CHARACTERS)"
-        )
 
 
 def _no_such_model(error: InvalidInput) -> Response:

@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from planner.core import Recommendation
-from planner.errors import InvalidInput
 from planner.service.context import Context, Shared
 from planner.service.json_route import JsonRoute
 from planner.service.schemas import Declined, PromptBody, RecommendationRequest, Recommendations
@@ -50,7 +49,7 @@ def find(recommendation_id: str, context: Shared) -> Recommendation:
 
 async def _one(context: Context, body: RecommendationRequest) -> Recommendation:
     assert body.prompt is not None
-    _bounded(context, body.prompt)
+    context.check_length(_length(body.prompt))
     known: dict[str, Any] = {
         "prompt": body.prompt,
         "prompt_id": body.prompt_id,
@@ -65,7 +64,7 @@ async def _one(context: Context, body: RecommendationRequest) -> Recommendation:
 def _many(context: Context, body: RecommendationRequest) -> bytes:
     prompts = [PromptBody(prompt=one) if isinstance(one, str) else one for one in body.prompts or ()]
     for one in prompts:
-        _bounded(context, one.prompt)
+        context.check_length(_length(one.prompt))
     answers = context.planner.recommend_batch(
         [one.__dict__ for one in prompts], body.budget,
         total=body.total, target_accuracy=body.target_accuracy, **_asked(body),
@@ -91,10 +90,5 @@ def _asked(body: RecommendationRequest) -> dict[str, Any]:
     }
 
 
-def _bounded(context: Context, prompt: str | Sequence[Any]) -> None:
-    most = context.settings.service_max_prompt_characters
-    length = len(prompt) if isinstance(prompt, str) else sum(len(str(part)) for part in prompt)
-    if length > most:
-        raise InvalidInput(
-            f"the prompt has {length:,} characters: at most {most:,} are taken (PLANNER_SERVICE_MAX_PROMPT_CHARACTERS)"
-        )
+def _length(prompt: str | Sequence[Any]) -> int:
+    return len(prompt) if isinstance(prompt, str) else sum(len(str(part)) for part in prompt)
