@@ -32,7 +32,6 @@ _NEEDED: tuple[tuple[str, str, Role], ...] = (
     ("POST", "/v1/runs", Role.LOG),
     ("POST", "/v1/chat/completions", Role.LOG),
 )
-_PAGES = frozenset({"/", "/docs"})
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,8 @@ class Tokens:
 
 @lru_cache(maxsize=1024)
 def needed(method: str, path: str) -> Role:
-    """The role that a request takes. The pages themselves hold no data: they and their assets are for everyone."""
-    if path in _PAGES and method in {"GET", "HEAD"}:
+    """The role that a request takes. The dashboard's page holds no data: it and its assets are for everyone."""
+    if path == "/" and method in {"GET", "HEAD"}:
         return Role.NONE
     method = "GET" if method == "HEAD" else method
     return next((role for verb, head, role in _NEEDED if verb == method and path.startswith(head)), Role.ADMIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.browser
-SECTIONS = ("overview", "curves", "map", "difficulty", "recommendations", "policies", "try")
+SECTIONS = ("overview", "curves", "map", "difficulty", "recommendations", "policies", "try", "api")
 PROMPT = "Ben has 12 coins. Double it. Subtract 7. Triple it. How many now?"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -81,6 +82,13 @@ def page(browser):
     assert opened.complaints == [] or opened.tolerant, opened.complaints
 
 
+def recommend(url: str, n: int, **known: str) -> None:
+    prompts = [{"prompt": f"Start with {i}. Add 3. How many now?", **known} for i in range(n)]
+    body = json.dumps({"prompts": prompts, "budget": {"max_generations": 4}}).encode()
+    request = urllib.request.Request(f"{url}/v1/recommendations", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request).close()
+
+
 def visit(page, url: str, section: str, *, tolerant: bool = False) -> None:
     page.tolerant = tolerant
     page.goto(f"{url}/#{section}")
@@ -137,28 +145,29 @@ def test_a_budget_that_nothing_fits_is_told_in_words(demo, page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_api_s_reference_fits_a_phone_and_is_reached_from_the_dashboard(demo, browser, scheme):
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_api_s_reference_fits_a_phone_within_the_dashboard_and_alone(demo, browser, scheme, alone):
     context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme=scheme)
     page, complaints = context.new_page(), []
     page.on("console", lambda said: complaints.append(said.text))
-    visit(page, demo, "overview")
-    page.click("nav >> text=API")
-    page.wait_for_selector("h1:has-text('HTTP API')")
+    if alone:
+        page.goto(f"{demo}/docs")
+    else:
+        visit(page, demo, "overview")
+        page.click("#tabs >> text=API")
+    page.wait_for_selector(":is(h1, h2):has-text('HTTP API')")
     page.click("nav a[href='#post-v1-recommendations']")
     page.click("#post-v1-recommendations summary >> nth=0")
     assert page.locator("#post-v1-recommendations pre").first.is_visible()
+    assert page.locator("#post-v1-recommendations .method").evaluate("e => getComputedStyle(e).borderTopWidth") == "1px"
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert complaints == []
     context.close()
 
 
 def test_a_prompt_that_is_a_script_stays_text(demo, page):
-    import json
-
     evil = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
-    body = json.dumps({"prompt": PROMPT, "prompt_id": evil, "budget": {"max_generations": 4}}).encode()
-    request = urllib.request.Request(f"{demo}/v1/recommendations", body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request).close()
+    recommend(demo, 1, prompt_id=evil)
     visit(page, demo, "recommendations")
     page.locator("details summary").first.click()
     assert evil in page.locator("main").inner_text()
@@ -194,4 +203,6 @@ def test_a_token_is_asked_for_and_kept_in_the_tab(browser, tmp_path):
         page.keyboard.press("Enter")
         page.wait_for_selector("main h2")
         assert page.evaluate("localStorage.length") == 0
+        page.click("#tabs >> text=API")
+        page.wait_for_selector("#post-v1-recommendations")
     context.close()

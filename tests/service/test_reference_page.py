@@ -69,10 +69,13 @@ def test_the_examples_of_bodies_are_taken_by_their_routes(client, text):
     assert asked >= 3
 
 
-def test_it_is_there_without_a_token_as_the_dashboard_is(serve):
-    client = serve(service_token="secret")
-    assert client.get("/docs").status_code == 200
-    assert client.get("/openapi.json").status_code == 401
+def test_it_takes_a_token_as_the_schema_does_and_its_assets_take_none(serve):
+    client = serve(service_read_token="secret")
+    for path in ("/docs", "/openapi.json"):
+        assert client.get(path).status_code == 401
+        assert client.get(path, headers={"Authorization": "Bearer secret"}).status_code == 200
+    for path in ("/", "/static/app.css", "/static/reference.css"):
+        assert client.get(path).status_code == 200
 
 
 def test_what_a_schema_says_is_text_on_the_page():

@@ -16,7 +16,15 @@ export async function get(path, query = {}) {
 
 export const post = (path, body) => send("POST", path, body);
 
+// A page of the service, as its HTML.
+export const page = async (path) => (await ask("GET", path)).text();
+
 async function send(method, path, body) {
+  const text = await (await ask(method, path, body)).text();
+  return text ? JSON.parse(text) : null;
+}
+
+async function ask(method, path, body) {
   const headers = { Accept: "application/json" };
   const token = sessionStorage.getItem(KEY);
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -29,12 +37,13 @@ async function send(method, path, body) {
   }
   if (answer.status === 401) {
     await askForToken(token ? "This token is not known." : "");
-    return send(method, path, body);
+    return ask(method, path, body);
   }
-  const text = await answer.text();
-  const found = text ? JSON.parse(text) : null;
-  if (!answer.ok) throw new Problem(answer.status, found?.detail ?? answer.statusText);
-  return found;
+  if (!answer.ok) {
+    const found = await answer.json().catch(() => null);
+    throw new Problem(answer.status, found?.detail ?? answer.statusText);
+  }
+  return answer;
 }
 
 let asking = null;

@@ -8,9 +8,10 @@ import { map } from "./map.js";
 import { overview } from "./overview.js";
 import { policies } from "./policies.js";
 import { recommendations } from "./recommendations.js";
+import { reference } from "./reference.js";
 import { tryIt } from "./try.js";
 
-const SECTIONS = { overview, curves, map, difficulty, recommendations, policies, try: tryIt };
+const SECTIONS = { overview, curves, map, difficulty, recommendations, policies, try: tryIt, api: reference };
 let turn = 0;
 
 async function show() {
@@ -48,7 +49,17 @@ async function serving() {
   }
 }
 
-window.addEventListener("hashchange", () => show().then(() => document.getElementById("main").focus()));
+// Readers and the keyboard begin with the section, eyes with the tabs above it.
+function begin() {
+  document.getElementById("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+window.addEventListener("hashchange", () => {
+  const place = location.hash.slice(1);
+  // To a place within what is shown the browser goes by itself.
+  if (place in SECTIONS || !document.getElementById(place)) show().then(begin);
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 serving();
 setInterval(serving, 15000);

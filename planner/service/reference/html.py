@@ -23,7 +23,7 @@ _HEAD = """<!doctype html>
 <link rel="stylesheet" href="/static/app.css">
 <link rel="stylesheet" href="/static/reference.css">
 </head>
-<body>
+<body class="reference">
 <a class="skip" href="#main">Skip to the content</a>
 """
 

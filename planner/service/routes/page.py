@@ -23,7 +23,7 @@ async def page() -> FileResponse:
 
 @router.get("/docs")
 def reference(request: Request) -> HTMLResponse:
-    """The API for people. It holds no data either."""
+    """The API for people; it takes the token that `/openapi.json` takes, which says the same."""
     state = request.app.state
     if not hasattr(state, "reference"):
         state.reference = page_of(request.app.openapi(), lambda method, path: needed(method, path).name.lower())
