@@ -174,6 +174,13 @@ def test_a_prompt_that_is_a_script_stays_text(demo, page):
     assert "broken" not in page.title()
 
 
+def test_what_a_list_asked_for_in_vain_is_told(demo, page):
+    visit(page, demo, "curves", tolerant=True)
+    page.route("**/v1/curves*", lambda route: route.abort())
+    page.select_option("select >> nth=1", "tokens")
+    page.wait_for_selector("[role=alert]:has-text('does not answer')")
+
+
 def test_a_promoted_policy_is_named_after_the_button(demo, page):
     visit(page, demo, "policies")
     assert page.locator("button:has-text('served')").is_disabled()
@@ -183,10 +190,14 @@ def test_an_empty_store_says_what_to_do(browser, tmp_path):
     context = browser.new_context()
     page = context.new_page()
     with server(tmp_path) as url:
-        visit(page, url, "overview", tolerant=True)
-        assert "planner demo" in page.locator(".empty").inner_text()
+        uncaught = []
+        page.on("pageerror", lambda error: uncaught.append(str(error)))
+        for section in ("overview", "curves", "map", "difficulty", "try"):
+            visit(page, url, section, tolerant=True)
+            assert "planner demo" in page.locator(".empty").inner_text(), section
         visit(page, url, "recommendations", tolerant=True)
         assert "Nothing has been recommended yet" in page.locator(".empty").inner_text()
+        assert uncaught == []
     context.close()
 
 

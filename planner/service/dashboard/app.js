@@ -55,6 +55,16 @@ function begin() {
   scrollTo(0, 0);
 }
 
+// What a button or a list asked for in vain is told above what is shown.
+function tell(event) {
+  if (!(event.reason instanceof Problem)) return;
+  event.preventDefault();
+  const main = document.getElementById("main");
+  main.querySelector(":scope > .problem")?.remove();
+  main.prepend(el("p.problem", { role: "alert" }, event.reason.message));
+}
+
+window.addEventListener("unhandledrejection", tell);
 window.addEventListener("hashchange", () => {
   const place = location.hash.slice(1);
   // To a place within what is shown the browser goes by itself.

@@ -1,12 +1,13 @@
 // A prompt and a budget, and what is recommended.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { amount, el, inUnit, percent, table, tiles, UNITS } from "./dom.js";
 import { label } from "./recommendations.js";
 
 const LIMITS = [["max_generations", "at most, generations"], ["max_tokens", "at most, tokens"], ["max_flops", "at most, FLOPs"], ["max_usd", "at most, USD"], ["max_latency_seconds", "at most, seconds"], ["mean_generations", "on average, generations"], ["mean_tokens", "on average, tokens"], ["mean_flops", "on average, FLOPs"], ["mean_usd", "on average, USD"]];
 
 export async function tryIt() {
+  await get("/v1/policies/promoted"); // without one there is nothing to try: the problem says what to do
   const prompt = el("textarea", { required: true, id: "prompt", name: "prompt" });
   const unit = el("select", {}, LIMITS.map(([key, words]) => el("option", { value: key }, words)));
   const value = el("input", { type: "number", min: 0, step: "any", value: 8, required: true });
