@@ -174,6 +174,18 @@ def test_a_prompt_that_is_a_script_stays_text(demo, page):
     assert "broken" not in page.title()
 
 
+@pytest.mark.parametrize("section", ["recommendations", "curves"])
+def test_a_long_table_shows_some_rows_first_and_more_by_keyboard(demo, page, section):
+    recommend(demo, 45)
+    visit(page, demo, section)
+    page.wait_for_selector("tbody tr")
+    assert page.locator("tbody tr").count() == 20
+    page.focus("main button")
+    for n in (21, 41):
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"tbody tr:nth-child({n})")
+
+
 def test_what_a_list_asked_for_in_vain_is_told(demo, page):
     visit(page, demo, "curves", tolerant=True)
     page.route("**/v1/curves*", lambda route: route.abort())

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { legend, lines } from "./charts.js";
-import { amount, el, empty, percent, select, table, UNITS } from "./dom.js";
+import { amount, el, empty, paged, pages, percent, select, UNITS } from "./dom.js";
 import { byFamily } from "./families.js";
 
 const FIRST = 5;
@@ -23,9 +23,9 @@ export async function curves() {
       return;
     }
     const chart = el("div.chart");
-    const points = shown.flatMap((name) => families.get(name)).sort((a, b) => a.x - b.x);
+    const next = pages(shown.flatMap((name) => families.get(name)).sort((a, b) => a.x - b.x));
     const columns = [...COLUMNS, { title: UNITS[state.unit], number: true, cell: (p) => amount(p.x) }];
-    drawn.replaceChildren(el("figure", {}, chart, legend(shown)), table(columns, points, { caption: "The points of the chart" }));
+    drawn.replaceChildren(el("figure", {}, chart, legend(shown)), ...paged(columns, next(), next, { caption: "The points of the chart" }));
     lines(chart, shown.map((name) => ({ name, points: families.get(name) })), { x: `expected ${UNITS[state.unit]} a prompt`, y: "accuracy" });
   };
   const pick = (name) => el("label", {}, el("input", { type: "checkbox", checked: state.chosen.has(name), onchange: (e) => { e.target.checked ? state.chosen.add(name) : state.chosen.delete(name); draw(); } }), name);

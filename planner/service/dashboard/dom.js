@@ -26,9 +26,37 @@ function fill(node, classes, attributes, children) {
 // columns: [{title, cell: row => node or text, number}]
 export function table(columns, rows, { caption, stack = true } = {}) {
   const head = el("tr", {}, columns.map((c) => el(c.number ? "th.n" : "th", { scope: "col" }, c.title)));
-  const body = rows.map((row) => el("tr", {}, columns.map((c) => el(c.number ? "td.n" : "td.text", { "data-label": c.title }, c.cell(row) ?? "–"))));
-  const made = el(stack ? "table.stack" : "table", {}, caption ? el("caption", {}, caption) : null, el("thead", {}, head), el("tbody", {}, body));
+  const made = el(stack ? "table.stack" : "table", {}, caption ? el("caption", {}, caption) : null, el("thead", {}, head), el("tbody", {}, lines(columns, rows)));
   return el("div.scroll", { tabindex: 0, role: "region", "aria-label": caption ?? "table" }, made);
+}
+
+const lines = (columns, rows) => rows.map((row) => el("tr", {}, columns.map((c) => el(c.number ? "td.n" : "td.text", { "data-label": c.title }, c.cell(row) ?? "–"))));
+
+export const PAGE = 20;
+
+// A long table, a page at a time. first, and what next() gives: {rows, more: whether there are others}
+export function paged(columns, first, next, options) {
+  const made = table(columns, first.rows, options);
+  let busy = false;
+  const more = el("button", { type: "button", hidden: !first.more, onclick: async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      const page = await next();
+      made.querySelector("tbody").append(...lines(columns, page.rows));
+      // The keyboard stays on the button as long as it is there.
+      if (!page.more) made.focus({ preventScroll: true });
+      more.hidden = !page.more;
+    } finally {
+      busy = false;
+    }
+  } }, "Show more");
+  return [made, more];
+}
+
+export function pages(rows) {
+  let shown = 0;
+  return () => ({ rows: rows.slice(shown, shown += PAGE), more: shown < rows.length });
 }
 
 export function tiles(entries) {

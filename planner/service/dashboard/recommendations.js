@@ -1,34 +1,29 @@
 // What was recommended, why, and what came of it.
 
 import { get } from "./api.js";
-import { amount, el, empty, inUnit, moment, percent, table } from "./dom.js";
+import { amount, el, empty, inUnit, moment, PAGE, paged, percent } from "./dom.js";
+
+const COLUMNS = [
+  { title: "when (UTC)", cell: (o) => moment(o.created_at) },
+  { title: "plan", cell: (o) => el("details", {}, el("summary", {}, label(o.recommendation.arm)), el("p.quiet", {}, o.recommendation.reason), el("p.quiet", {}, `prompt ${o.recommendation.prompt_id}`)) },
+  { title: "budget", cell: (o) => budget(o.recommendation.budget) },
+  { title: "bin", number: true, cell: (o) => o.recommendation.difficulty.most_likely_bin },
+  { title: "forecast", number: true, cell: (o) => percent(o.recommendation.forecast.accuracy) },
+  { title: "came", number: true, cell: (o) => came(o.realised) },
+  { title: "tokens forecast", number: true, cell: (o) => amount(inUnit(o.recommendation.forecast.cost, "tokens")) },
+  { title: "tokens spent", number: true, cell: (o) => (o.realised ? amount(inUnit(o.realised.cost, "tokens")) : null) },
+];
 
 export async function recommendations() {
-  const body = el("div");
-  let before = null, rows = [];
-  const more = el("button", { type: "button", onclick: () => load() }, "Older ones");
-  const load = async () => {
-    const page = await get("/v1/recommendations", { limit: 50, before });
-    rows = rows.concat(page.outcomes);
+  let before = null;
+  const next = async () => {
+    const page = await get("/v1/recommendations", { limit: PAGE, before });
     before = page.next_before;
-    body.replaceChildren(rows.length ? shown(rows) : empty("Nothing has been recommended yet.", 'planner recommend "..." --max-tokens 8000'));
-    more.hidden = before === null;
+    return { rows: page.outcomes, more: before !== null };
   };
-  await load();
-  return el("section", {}, el("h2", {}, "Recent recommendations"), body, more);
-}
-
-function shown(rows) {
-  return table([
-    { title: "when (UTC)", cell: (o) => moment(o.created_at) },
-    { title: "plan", cell: (o) => el("details", {}, el("summary", {}, label(o.recommendation.arm)), el("p.quiet", {}, o.recommendation.reason), el("p.quiet", {}, `prompt ${o.recommendation.prompt_id}`)) },
-    { title: "budget", cell: (o) => budget(o.recommendation.budget) },
-    { title: "bin", number: true, cell: (o) => o.recommendation.difficulty.most_likely_bin },
-    { title: "forecast", number: true, cell: (o) => percent(o.recommendation.forecast.accuracy) },
-    { title: "came", number: true, cell: (o) => came(o.realised) },
-    { title: "tokens forecast", number: true, cell: (o) => amount(inUnit(o.recommendation.forecast.cost, "tokens")) },
-    { title: "tokens spent", number: true, cell: (o) => (o.realised ? amount(inUnit(o.realised.cost, "tokens")) : null) },
-  ], rows);
+  const first = await next();
+  const shown = first.rows.length ? paged(COLUMNS, first, next) : [empty("Nothing has been recommended yet.", 'planner recommend "..." --max-tokens 8000')];
+  return el("section", {}, el("h2", {}, "Recent recommendations"), ...shown);
 }
 
 function came(realised) {
