@@ -186,6 +186,13 @@ def test_a_long_table_shows_some_rows_first_and_more_by_keyboard(demo, page, sec
         page.wait_for_selector(f"tbody tr:nth-child({n})")
 
 
+def test_what_was_not_carried_out_does_not_look_like_a_failure(demo, page):
+    recommend(demo, 1)
+    visit(page, demo, "recommendations")
+    assert page.locator("td[data-label=outcome] .quiet:has-text('no run logged')").count() > 0
+    assert page.locator("td[data-label=outcome] .bad").count() == 0
+
+
 def test_what_a_list_asked_for_in_vain_is_told(demo, page):
     visit(page, demo, "curves", tolerant=True)
     page.route("**/v1/curves*", lambda route: route.abort())

@@ -9,7 +9,7 @@ const COLUMNS = [
   { title: "budget", cell: (o) => budget(o.recommendation.budget) },
   { title: "bin", number: true, cell: (o) => o.recommendation.difficulty.most_likely_bin },
   { title: "forecast", number: true, cell: (o) => percent(o.recommendation.forecast.accuracy) },
-  { title: "came", number: true, cell: (o) => came(o.realised) },
+  { title: "outcome", number: true, cell: (o) => outcome(o.realised) },
   { title: "tokens forecast", number: true, cell: (o) => amount(inUnit(o.recommendation.forecast.cost, "tokens")) },
   { title: "tokens spent", number: true, cell: (o) => (o.realised ? amount(inUnit(o.realised.cost, "tokens")) : null) },
 ];
@@ -26,9 +26,10 @@ export async function recommendations() {
   return el("section", {}, el("h2", {}, "Recent recommendations"), ...shown);
 }
 
-function came(realised) {
-  if (realised === null) return "not run";
-  if (realised.correct === null) return realised.status === "ok" ? "not graded" : realised.status;
+// Most are asked for without a run that is logged: that is no failure.
+function outcome(realised) {
+  if (realised === null) return el("span.quiet", {}, "no run logged");
+  if (realised.correct === null) return realised.status === "ok" ? el("span.quiet", {}, "not graded") : realised.status;
   return el(realised.correct >= 0.5 ? "span.good" : "span.bad", {}, realised.correct >= 0.5 ? "✓ right" : "✗ wrong");
 }
 
