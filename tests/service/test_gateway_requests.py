@@ -35,8 +35,8 @@ def read(header: str | None = None, **members: object):
         ("auto-pilot", Named(model="auto-pilot")),
         ("mcts-net", Named(model="mcts-net")),
         ("mcts-small", Named(generators=("small",), searches=("mcts",))),
-        ("bon-auto", Named(selections=("best_of_n",))),
-        ("self_consistency-auto-small", Named(generators=("small",), selections=("majority_vote",))),
+        ("bon-auto", Named(searches=("sampling",), selections=("best_of_n",))),
+        ("self_consistency-auto-small", Named(None, ("small",), ("sampling",), ("majority_vote",))),
     ],
 )
 def test_names_are_read_with_known_models_first(name, named):
@@ -93,6 +93,14 @@ def test_a_header_that_is_no_number_of_generations_is_refused(header):
 def test_a_name_and_the_planner_s_member_must_not_contradict():
     with pytest.raises(InvalidInput, match=r"planner\.generators"):
         read(model="auto-small", planner={"generators": ["a/b"]})
+
+
+def test_an_approach_forces_the_search_too():
+    """Else a cascade, or a tree search that ends with a vote, could be carried out under the strategy's name."""
+    asked = read(model="small", optillm_approach="self_consistency")
+    assert (asked.generators, asked.searches, asked.selections) == (("small",), ("sampling",), ("majority_vote",))
+    with pytest.raises(InvalidInput, match=r"planner\.searches"):
+        read(model="bon-small", planner={"searches": ["beam_search"]})
 
 
 def test_a_limit_in_either_member_is_kept():

@@ -9,12 +9,15 @@ from planner.errors import InvalidInput
 
 AUTO = "auto"
 _APPROACHES: Mapping[str, dict[str, tuple[str, ...]]] = {
-    "bon": {"selections": ("best_of_n",)},
-    "best_of_n": {"selections": ("best_of_n",)},
-    "self_consistency": {"selections": ("majority_vote",)},
+    "bon": {"searches": ("sampling",), "selections": ("best_of_n",)},
+    "best_of_n": {"searches": ("sampling",), "selections": ("best_of_n",)},
+    "self_consistency": {"searches": ("sampling",), "selections": ("majority_vote",)},
     "mcts": {"searches": ("mcts",)},
 }
-"""OptiLLM's names of strategies that are carried out here too."""
+"""OptiLLM's names of strategies that are carried out here too.
+
+A selection alone would not name one: cascades and tree searches choose by a vote or the best score too.
+"""
 
 
 @dataclass(frozen=True)
