@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from planner.api import Planner
 from planner.config import Settings
 from planner.core import ModelCard
-from planner.errors import EndpointError, NoActivePolicy
+from planner.errors import EndpointError, EndpointRejected, NoActivePolicy
 from planner.execution.runner import Runner
+from planner.service.gateway.looked_up import LookedUp
 from planner.service.gateway.naming import AUTO, bare_names
 
 CARDS_SECONDS = 5.0
 """How soon model cards are noticed that another process imported."""
 SERVED_SECONDS = 60.0
+
+
+class NamesUnavailable(EndpointError):
+    """A name may be one of the endpoint's, which cannot say so now: asked again it may."""
+
+    http_status = 503
 
 
 class Names:
@@ -24,9 +30,8 @@ class Names:
         self._elsewhere = frozenset(settings.endpoints)
         self._planner = planner
         self._runner: Runner | None = None
-        self._cards: dict[str, ModelCard] = {}
-        self._looked_at = self._asked_at = float("-inf")
-        self._served: tuple[str, ...] = ()
+        self._cards = LookedUp(self._read_cards, CARDS_SECONDS)
+        self._served = LookedUp(self._ask_endpoint, SERVED_SECONDS)
         self._fitted: dict[str, tuple[str, ...]] = {}
 
     def serves(self, runner: Runner) -> None:
@@ -35,13 +40,7 @@ class Names:
 
     async def cards(self) -> dict[str, ModelCard]:
         """Every model of the store by name."""
-        if time.monotonic() - self._looked_at > CARDS_SECONDS:
-            self._looked_at = time.monotonic()
-            stored = await asyncio.to_thread(self._planner.store.models)
-            self._cards = {one.card.name: one.card for one in stored}
-            if self._runner is not None:
-                self._runner.cards = self._cards
-        return self._cards
+        return await self._cards.get(may_be_old=True)
 
     def fitted(self) -> tuple[str, ...]:
         """Generators that can be planned with."""
@@ -54,21 +53,30 @@ class Names:
         return self._fitted[policy.policy_id]
 
     async def known(self, wanted: str) -> frozenset[str]:
-        """Names of models; the endpoint is asked where `wanted` is none of the others."""
-        known = {*self.fitted(), *await self.cards(), *self._elsewhere}
+        """Names of models; the endpoint is asked where `wanted` is none of the others.
+
+        Raises EndpointError where only the endpoint could know the name, and has never said what it serves.
+        """
+        # What the endpoint served once may be named without asking it again: its own answer tells if that has changed.
+        known = {*self.fitted(), *await self.cards(), *self._elsewhere, *(self._served.last or ())}
         if known.isdisjoint(bare_names(wanted)) and wanted != AUTO:
-            known |= {*await self.served()}
+            try:
+                known |= {*await self.served()}
+            except EndpointError as error:
+                kind = EndpointRejected if isinstance(error, EndpointRejected) else NamesUnavailable
+                raise kind(f"whether there is a model {wanted!r} only its server can tell: {error}") from error
         return frozenset(known)
 
     async def served(self) -> tuple[str, ...]:
-        """Models that the endpoint says it serves; none where it does not answer."""
-        if self._runner is not None and time.monotonic() - self._asked_at > SERVED_SECONDS:
-            self._asked_at = time.monotonic()
-            try:
-                self._served = tuple(await self._runner.endpoint.models())
-            except EndpointError:
-                self._served = ()
-        return self._served
+        """Models that the endpoint says it serves. Raises EndpointError where it has not said so yet."""
+        return () if self._runner is None else await self._served.get()
+
+    async def listed(self) -> tuple[str, ...]:
+        """The same, none where it does not answer."""
+        try:
+            return await self.served()
+        except EndpointError:
+            return ()
 
     async def default(self) -> str:
         """The generator that answers where nothing is planned: the policy's reference, else the first that is served.
@@ -82,3 +90,14 @@ class Names:
             if not served:
                 raise
             return served[0]
+
+    async def _read_cards(self) -> dict[str, ModelCard]:
+        stored = await asyncio.to_thread(self._planner.store.models)
+        cards = {one.card.name: one.card for one in stored}
+        if self._runner is not None:
+            self._runner.cards = cards
+        return cards
+
+    async def _ask_endpoint(self) -> tuple[str, ...]:
+        assert self._runner is not None
+        return tuple(await self._runner.endpoint.models())

@@ -77,5 +77,5 @@ async def _models(context: Context) -> list[Model]:
     await gateway.open_if_configured()
     cards, fitted = await gateway.names.cards(), gateway.names.fitted()
     planned = [AUTO, *(f"{AUTO}-{name}" for name in fitted)]
-    names = dict.fromkeys([*sorted(cards), *fitted, *await gateway.names.served()])
+    names = dict.fromkeys([*sorted(cards), *fitted, *await gateway.names.listed()])
     return [*(Model(id=name) for name in planned), *(Model(id=name, planner=cards.get(name)) for name in names)]
