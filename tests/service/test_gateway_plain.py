@@ -9,6 +9,7 @@ import socket
 import httpx
 import openai
 import pytest
+from execution.hostile import body as page_of
 from execution.hostile import chat, delayed, error, raw, reset, silence, slow
 from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged
 
@@ -123,6 +124,19 @@ def test_what_the_endpoint_refuses_is_passed_on(live, scripted, act, status):
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
     assert answer.headers.get("retry-after") == ("7" if status == 429 else None)
+
+
+@pytest.mark.parametrize("status", [429, 503, 404])
+def test_a_refusal_that_is_no_json_keeps_its_status_and_is_told_in_openais_form(live, scripted, status):
+    page = b"<html>\n<b>too   many</b> sk-secret " + b"x" * 1000
+    act = page_of(page, status=status, kind="text/html", Retry_After="7", X_Should_Retry="true")
+    url = live(endpoint_url=scripted(act).url, api_key="sk-secret")
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("7", "true")
+    message = answer.json()["error"]["message"]
+    assert "<html> <b>too many</b> ***" in message
+    assert len(message) < 500
 
 
 def test_the_servers_key_is_sent_and_never_shown(live, scripted):

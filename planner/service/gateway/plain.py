@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import Receive, Scope, Send
 
 from planner.errors import EndpointRejected, EndpointTimeout
+from planner.execution.openai.complaints import answered, excerpt
 from planner.execution.openai.lines import Reply
 from planner.service.gateway.plain_log import PlainLog
 from planner.service.gateway.request import OWN_MEMBERS, Ask
 from planner.service.gateway.sse import Stream
+from planner.service.gateway.upstream import Upstream
 from planner.service.gateway.watch import answer
+from planner.service.openai_errors import openai_error_body
 
 if TYPE_CHECKING:
     from planner.service.gateway.gateway import Gateway
@@ -47,9 +50,7 @@ class PassedThrough:
                 async with upstream.post(self._body) as reply:
                     if reply.status >= 400:
                         log.refused()
-                        said = (await self._whole(reply)).decode("utf-8", "replace")
-                        content = upstream.redacted(said).encode()
-                        await self._send_whole(stream, reply, content, _read(content))
+                        await self._send_refusal(stream, reply, upstream)
                     elif _streams(reply):
                         await self._relay(stream, reply, log)
                     else:
@@ -68,14 +69,20 @@ class PassedThrough:
         log.streamed()
         await stream.end()
 
+    async def _send_refusal(self, stream: Stream, reply: Reply, upstream: Upstream) -> None:
+        """What the server says in JSON as it is; what is none, such as a proxy's page, in OpenAI's form."""
+        said = upstream.redacted((await self._whole(reply)).decode("utf-8", "replace"))
+        content, headers = said.encode(), self._kept(reply)
+        if not isinstance(_read(said), dict):
+            told = answered(upstream.address.name, self._model, reply.status, excerpt(content, ()))
+            content = openai_error_body(reply.status, told).model_dump_json().encode()
+            headers["content-type"] = "application/json"
+        await _send(stream, reply.status, headers, content)
+
     async def _send_whole(self, stream: Stream, reply: Reply, content: bytes, data: object) -> None:
-        status = reply.status
         if not isinstance(data, dict):
-            raise EndpointRejected(f"the server of {self._model!r} answered {status} with what is no JSON")
-        headers = {"content-length": str(len(content)), **self._kept(reply)}
-        await stream.start(status, headers, events=False)
-        await stream.write(content)
-        await stream.end()
+            raise EndpointRejected(f"the server of {self._model!r} answered {reply.status} with what is no JSON")
+        await _send(stream, reply.status, self._kept(reply), content)
 
     async def _whole(self, reply: Reply) -> bytes:
         pieces, size = [], 0
@@ -95,11 +102,17 @@ class PassedThrough:
         return {n: reply.headers[n] for n in _KEPT if n in reply.headers} | self._headers
 
 
+async def _send(stream: Stream, status: int, headers: Mapping[str, str], content: bytes) -> None:
+    await stream.start(status, {"content-length": str(len(content)), **headers}, events=False)
+    await stream.write(content)
+    await stream.end()
+
+
 def _streams(reply: Reply) -> bool:
     return str(reply.headers.get("content-type", "")).startswith("text/event-stream")
 
 
-def _read(content: bytes) -> Any:  # noqa: ANN401 - JSON
+def _read(content: bytes | str) -> Any:  # noqa: ANN401 - JSON
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
