@@ -28,6 +28,7 @@ EVENTS = (
     b'data: {"choices": [], "usage": %s}\n\n' % json.dumps(USAGE).encode(),
     b"data: [DONE]\n\n",
 )
+MOVED = b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 STREAMED = raw(HEAD + b"".join(EVENTS), close=True)
 BROKEN = raw(HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"5a\r\n" + EVENTS[0], close=True)
@@ -137,6 +138,18 @@ def test_a_refusal_that_is_no_json_keeps_its_status_and_is_told_in_openais_form(
     message = answer.json()["error"]["message"]
     assert "<html> <b>too many</b> ***" in message
     assert len(message) < 500
+
+
+@pytest.mark.parametrize("act", [error(401), error(403), error(429), error(500), raw(MOVED, close=True)])
+def test_what_the_endpoint_did_not_take_is_not_logged(live, scripted, act):
+    server = scripted(act, RIGHT)
+    url = live(endpoint_url=server.url)
+    for status in (False, True):
+        answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED})
+        assert answer.is_success == status
+    wait_until(logged)
+    assert [run.status for run in logged()] == ["ok"]
+    assert 'planner_tokens_total{kind="completion"} 13.0' in httpx.get(f"{url}/metrics").text
 
 
 def test_the_servers_key_is_sent_and_never_shown(live, scripted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import Receive, Scope, Send
@@ -47,7 +48,12 @@ class PassedThrough:
             log = PlainLog(running.runner, self._ask, self._model)
             self._headers["x-planner-run-id"] = log.run_id
             try:
-                async with upstream.post(self._body) as reply:
+                async with AsyncExitStack() as asking:
+                    try:
+                        reply = await asking.enter_async_context(upstream.post(self._body))
+                    except EndpointRejected:  # the key, or the address: the model was not asked
+                        log.refused()
+                        raise
                     if reply.status >= 400:
                         log.refused()
                         await self._send_refusal(stream, reply, upstream)
