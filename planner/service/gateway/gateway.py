@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from planner.api import Planner
 from planner.api.running import Running
 from planner.config import Settings
 from planner.errors import InvalidInput, NotReady
+from planner.execution.openai.tokens import TokenEstimate
 from planner.service.gateway.budgets import Budgets
 from planner.service.gateway.names import Names
 from planner.service.gateway.upstream import NO_ENDPOINT, Upstreams
@@ -31,6 +33,7 @@ class Gateway:
         self.budgets = Budgets(settings, planner, metrics)
         self.names = Names(settings, planner)
         self.upstreams = Upstreams(settings)
+        self.estimates: defaultdict[str, TokenEstimate] = defaultdict(TokenEstimate)
         self._running: Running | None = None
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -45,7 +45,7 @@ class PassedThrough:
         running = await self._gateway.running()
         upstream = self._gateway.upstreams.of(self._model)
         async with running.runner.slots:
-            log = PlainLog(running.runner, self._ask, self._model)
+            log = PlainLog(running.runner, self._ask, self._model, self._gateway.estimates[self._model])
             self._headers["x-planner-run-id"] = log.run_id
             try:
                 async with AsyncExitStack() as asking:

@@ -1,4 +1,4 @@
-"""How a request that was passed through is logged: as samples of one model, with what its server says of tokens."""
+"""How a request that was passed through is logged: as samples of one model, with the tokens that it took."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 
 from planner.core import Cost, Generate, Run, Sample
 from planner.core.run import Status
-from planner.execution.openai.parsing import read_choices, read_usage
+from planner.execution.openai.parsing import read_choices
 from planner.execution.openai.streamed import Streamed
+from planner.execution.openai.tokens import TokenEstimate
 from planner.execution.prices import Counts, Prices
 from planner.execution.run_log import run_costs
 from planner.execution.runner import Runner
 from planner.execution.tally import Tally
+from planner.service.gateway.counted import Beside, counted
 from planner.service.gateway.request import Ask
 from planner.strategies.drawing import storable
 
@@ -35,9 +37,11 @@ class PlainLog:
     A prompt without a text is counted, not logged.
     """
 
-    def __init__(self, runner: Runner, ask: Ask, model: str) -> None:
+    def __init__(self, runner: Runner, ask: Ask, model: str, estimate: TokenEstimate) -> None:
+        """`estimate`: of the model's tokens, for what its server does not count."""
         self.run_id = uuid.uuid4().hex
-        self._cost = Cost()
+        self._counts, self._cost = Counts(), Cost()
+        self._beside, self._estimate = Beside(), estimate
         self._is_good = self._is_refused = False
         self._runner, self._ask, self._model = runner, ask, model
         self._n = int(ask.raw.get("n") or 1)
@@ -55,6 +59,7 @@ class PlainLog:
         self._size += len(piece)
         if self._size <= MOST_BYTES:
             self._streamed.feed(piece)
+            self._beside.feed(piece)
 
     def streamed(self) -> None:
         """The stream came to its end."""
@@ -64,6 +69,7 @@ class PlainLog:
         """The whole body of an answer that does not stream, as JSON; None where it is none."""
         self._is_good = True
         self._data = data
+        self._beside.add(data)
 
     def refused(self) -> None:
         """The server did not take the request: nothing was spent."""
@@ -77,29 +83,23 @@ class PlainLog:
             return Cost()
         if self._size:
             self._data = self._streamed.data
-        self._cost = self._counted()
+        self._counts = counted(self._data, self._beside.size, self._ask, self._n, self._estimate)
+        self._cost = self._priced()
         if self._text is not None:
             samples = self._samples() if self._is_good else ()
             self._runner.log.add(self._line(samples[0].status if samples else "error", samples))
         return self._cost
 
-    def _counted(self) -> Cost:
-        usage = read_usage(self._data)
-        counts = Counts(
-            generations=float(self._n),
-            prompt=usage.prompt_tokens,
-            billed_prompt=usage.prompt_tokens,
-            cached=usage.cached_tokens,
-            completion=usage.completion_tokens,
-        )
+    def _priced(self) -> Cost:
         tally = Tally(Prices(self._runner.cards))
-        tally.add(Generate(self._model, (), n=self._n), counts)
+        tally.add(Generate(self._model, (), n=self._n), self._counts)
         return tally.cost(time.monotonic() - self._began)
 
     def _samples(self) -> tuple[Sample, ...]:
         reading = self._runner.reading(_Judged(self._ask))
         raw = self._data.get("choices") if isinstance(self._data, dict) else None
-        usage = read_usage(self._data)
+        counts = (self._counts.prompt, self._counts.completion)
+        prompt, completion = (None if count is None or self._n > 1 else round(count) for count in counts)
         samples = []
         for place, choice in enumerate(read_choices(self._data)):
             said = raw[place].get("finish_reason") if isinstance(raw, list) and place < len(raw) else None
@@ -113,8 +113,8 @@ class PlainLog:
                     answer=None if answer is None else storable(answer),
                     status=status,
                     generator=self._model,
-                    prompt_tokens=usage.prompt_tokens if self._n == 1 else None,
-                    completion_tokens=usage.completion_tokens if self._n == 1 else None,
+                    prompt_tokens=prompt,
+                    completion_tokens=completion,
                 )
             )
         return tuple(samples)
