@@ -280,6 +280,19 @@ def test_an_average_over_traffic_is_corrected_and_shown_and_outlives_the_process
     assert factors[4] < factors[3] * 1.01
 
 
+def test_an_average_does_not_go_on_from_runs_for_another_one(live, scripted):
+    """The factor was 0.67 where runs for a mean of 200 were taken for lowered ones of 300."""
+    dear = chat("Answer: 55", usage={"prompt_tokens": 15, "completion_tokens": 285, "total_tokens": 300})
+    for target in (200, 300):
+        url = live(endpoint_url=scripted(dear).url)
+        body = {"model": "auto", "messages": ASKED, "planner": {"mean_tokens": target}}
+        assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+        wait_until(lambda n=target // 100 - 1: len(logged()) == n)
+    page = httpx.get(f"{url}/metrics").text
+    assert 'planner_value{name="mean_tokens_target"} 300.0' in page
+    assert float(re.search(r'planner_value{name="mean_tokens_factor"} (\S+)', page)[1]) > 0.9
+
+
 def request(body: dict[str, object]) -> bytes:
     content = json.dumps(body).encode()
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.core import Budget
 from planner.service.gateway.traffic import LEAST_FACTOR, MOST_FACTOR, STEP, MeanBudget, Traffic
 
 TARGET = 0.002
@@ -82,6 +83,25 @@ def test_a_new_process_goes_on_where_the_last_one_ended():
     assert mean.realised == pytest.approx(TARGET)
     assert traffic.known("usd", TARGET) is mean
     assert traffic.known("usd", 2 * TARGET) is None
+
+
+@given(st.integers(100, 999), st.integers(-3, 12), st.lists(st.floats(0, 10), max_size=40))
+def test_what_was_asked_for_a_target_is_told_from_what_was_asked_for_others(digits, exponent, costs):
+    target = float(f"{digits}e{exponent}")
+    mean = MeanBudget("flops", target)
+    for cost in costs:
+        mean.spent(cost * target)
+    asked = Budget.model_validate_json(Budget(mean_flops=mean.asked).model_dump_json()).mean_flops
+    assert MeanBudget.may_have_asked(target, asked)
+    for other in (d * 10.0**exponent for d in range(100, 1000, 7) if d != digits):
+        assert not MeanBudget.may_have_asked(other, asked) or other == pytest.approx(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"), [(2.01e8, 4e8), (4e8, 2.01e8), (1.0, 2.0), (1e-300, 1e300), (1e300, 1e-300)]
+)
+def test_another_target_within_the_bounds_of_the_factor_is_another_target(target, asked):
+    assert not MeanBudget.may_have_asked(target, asked)
 
 
 def test_targets_are_forgotten_beyond_a_number_of_them():

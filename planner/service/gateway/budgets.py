@@ -111,7 +111,7 @@ class Budgets:
         return self._traffic.begin(*budget.mean, history)
 
     def _history(self, unit: Unit, target: float) -> list[tuple[float, float | None]]:
-        """Means that the latest runs were planned with near this target, and their costs, the oldest first."""
+        """Means that the latest runs for this target were planned with, and their costs, the oldest first."""
         served = self._planner.store.served(limit=SEEN_RUNS, carried_out=True)
         found = []
         for one in reversed(served):

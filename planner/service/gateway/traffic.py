@@ -17,6 +17,8 @@ from planner.core import Unit
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 STEP = 0.02
 """Of the factor that is used, in its logarithm: each new value has its exchange rate to be solved."""
+_SAME_STEP = 1e-9
+"""Of a step: what is lost where a mean is worked out from its factor, and the factor from the mean, is far less."""
 SLOWEST_GAIN, QUICKEST_GAIN = 0.002, 0.01
 MOST_IN_FLIGHT_GAIN = 0.25
 """Gain times the runs that are under way: what is learned late must move little, or it swings."""
@@ -68,8 +70,15 @@ class MeanBudget:
 
     @staticmethod
     def may_have_asked(target: float, asked: float) -> bool:
-        """Whether a mean may be the target, corrected."""
-        return LEAST_FACTOR * 0.99 <= asked / target <= MOST_FACTOR * 1.01
+        """Whether a mean is the target, corrected: so many whole steps from it, within the bounds.
+
+        Targets that somebody chose are as good as never whole steps apart, to so many digits: the mean of one is not
+        taken for another's. Logs of other processes need not say for which target they were corrected.
+        """
+        if not LEAST_FACTOR * 0.99 <= asked / target <= MOST_FACTOR * 1.01:
+            return False
+        steps = math.log(asked / target) / STEP
+        return abs(steps - round(steps)) < _SAME_STEP
 
     def begin_from(self, history: History) -> None:
         """Go on where earlier runs ended."""
