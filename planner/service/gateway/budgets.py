@@ -20,6 +20,7 @@ from planner.policy import Policy, Restriction
 from planner.policy.restrict import price_unit
 from planner.service.gateway.request import Ask
 from planner.service.gateway.traffic import STEP, MeanBudget, Traffic
+from planner.service.logged_flops import with_flops
 from planner.service.metrics import Metrics
 from planner.service.together import Together
 
@@ -113,6 +114,8 @@ class Budgets:
     def _history(self, unit: Unit, target: float) -> list[tuple[float, float | None]]:
         """Means that the latest runs for this target were planned with, and their costs, the oldest first."""
         served = self._planner.store.served(limit=SEEN_RUNS, carried_out=True)
+        if unit == "flops":
+            served = with_flops(self._planner.store, served)
         found = []
         for one in reversed(served):
             budget = one.recommendation.budget

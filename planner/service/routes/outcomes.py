@@ -10,12 +10,13 @@ from pydantic import BaseModel
 
 from planner.core import Cost, Recommendation
 from planner.service.context import Shared
+from planner.service.logged_flops import with_flops
 
 router = APIRouter(tags=["recommendations"])
 
 
 class Realised(BaseModel):
-    """What the run of a recommendation came to; null is unknown."""
+    """What the run of a recommendation came to, FLOPs by the model cards of today; null is unknown."""
 
     run_id: str
     status: str
@@ -48,7 +49,8 @@ def outcomes(
 ) -> Outcomes:
     """Forecast and realised accuracy and cost side by side."""
     context.planner.flush()
-    rows = context.planner.store.served(limit=limit, before=before, carried_out=carried_out)
+    store = context.planner.store
+    rows = with_flops(store, store.served(limit=limit, before=before, carried_out=carried_out))
     return Outcomes(
         outcomes=[
             Outcome(
