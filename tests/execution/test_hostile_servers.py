@@ -198,6 +198,15 @@ def test_a_certificate_that_nobody_vouches_for_is_an_error_about_tls(tmp_path: P
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_a_route_for_models_lists_none(status):
+    async def run() -> int:
+        async with serving(error(status)) as (endpoint, _):
+            return len(await endpoint.models())
+
+    assert asyncio.run(run()) == 0
+
+
 def test_a_server_that_is_not_there_is_named():
     async def run() -> None:
         endpoint = OpenAIEndpoint("http://127.0.0.1:9", sleep=FakeTime().sleep)

@@ -68,8 +68,8 @@ class OpenAIEndpoint:
         return self._asker.capabilities(model)
 
     async def models(self) -> Sequence[str]:
-        """Names of the models that it serves, in its order."""
-        listed = (await self._wire.read("/models")).get("data")
+        """Names of the models that it serves, in its order; none where it has no route that lists them."""
+        listed = (await self._wire.read("/models", missing=frozenset({404, 405}))).get("data")
         names = [item.get("id") for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         return [name for name in names if isinstance(name, str)]
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import aiohttp
@@ -101,9 +101,14 @@ class Wire:
                     raise problem
                 await self._wait(failures, asked, problem)
 
-    async def read(self, path: str) -> dict[str, Any]:
-        """The JSON object that the server gives at a route. Raises EndpointError for everything else."""
+    async def read(self, path: str, *, missing: Collection[int] = ()) -> dict[str, Any]:
+        """The JSON object that the server gives at a route, an empty one for a status among `missing`.
+
+        Raises EndpointError for everything else.
+        """
         answer = await self.send(path, None, suspects=True)
+        if answer.status in missing:
+            return {}
         if not answer.good:
             raise self.complaint(answer, None)
         data: dict[str, Any] = answer.data
