@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
+from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ Doubles = NDArray[np.float64]
 def pass_at_k(n_samples: int, n_correct: int, k: int) -> float:
     """Chance that one of `k` of the `n_samples` samples, drawn without replacement, is correct.
 
-    Raises InvalidInput if k > n_samples: past the log there is only extrapolation (`extrapolate_pass_at_k`).
+    Raises InvalidInput unless all are whole numbers, and if k > n_samples: past the log there is only extrapolation
+    (`extrapolate_pass_at_k`).
     Source: Chen et al. 2021, "Evaluating Large Language Models Trained on Code", eq. 1.
 
     >>> pass_at_k(4, 1, 2)
     0.5
     """
+    _check_whole(n_samples=n_samples, n_correct=n_correct)
     if not 0 <= n_correct <= n_samples:
         raise InvalidInput(f"n_correct must lie in 0..n_samples={n_samples}, got {n_correct}")
     _check_budget(k, n_samples)
@@ -55,9 +58,10 @@ def majority_vote(group_counts: Sequence[int], k: int) -> float:
     >>> round(majority_vote([4, 3, 3], 3), 6)
     0.433333
     """
-    counts = np.asarray(group_counts, dtype=np.int64)
-    if counts.ndim != 1 or len(counts) == 0 or (counts < 0).any():
-        raise InvalidInput("group_counts must be a list of counts of 0 or more, the correct group's first")
+    counts = np.asarray(group_counts)
+    if counts.ndim != 1 or len(counts) == 0 or counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise InvalidInput("group_counts must be a list of whole counts of 0 or more, the correct group's first")
+    counts = counts.astype(np.int64)
     _check_budget(k, int(counts.sum()))
     values = np.zeros((1, len(counts)))
     values[0, 0] = 1
@@ -94,6 +98,17 @@ def best_of_each(scores: Doubles, correct: Doubles, budgets: NDArray[np.integer]
     return np.asarray(mean[block].reshape(rows, n) @ weights)
 
 
+def _check_whole(**values: object) -> None:
+    for name, value in values.items():
+        try:
+            index(value)  # type: ignore[arg-type]  # what is no whole number is what it is asked for
+        except TypeError:
+            raise InvalidInput(f"{name} must be a whole number, got {value!r}") from None
+
+
 def _check_budget(k: int, n: int) -> None:
+    _check_whole(k=k)
+    if n < 1:
+        raise InvalidInput("there are no samples to choose from")
     if not 1 <= k <= n:
         raise InvalidInput(f"k must lie in 1..{n}, the samples that are logged, got {k}: past them extrapolate pass@k")

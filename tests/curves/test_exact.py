@@ -134,8 +134,22 @@ def test_the_greatest_correctness_is_pass_at_k():
         lambda: majority_vote([3, -1], 1),
         lambda: majority_vote([], 1),
         lambda: majority_vote([2, 1], 4),
+        lambda: majority_vote([2.5, 1], 1),
+        lambda: majority_vote([2, 1], 1.5),
+        lambda: best_of_n([0.5, 0.1], [1, 0], 1.5),
+        lambda: pass_at_k(10.5, 3, 2),
     ],
 )
 def test_what_cannot_be_answered_is_refused(call):
     with pytest.raises(InvalidInput):
         call()
+
+
+def test_what_is_no_whole_number_is_named():
+    with pytest.raises(InvalidInput, match=r"k must be a whole number, got 1\.5"):
+        pass_at_k(10, 3, 1.5)
+
+
+def test_without_samples_that_is_said():
+    with pytest.raises(InvalidInput, match="no samples"):
+        best_of_n([], [], 1)
