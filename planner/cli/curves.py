@@ -32,6 +32,10 @@ def curves(by_bin: bool, generators: tuple[str, ...], cascades: bool, plot_file:
     from planner.curves.arm_means import arm_means
 
     planner = open_planner()
+    if plot_file is not None:
+        from planner.cli.plot import require_drawing
+
+        require_drawing(plot_file)
     with progress("replaying the logs"):
         table = planner.curves(cascades=cascades)
     if not table.arms:

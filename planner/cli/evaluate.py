@@ -70,9 +70,9 @@ def evaluate(
     planner = open_planner()
     _check_names(baselines)
     if plot_file is not None:
-        from planner.cli.plot import require_matplotlib
+        from planner.cli.plot import require_drawing
 
-        require_matplotlib()
+        require_drawing(plot_file)
     with progress("evaluating") as report:
         done = 0
 

@@ -31,17 +31,21 @@ class Curve:
     emphasised: bool = False
 
 
-def require_matplotlib() -> None:
-    """Raise InvalidInput where nothing can be drawn; for whoever has long to compute before there is a picture."""
+def require_drawing(path: Path) -> None:
+    """Raise InvalidInput where `path` cannot be drawn; for whoever has long to compute before there is a picture."""
     try:
-        import matplotlib.figure  # noqa: F401
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise InvalidInput("a picture needs matplotlib: run `pip install 'planner[plot]'`") from error
+    kinds = Figure().canvas.get_supported_filetypes()
+    kind = path.suffix.removeprefix(".").lower()
+    if kind and kind not in kinds:  # without one it is drawn as PNG
+        raise InvalidInput(f"{path} cannot be written: there are no pictures of type {kind!r}, but {', '.join(kinds)}")
 
 
 def write_curves(curves: Sequence[Curve], path: Path, *, unit: str, title: str) -> None:
     """Write the curves to a file of the type that its name tells; raises InvalidInput where that is not possible."""
-    require_matplotlib()
+    require_drawing(path)
     try:
         draw(curves, unit=unit, title=title).savefig(path, dpi=150)
     except (ValueError, OSError) as error:

@@ -78,6 +78,15 @@ def test_without_matplotlib_the_extra_is_named(home, monkeypatch, command):
     assert "planner[plot]" in result.stderr
 
 
+@pytest.mark.parametrize(("command", "work"), [(("curves",), "curves"), (EVALUATE, "evaluate")])
+def test_a_picture_of_no_known_type_is_refused_before_the_work(home, monkeypatch, command, work):
+    monkeypatch.setattr(Planner, work, lambda *_, **__: pytest.fail("the work was begun"))
+    result = run(*command, "--plot", "picture.xyz")
+    assert result.exit_code == 2
+    assert "'xyz'" in result.stderr
+    assert "svg" in result.stderr
+
+
 def test_a_picture_that_cannot_be_written_takes_no_figure_with_it(home):
     result = run(*EVALUATE, "--plot", "no-such-folder/picture.png")
     assert result.exit_code == 2
