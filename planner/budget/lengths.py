@@ -44,8 +44,8 @@ class Lengths:
         expected = _by_difficulty(completion, belief.bins, membership)
         with np.errstate(invalid="ignore", divide="ignore"):
             relative = np.where(expected > 0, completion / expected - 1, np.nan)
-            share = np.nanmean(prompt, axis=0) if len(prompt) else np.full(len(generators), np.nan)
-            share = share / (share + np.nanmean(completion, axis=0))
+            share = _mean_known(prompt)
+            share = share / (share + _mean_known(completion))
         return cls(
             generators,
             _shared_ridge(belief.bounded, relative).astype(np.float32),
@@ -94,6 +94,13 @@ def _tokens(table: OutcomeTable, generator: str, kind: str) -> Doubles:
     stacked = np.stack(columns, axis=1).astype(np.float64)
     known = np.isfinite(stacked)
     return np.where(known.any(1), np.where(known, stacked, 0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+
+
+def _mean_known(tokens: Doubles) -> Doubles:
+    """(G,) means over the prompts on which tokens (P, G) are logged; NaN for a generator that has none."""
+    known = np.isfinite(tokens)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, tokens, 0).sum(axis=0) / known.sum(axis=0))
 
 
 def _line(n_characters: Floats, tokens: Doubles) -> tuple[float, float]:

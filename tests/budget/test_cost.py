@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.budget import BudgetModel
+from planner.budget.lengths import Lengths
 from planner.curves.costs import logged_cost
 
 
@@ -33,6 +36,22 @@ def test_an_unknown_price_stays_unknown(case):
     assert (np.isnan(forecasts.cost("usd")) == large).all()
     assert forecasts.at(0, 5).cost.usd is None
     assert np.isnan(forecasts.cost("latency_seconds")).all()
+
+
+def test_a_generator_without_logged_tokens_has_no_lengths_and_no_warning(case):
+    data = case(100)
+    large = np.array([arm.generator == "large" for arm in data.table.arms])
+    unknown = {
+        kind: np.where(large, np.nan, getattr(data.table.expected, kind)).astype(np.float32)
+        for kind in ("prompt_tokens", "completion_tokens")
+    }
+    of_one = {kind: getattr(data.table.pools, kind) * np.float32([1, np.nan]) for kind in unknown}
+    table = replace(
+        data.table, expected=replace(data.table.expected, **unknown), pools=replace(data.table.pools, **of_one)
+    )
+    lengths = Lengths.fit(table, data.belief, data.membership)
+    assert lengths.prompt_share == pytest.approx([0.2, 0])
+    assert lengths.factors(data.belief)[:, 1:, 1] == pytest.approx(np.ones((100, 3)))
 
 
 def test_longer_prompts_are_forecast_more_prompt_tokens(case):
