@@ -21,6 +21,7 @@ from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
 from planner.policy.probing import ProbeSource
 from planner.policy.report import EvaluationReport
+from planner.policy.restrict import unknown_cost
 from planner.policy.summary import Bootstrap, coverage, kept_share, lines_of, multiples_of, top_choices
 from planner.policy.yardstick import MixtureYardstick, joined, oracle, single_arm
 
@@ -68,7 +69,8 @@ def evaluate(
     on the other folds. `budgets` default to eight averages over traffic, evenly spaced in log between the cheapest and
     the dearest arm of the hull. `progress` is told after each fold.
 
-    Raises NotEnoughData where fewer than 20 prompts have a graded outcome.
+    Raises NotEnoughData where fewer than 20 prompts have a graded outcome, and InfeasibleBudget where no cost is known
+    in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can.
     """
     from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 
@@ -78,6 +80,10 @@ def evaluate(
     if has_outcome.sum() < max(FEWEST_PROMPTS, folds):
         raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
     unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
+    cost = logged_cost(table, unit)
+    if not np.isfinite(cost[np.isfinite(table.outcome)]).any():
+        everything = np.ones(len(table.arms), dtype=bool)
+        raise unknown_cost(table.arms, everything, unit, table.models, fitted=False)
     held, rows = [], []
     for number in range(n_played or folds):
         train, test = np.flatnonzero((fold != number) & has_outcome), np.flatnonzero((fold == number) & has_outcome)

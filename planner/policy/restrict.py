@@ -20,6 +20,9 @@ _CARD_FIELDS: dict[Unit, tuple[str, ...]] = {
     "usd": ("usd_per_million_prompt_tokens", "usd_per_million_completion_tokens"),
     "latency_seconds": ("tokens_per_second",),
 }
+_FIT_AGAIN = (
+    ", then run `planner fit` (and `planner policies promote ID`, where the fit keeps the policy that there was)"
+)
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,13 @@ def why_none_fits(
     return InfeasibleBudget(f"no arm fits {asked}; the least budget that one would fit is {needed} ({label})")
 
 
-def unknown_cost(arms: Sequence[Arm], mask: Mask, unit: Unit, models: Mapping[str, ModelCard]) -> InfeasibleBudget:
-    """The error where no allowed arm has a known cost in `unit`: names the model card's field that is missing."""
+def unknown_cost(
+    arms: Sequence[Arm], mask: Mask, unit: Unit, models: Mapping[str, ModelCard], *, fitted: bool = True
+) -> InfeasibleBudget:
+    """The error where no allowed arm has a known cost in `unit`: names the model card's field that is missing.
+
+    `fitted`: whether it was asked of a policy, which has to be fitted again with the field.
+    """
     fields = _CARD_FIELDS.get(unit, ())
     used = [arm for arm, allowed in zip(arms, mask, strict=True) if allowed]
     for name in dict.fromkeys(name for arm in used for name in (*arm.generators, arm.verifier) if name):
@@ -103,8 +111,7 @@ def unknown_cost(arms: Sequence[Arm], mask: Mask, unit: Unit, models: Mapping[st
         if missing:
             return InfeasibleBudget(
                 f"the cost in {unit} is unknown: the model card of {name!r} lacks {' and '.join(missing)}; "
-                "give it with `planner models import FILE`, then run `planner fit` (and `planner policies promote ID`, "
-                "where the fit keeps the policy that there was)"
+                "give it with `planner models import FILE`" + (_FIT_AGAIN if fitted else "")
             )
     return InfeasibleBudget(f"the cost in {unit} is unknown for every allowed arm: log token counts with the runs")
 

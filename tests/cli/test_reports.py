@@ -101,6 +101,14 @@ def test_an_unknown_baseline_names_those_there_are_before_the_work(home, monkeyp
     assert "best_of_n" in result.stderr
 
 
+@pytest.mark.parametrize("means", [(), ("--mean", "0.01")])
+def test_without_prices_an_evaluation_in_usd_names_what_the_model_card_lacks(home, means):
+    result = run(*EVALUATE, "--unit", "usd", *means)
+    assert result.exit_code == 2
+    assert "lacks usd_per_million_prompt_tokens" in result.stderr
+    assert "planner models import FILE" in result.stderr
+
+
 def test_columns_align_figures_to_the_right():
     assert columns(["name", "n"], [["a", "5"], ["bb", "10"]]) == "name   n\na      5\nbb    10"
 
