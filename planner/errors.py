@@ -40,7 +40,12 @@ class UnknownModel(InvalidInput):
 
 
 class InfeasibleBudget(InvalidInput):
-    """No arm fits the budget; the text names the least budget that one would fit."""
+    """No arm fits the budget; the text names the least budget that one would fit.
+
+    `least` is that budget where an average over traffic was asked for.
+    """
+
+    least: float | None = None
 
 
 class BadLog(InvalidInput):

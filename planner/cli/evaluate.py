@@ -93,7 +93,7 @@ def evaluate(
             progress=after_fold,
         )
     result = found.report
-    for warning in what_cannot_be_read(found.table.prompts.texts):
+    for warning in (*what_cannot_be_read(found.table.prompts.texts), *result.warnings):
         click.echo(f"warning: {warning}", err=True)
     _check_logged(result, baselines)
     if as_json:

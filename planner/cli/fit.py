@@ -53,7 +53,7 @@ def fit(
             metadata_features=metadata,
             progress=report,
         )
-    for warning in result.warnings:
+    for warning in (*result.warnings, *(result.report.warnings if result.report else ())):
         click.echo(f"warning: {warning}", err=True)
     if as_json:
         echo_json(fit_json(result))

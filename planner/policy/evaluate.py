@@ -13,12 +13,13 @@ from planner.curves.costs import logged_cost
 from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import Belief
-from planner.errors import NotEnoughData
+from planner.errors import InfeasibleBudget, NotEnoughData
 from planner.policy.baselines import Mask, families, fixed_arms
 from planner.policy.by_bin import difficulty_of, shapes_by_bin
 from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
+from planner.policy.policy import ANYTHING
 from planner.policy.probing import ProbeSource
 from planner.policy.report import EvaluationReport
 from planner.policy.restrict import unknown_cost
@@ -149,7 +150,7 @@ def _play_all(
     every = [np.ones(len(fold.policy.arms), dtype=bool) for fold in folds]
     fixed = [fixed_arms(fold.policy.arms) for fold in folds]
     hull, fixed_hull = MixtureYardstick.of(folds, every), MixtureYardstick.of(folds, fixed)
-    budgets = {_name(budget): budget for budget in (asked or default_budgets(hull, unit))}
+    budgets, warnings = _kept(folds, asked) if asked else (_named(default_budgets(hull, unit)), [])
     beliefs = [fold.policy.believe(fold.prompts) for fold in folds]
     played = _policies(logs, folds, beliefs, rows, budgets, unit, probes, seed)
     played |= _baselines(folds, budgets, unit, hull, fixed_hull)
@@ -168,8 +169,39 @@ def _play_all(
         kept_of_oracle_gain=kept_share(played),
         coverage=coverage(folds, beliefs),
         difficulty=difficulty_of(folds),
+        warnings=tuple(warnings),
     )
     return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows), table)
+
+
+def _named(budgets: Sequence[Budget]) -> dict[str, Budget]:
+    return {_name(budget): budget for budget in budgets}
+
+
+def _kept(folds: Sequence[HeldOut], budgets: Sequence[Budget]) -> tuple[dict[str, Budget], list[str]]:
+    """The budgets that the policy of every fold can keep, by name, and why the others are left out.
+
+    Raises InfeasibleBudget where none can be kept.
+    """
+    kept, refused = {}, []
+    for name, budget in _named(budgets).items():
+        errors = [error for fold in folds if (error := _too_low(fold, budget)) is not None]
+        if errors:
+            refused.append(max(errors, key=lambda error: error.least or 0.0))
+        else:
+            kept[name] = budget
+    if refused and not kept:
+        raise refused[0]
+    return kept, [f"left out: {error}" for error in refused]
+
+
+def _too_low(fold: HeldOut, budget: Budget) -> InfeasibleBudget | None:
+    try:
+        if budget.mean is not None:
+            fold.policy.traffic.rate(budget, ANYTHING)
+    except InfeasibleBudget as error:
+        return error
+    return None
 
 
 def _policies(

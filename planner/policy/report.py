@@ -83,7 +83,8 @@ class EvaluationReport(Frozen):
     """What the policy is worth on prompts that it was not fitted on; five folds by default.
 
     kept_of_oracle_gain: share of the gain of knowing the true bins, over knowing nothing, that text alone keeps.
-    difficulty: scores of the difficulty predictor and its baselines.
+    difficulty: scores of the difficulty predictor and its baselines. warnings: what was left out, or cannot be told,
+    and why.
     """
 
     unit: str
@@ -98,6 +99,7 @@ class EvaluationReport(Frozen):
     kept_of_oracle_gain: float | None = None
     coverage: Coverage | None = None
     difficulty: dict[str, Any] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def line(self, contender: str, budget: str) -> Line | None:
         """The line of one contender at one budget."""

@@ -118,10 +118,12 @@ def unknown_cost(
 
 def raise_mean_too_low(unit: Unit, value: float, least: float) -> NoReturn:
     """Raise the error for an average over traffic that even the cheapest arms exceed."""
-    raise InfeasibleBudget(
+    error = InfeasibleBudget(
         f"no choice of arms keeps mean_{unit}={value:.4g}; the least that the cheapest arms need is "
         f"mean_{unit}={_round_up(least):.4g}"
     )
+    error.least = least
+    raise error
 
 
 def _round_up(value: float) -> float:

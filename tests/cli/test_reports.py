@@ -109,6 +109,14 @@ def test_without_prices_an_evaluation_in_usd_names_what_the_model_card_lacks(hom
     assert "planner models import FILE" in result.stderr
 
 
+def test_an_average_that_no_policy_keeps_is_told_and_the_others_are_reported(home):
+    result = run(*EVALUATE, "--unit", "tokens", "--mean", "0.5", "--mean", "400")
+    assert result.exit_code == 0
+    assert "warning: left out: no choice of arms keeps mean_tokens=0.5; the least" in result.stderr
+    assert "accuracy at a budget of\n" in result.stdout
+    assert "0.5" not in result.stdout.split("accuracy at a budget of\n")[1].splitlines()[0].split()
+
+
 def test_columns_align_figures_to_the_right():
     assert columns(["name", "n"], [["a", "5"], ["bb", "10"]]) == "name   n\na      5\nbb    10"
 

@@ -9,7 +9,7 @@ import simulated as world
 
 from planner.core import Arm, Budget
 from planner.curves.logs import Logs
-from planner.errors import NotEnoughData
+from planner.errors import InfeasibleBudget, NotEnoughData
 from planner.policy.baselines import NAMES
 from planner.policy.by_bin import shapes_by_bin
 from planner.policy.evaluate import evaluate
@@ -104,6 +104,19 @@ def test_an_arm_that_one_prompt_has_an_outcome_of_stops_no_evaluation(pooled_log
     logs = replace(pooled_logs, arms=(*pooled_logs.arms, seldom), runs=run)
     folds = evaluate(logs, folds=2, budgets=[Budget(mean_flops=3 * SAMPLE)], probes=(), cascades=False).folds
     assert sorted(seldom in fold.policy.arms for fold in folds) == [False, True]
+
+
+def test_an_average_below_the_cheapest_arms_is_left_out_for_all_and_named(pooled_logs):
+    budgets = [Budget(mean_flops=n * SAMPLE) for n in (0.01, 3)]
+    report = evaluate(pooled_logs, folds=2, budgets=budgets, probes=(), cascades=False).report
+    assert {line.budget_value for line in report.lines} == {3 * SAMPLE}
+    assert len(report.warnings) == 1
+    assert "no choice of arms keeps mean_flops=2e+06; the least that" in report.warnings[0]
+
+
+def test_averages_that_are_all_too_low_are_refused(pooled_logs):
+    with pytest.raises(InfeasibleBudget, match=r"mean_flops=2e\+06; the least .* is mean_flops=2"):
+        evaluate(pooled_logs, folds=2, budgets=[Budget(mean_flops=0.01 * SAMPLE)], probes=(), cascades=False)
 
 
 def test_too_few_prompts_cannot_be_evaluated():
