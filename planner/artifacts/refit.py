@@ -17,7 +17,8 @@ from planner.artifacts.folder import ArtifactFolder
 from planner.artifacts.manifest import FORMAT_VERSION, FitSettings, Manifest
 from planner.artifacts.policy_files import load_policy, policy_files
 from planner.artifacts.turn import Progress, turn
-from planner.curves.cascade import replay_cascades
+from planner.core import Arm
+from planner.curves.cascade import cascade_table, replay_cascades
 from planner.curves.concatenation import concatenate_arms
 from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
@@ -99,7 +100,8 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
     examined = _examined(logs, settings.seed)
     evaluation = _evaluation(examined, settings, progress)
     progress(0.6, 1, "fitting on all prompts")
-    policy = _fit(logs, evaluation if examined is not logs else None, settings)
+    cascades = _screened(examined, evaluation, settings.seed) if evaluation and examined is not logs else None
+    policy = _fit(logs, cascades, settings)
     if evaluation is not None:
         progress(0.8, 1, "learning what a session decides by")
         policy = replace(policy, adaptive=fit_adaptive(examined, evaluation, seed=settings.seed))
@@ -158,12 +160,22 @@ def _evaluation(logs: Logs, settings: FitSettings, progress: Progress) -> Evalua
         return None
 
 
-def _fit(logs: Logs, screened: Evaluation | None, settings: FitSettings) -> Policy:
-    """The policy of all prompts; of many, with the cascades that the report's training prompts made worth while."""
+def _screened(logs: Logs, evaluation: Evaluation, seed: int) -> list[Arm]:
+    """The cascades that the report's training prompts, and the prompts that it had to leave out, make worth while."""
+    arms = list(evaluation.folds[0].policy.arms)
+    graded = np.flatnonzero(np.isfinite(evaluation.table.outcome).any(axis=1))
+    left_out = np.setdiff1d(graded, evaluation.judged)
+    if len(left_out):
+        arms += cascade_table(logs, seed=seed, rows=left_out).arms
+    return list(dict.fromkeys(arms))
+
+
+def _fit(logs: Logs, cascades: list[Arm] | None, settings: FitSettings) -> Policy:
+    """The policy of all prompts; of many, with the `cascades` that were found worth while on some of them."""
     table = tabulate(logs, seed=settings.seed, cascades=False)
     graded = np.flatnonzero(np.isfinite(table.outcome).any(axis=1))
-    if screened is not None:
-        chosen = [arm for arm in screened.folds[0].policy.arms if arm not in set(table.arms)]
+    if cascades is not None:
+        chosen = [arm for arm in cascades if arm not in set(table.arms)]
         table = concatenate_arms([table, replay_cascades(logs, chosen, seed=settings.seed)]) if chosen else table
     elif len(graded):
         table = with_cascades(logs, table, graded, settings.seed)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WORTH_SHOWING = 0.2
 """Least share of a bin's prompts that an arm must have to be shown."""
+NEARLY_ALL = 0.95
+"""Share of the prompts from which on it is not said how many an accuracy is of."""
 UNIT_NAMES = {"flops": "FLOPs", "usd": "USD"}
 
 
@@ -67,7 +69,18 @@ def _accuracy(report: EvaluationReport, baselines: Collection[str]) -> str:
     for name, lines in _by_contender(report, baselines).items():
         by_budget = {line.budget: line for line in lines}
         rows.append([name, *(f"{by_budget[b].accuracy:.3f}" if b in by_budget else UNKNOWN for b in budgets)])
-    return "accuracy at a budget of\n" + columns(["", *map(_short, budgets)], rows)
+    return "accuracy at a budget of\n" + columns(["", *map(_short, budgets)], rows) + _on_fewer(report, baselines)
+
+
+def _on_fewer(report: EvaluationReport, baselines: Collection[str]) -> str:
+    """A note where accuracies are of different prompts, since not every arm is logged on all."""
+    least = min((line.n_prompts for lines in _by_contender(report, baselines).values() for line in lines), default=0)
+    if least >= NEARLY_ALL * report.n_prompts:
+        return ""
+    return (
+        f"\nnot every arm is logged on all {report.n_prompts:,} prompts: an accuracy is that of the prompts which log "
+        f"what is taken, at least {least:,}"
+    )
 
 
 def _gains(report: EvaluationReport) -> str:
@@ -90,7 +103,7 @@ def _gains(report: EvaluationReport) -> str:
 def _choices(report: EvaluationReport) -> str:
     shown = _spread(_budgets(report), 3)
     rows = [
-        [_short(choice.budget), str(choice.bin), f"{choice.share:.0%}", choice.arm, f"{choice.accuracy:.3f}"]
+        [_short(choice.budget), str(choice.bin), f"{choice.share:.0%}", choice.arm, _share(choice.accuracy)]
         for choice in report.choices
         if choice.budget in shown and choice.share >= WORTH_SHOWING
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from planner.difficulty import Belief
 from planner.errors import InfeasibleBudget, NotEnoughData
 from planner.policy.baselines import Mask, families, fixed_arms
 from planner.policy.by_bin import difficulty_of, shapes_by_bin
+from planner.policy.comparable import comparable, why_left_out
 from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
@@ -23,7 +24,7 @@ from planner.policy.policy import ANYTHING
 from planner.policy.probing import ProbeSource
 from planner.policy.report import EvaluationReport
 from planner.policy.restrict import unknown_cost
-from planner.policy.summary import Bootstrap, coverage, kept_share, lines_of, multiples_of, top_choices
+from planner.policy.summary import Bootstrap, coverage, kept_share, lines_of, multiples_of, not_compared, top_choices
 from planner.policy.yardstick import MixtureYardstick, joined, oracle, single_arm
 
 N_BUDGETS = 8
@@ -35,7 +36,7 @@ class Evaluation:
     """Everything that was played on the held-out prompts, fold by fold, and the report made of it.
 
     played: by contender, then by budget. rows: prompts of the logs in the order of the plays. table: fixed arms on all
-    prompts.
+    prompts. judged: rows of the prompts that can be compared, which the folds are made of.
     """
 
     folds: tuple[HeldOut, ...]
@@ -46,6 +47,7 @@ class Evaluation:
     report: EvaluationReport
     rows: NDArray[np.intp]
     table: OutcomeTable
+    judged: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
 
 
 def evaluate(
@@ -78,16 +80,22 @@ def evaluate(
     table = tabulate(logs, seed=seed, cascades=False)
     fold = fold_of_prompts(logs.prompts, folds, seed)
     has_outcome = np.isfinite(table.outcome).any(axis=1)
-    if has_outcome.sum() < max(FEWEST_PROMPTS, folds):
+    fewest = max(FEWEST_PROMPTS, folds)
+    if has_outcome.sum() < fewest:
         raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
     unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
     cost = logged_cost(table, unit)
     if not np.isfinite(cost[np.isfinite(table.outcome)]).any():
         everything = np.ones(len(table.arms), dtype=bool)
         raise unknown_cost(table.arms, everything, unit, table.models, fitted=False)
+    judged, left_out = has_outcome, list[str]()
+    beside = comparable(table.outcome, cost)
+    if fewest <= beside.sum() < has_outcome.sum():
+        left_out = [why_left_out(table, np.flatnonzero(has_outcome & ~beside), int(has_outcome.sum()))]
+        judged = beside
     held, rows = [], []
     for number in range(n_played or folds):
-        train, test = np.flatnonzero((fold != number) & has_outcome), np.flatnonzero((fold == number) & has_outcome)
+        train, test = np.flatnonzero((fold != number) & judged), np.flatnonzero((fold == number) & judged)
         full = with_cascades(logs, table, train, seed) if cascades else table
         known = full.take_prompts(train)
         # None of the training prompts may have an outcome of an arm that was carried out a few times only.
@@ -97,7 +105,11 @@ def evaluate(
         held.append(HeldOut.of(policy, known, full.take_prompts(test), unit))
         rows.append(test)
         progress(f"fold {number + 1} of {n_played or folds}")
-    return _play_all(logs, table, tuple(held), rows, budgets, unit, probes, seed)
+    played = _play_all(logs, table, tuple(held), rows, budgets, unit, probes, seed)
+    warnings = (*left_out, *played.report.warnings)
+    return replace(
+        played, report=played.report.model_copy(update={"warnings": warnings}), judged=np.flatnonzero(judged)
+    )
 
 
 def with_cascades(logs: Logs, table: OutcomeTable, train: NDArray[np.intp], seed: int) -> OutcomeTable:
@@ -156,20 +168,21 @@ def _play_all(
     played |= _baselines(folds, budgets, unit, hull, fixed_hull)
     bootstrap = Bootstrap.of(sum(len(part) for part in rows), seed)
     members = [fold.policy.predictor.membership(fold.table) for fold in folds]
+    lines = lines_of(played, budgets, unit, hull, fixed_hull, bootstrap)
     report = EvaluationReport(
         unit=unit,
         n_prompts=sum(len(part) for part in rows),
         n_folds=len(folds),
         seed=seed,
         reference=folds[0].policy.predictor.reference_,
-        lines=lines_of(played, budgets, unit, hull, fixed_hull, bootstrap),
+        lines=lines,
         multiples=multiples_of(folds, played["policy"]),
         choices=top_choices(folds, played["policy"], members),
         shapes=shapes_by_bin(folds, members),
         kept_of_oracle_gain=kept_share(played),
         coverage=coverage(folds, beliefs),
         difficulty=difficulty_of(folds),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *not_compared(lines)),
     )
     return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows), table)
 

@@ -57,7 +57,7 @@ class Choice(Frozen):
     bin: int
     arm: str
     share: float
-    accuracy: float
+    accuracy: float | None
 
 
 class Shape(Frozen):

@@ -12,6 +12,7 @@ from planner.core import Budget, Unit
 from planner.curves.logs import Floats
 from planner.difficulty import Belief
 from planner.policy.baselines import Mask, families
+from planner.policy.comparable import known_mean
 from planner.policy.frontier import Hull, mixture_hull
 from planner.policy.held_out import HeldOut, Played
 from planner.policy.report import Choice, Coverage, Interval, Line, Multiple
@@ -78,17 +79,39 @@ def lines_of(
                     accuracy=accuracy,
                     stderr=float(play.outcome[known].std(dtype=np.float64) / np.sqrt(known.sum())),
                     cost=cost,
-                    hull=None if rival is None else float(np.nanmean(rival.outcome[known])),
-                    gain=None if rival is None else bootstrap.interval(play.outcome - rival.outcome),
-                    gain_fixed=None if fixed is None else bootstrap.interval(play.outcome - fixed.outcome),
+                    hull=None if rival is None else _told(known_mean(rival.outcome[known])),
+                    gain=_gain(play, rival, bootstrap),
+                    gain_fixed=_gain(play, fixed, bootstrap),
                     regret=None if contender == "oracle" else _points(played["oracle"][label], known, accuracy),
                 )
             )
     return tuple(lines)
 
 
-def _points(oracle: Played, known: NDArray[np.bool_], accuracy: float) -> float:
-    return 100 * (float(np.nanmean(oracle.outcome[known])) - accuracy)
+def not_compared(lines: Sequence[Line]) -> list[str]:
+    """What has to be said of the policy where the logs do not tell what it, or the hull, would have got."""
+    own = [line for line in lines if line.contender == "policy"]
+    alone = [line.budget for line in own if line.gain is None]
+    if not alone:
+        return []
+    why = "no prompt is logged both with what the policy takes and with the arms of the mixture hull"
+    return [f"no gain can be told at {', '.join(alone)}: {why}; log several arms on the same prompts"]
+
+
+def _gain(play: Played, rival: Played | None, bootstrap: Bootstrap) -> Interval | None:
+    """None too where no prompt has an outcome of both."""
+    if rival is None or not np.isfinite(play.outcome - rival.outcome).any():
+        return None
+    return bootstrap.interval(play.outcome - rival.outcome)
+
+
+def _told(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _points(oracle: Played, known: NDArray[np.bool_], accuracy: float) -> float | None:
+    best = known_mean(oracle.outcome[known])
+    return _told(100 * (best - accuracy))
 
 
 def multiples_of(folds: Sequence[HeldOut], policy: Mapping[str, Played]) -> tuple[Multiple, ...]:
@@ -103,12 +126,12 @@ def multiples_of(folds: Sequence[HeldOut], policy: Mapping[str, Played]) -> tupl
             in_all = set.intersection(*(set(places) for places in by_size))
             for size in sorted(in_all & {USUAL_SIZE, max(in_all, default=0)}):
                 arms = [places[size] for places in by_size]
-                out.append(_multiple(f"{name}, {size}", folds, arms, curve, 0.0))
+                out += _multiple(f"{name}, {size}", folds, arms, curve, 0.0)
     best = [fold.train.best(mask["best fixed arm"], np.inf) for fold, mask in zip(folds, masks, strict=True)]
     arms = [arm for arm in best if arm is not None]
     if len(arms) == len(folds):
-        out.append(_multiple("best fixed arm", folds, arms, curve, 0.0))
-        out.append(_multiple("best fixed arm, less a point", folds, arms, curve, 0.01))
+        out += _multiple("best fixed arm", folds, arms, curve, 0.0)
+        out += _multiple("best fixed arm, less a point", folds, arms, curve, 0.01)
     return tuple(out)
 
 
@@ -117,16 +140,17 @@ def _by_size(fold: HeldOut, mask: Mask) -> dict[int, int]:
     return {arm.breadth: place for place, arm in enumerate(fold.policy.arms) if mask[place]}
 
 
-def _multiple(name: str, folds: Sequence[HeldOut], arms: Sequence[int], curve: Hull, less: float) -> Multiple:
+def _multiple(name: str, folds: Sequence[HeldOut], arms: Sequence[int], curve: Hull, less: float) -> list[Multiple]:
     outcome = np.concatenate([fold.table.outcome[:, arm] for fold, arm in zip(folds, arms, strict=True)])
     cost = np.concatenate([fold.cost[:, arm] for fold, arm in zip(folds, arms, strict=True)])
     known = np.isfinite(outcome) & np.isfinite(cost)
+    if not known.any():
+        return []
     accuracy, spent = float(outcome[known].mean()) - less, float(cost[known].mean())
     reaches = len(curve.values) > 0 and curve.values[-1] >= accuracy
     needed = float(np.interp(accuracy, curve.values, curve.costs)) if reaches else None
-    return Multiple(
-        baseline=name, accuracy=accuracy, cost=spent, policy_cost=needed, times=spent / needed if needed else None
-    )
+    times = spent / needed if needed else None
+    return [Multiple(baseline=name, accuracy=accuracy, cost=spent, policy_cost=needed, times=times)]
 
 
 def kept_share(played: Mapping[str, Mapping[str, Played]]) -> float | None:
@@ -163,7 +187,7 @@ def top_choices(
             found, counts = np.unique(names[inside], return_counts=True)
             for i in np.argsort(-counts, kind="stable")[:SHOWN_ARMS]:
                 outcome = play.outcome[inside & (names == found[i])]
-                accuracy = float(np.nanmean(outcome)) if np.isfinite(outcome).any() else float("nan")
+                accuracy = _told(known_mean(outcome))
                 share = float(counts[i] / counts.sum())
                 out.append(Choice(budget=label, bin=int(b) + 1, arm=str(found[i]), share=share, accuracy=accuracy))
     return tuple(out)

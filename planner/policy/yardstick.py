@@ -9,6 +9,7 @@ import numpy as np
 
 from planner.curves.logs import Floats
 from planner.policy.baselines import Mask
+from planner.policy.comparable import known_mean
 from planner.policy.frontier import Hull
 from planner.policy.held_out import HeldOut, Played
 
@@ -56,7 +57,7 @@ class MixtureYardstick:
         low, high = (f(hull.costs[i] for hull in self.hulls) for f, i in ((min, 0), (max, -1)))
         for _ in range(STEPS):
             middle = (low + high) / 2
-            if np.nanmean(self.nominal(middle).cost[known]) > cost:
+            if known_mean(self.nominal(middle).cost[known]) > cost:
                 high = middle
             else:
                 low = middle
@@ -96,7 +97,7 @@ def oracle(folds: Sequence[HeldOut], value: float) -> Played:
     for _ in range(STEPS + 40):
         middle = (low + high) / 2
         spent = np.concatenate([played.cost for played in choose(middle)])
-        low, high = (middle, high) if np.nanmean(spent) > value else (low, middle)
+        low, high = (middle, high) if known_mean(spent) > value else (low, middle)
     return joined(choose(high))
 
 

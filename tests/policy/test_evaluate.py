@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import simulated as world
 
+from planner.cli.report import report_text
 from planner.core import Arm, Budget
 from planner.curves.logs import Logs
 from planner.errors import InfeasibleBudget, NotEnoughData
@@ -117,6 +118,32 @@ def test_an_average_below_the_cheapest_arms_is_left_out_for_all_and_named(pooled
 def test_averages_that_are_all_too_low_are_refused(pooled_logs):
     with pytest.raises(InfeasibleBudget, match=r"mean_flops=2e\+06; the least .* is mean_flops=2"):
         evaluate(pooled_logs, folds=2, budgets=[Budget(mean_flops=0.01 * SAMPLE)], probes=(), cascades=False)
+
+
+def test_generators_logged_on_other_prompts_are_left_out_and_named(pooled_logs):
+    samples = pooled_logs.samples
+    alone = np.where(samples.pool == 1, samples.prompt >= 60, samples.prompt < 60)
+    logs = replace(pooled_logs, samples=take(samples, alone))
+    found = evaluate(logs, folds=2, budgets=[Budget(mean_flops=3 * SAMPLE)], probes=(2,), cascades=False)
+    assert found.report.n_prompts == 60
+    assert {line.n_prompts for line in found.report.lines} == {60}
+    assert "left out: 40 of 100 graded prompts, on which only arms of larger are logged" in found.report.warnings[0]
+    assert sorted(found.rows.tolist()) == found.judged.tolist() == list(range(60))
+
+
+def take(samples, kept):
+    return replace(samples, **{name: column[kept] for name, column in vars(samples).items()})
+
+
+def test_where_every_prompt_has_one_arm_no_gain_is_told_and_that_is_said():
+    logs = world.single_arm_logs(4, np.random.default_rng(0))
+    report = evaluate(logs, folds=2, budgets=[Budget(mean_flops=3 * SAMPLE)], probes=(), cascades=False).report
+    line = report.line("policy", "mean_flops=6e+08")
+    assert line is not None
+    assert (line.hull, line.gain, report.mean_gain()) == (None, None, None)
+    assert "no gain can be told at mean_flops=6e+08" in report.warnings[0]
+    assert EvaluationReport.model_validate_json(report.model_dump_json()) == report
+    assert "not every arm is logged on all" in report_text(report)
 
 
 def test_too_few_prompts_cannot_be_evaluated():

@@ -55,7 +55,7 @@ def trials_of(logs: Logs, laid: Source, evaluation: Evaluation, *, seed: int) ->
     for fold in evaluation.folds:
         test = evaluation.rows[first : first + len(fold.table.prompts)]
         first += len(test)
-        train = np.setdiff1d(_graded(evaluation), test)
+        train = np.setdiff1d(evaluation.judged, test)
         foreseen = np.full(len(logs.prompts), np.nan, dtype=np.float32)
         foreseen[train] = fold.policy.predictor.belief_.pass_rate
         learned = learn(logs, laid, train, seed=seed, foreseen=foreseen)
