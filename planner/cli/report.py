@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from planner.policy.report import EvaluationReport, Interval, Line
+    from planner.policy.report import Coverage, EvaluationReport, Interval, Line
 
 WORTH_SHOWING = 0.2
 """Least share of a bin's prompts that an arm must have to be shown."""
+FEW_GROUPS = 5
+"""Intervals that are checked on fewer groups of prompts may all be right or wrong by the same chance."""
 NEARLY_ALL = 0.95
 """Share of the prompts from which on it is not said how many an accuracy is of."""
 UNIT_NAMES = {"flops": "FLOPs", "usd": "USD"}
@@ -170,9 +172,21 @@ def _trust(report: EvaluationReport) -> str:
     if report.kept_of_oracle_gain is not None:
         lines.append(f"share of the oracle bins' gain that text keeps: {report.kept_of_oracle_gain:.0%}")
     if report.coverage is not None and report.coverage.share is not None:
-        covered, n_groups = report.coverage.share, report.coverage.n_groups
-        lines.append(f"90% intervals that hold their group's mean: {covered:.0%} of {n_groups} groups")
+        lines.append(
+            f"90% intervals that hold their group's mean: {report.coverage.share:.0%} of {_held(report.coverage)}"
+        )
     return "difficulty and intervals\n" + "\n".join(lines) if lines else ""
+
+
+def _held(coverage: Coverage) -> str:
+    """How many intervals were checked, and on how few prompts."""
+    n, groups = coverage.n_groups, coverage.n_prompt_groups
+    if not groups:
+        return f"{n:,}"
+    about = "" if n % groups == 0 else "about "
+    of_prompts = "1 group" if groups == 1 else f"{groups} groups"
+    few = "; so few groups of prompts tell little" if groups < FEW_GROUPS else ""
+    return f"{n:,} ({of_prompts} of prompts x {about}{round(n / groups):,} arms{few})"
 
 
 def _interval(interval: Interval | None) -> str:

@@ -73,9 +73,14 @@ class Shape(Frozen):
 
 
 class Coverage(Frozen):
-    """Share of (predicted bin, arm) groups of held-out prompts whose mean lies within its 90% interval."""
+    """Share of (predicted bin, arm) groups of held-out prompts whose mean lies within its 90% interval.
+
+    n_prompt_groups: the (fold, predicted bin) groups of prompts among them. Those of one such group share its prompts,
+    and tell little more than each other.
+    """
 
     n_groups: int
+    n_prompt_groups: int = 0
     share: float | None
 
 

@@ -195,7 +195,7 @@ def top_choices(
 
 def coverage(folds: Sequence[HeldOut], beliefs: Sequence[Belief]) -> Coverage:
     """How often the 90% interval of a (predicted bin, arm) group of 30 prompts or more holds the group's mean."""
-    inside, groups = 0, 0
+    inside, groups, prompt_groups = 0, 0, 0
     for fold, belief in zip(folds, beliefs, strict=True):
         forecasts = fold.policy.budget_model.forecast(belief)
         likely = belief.bins.argmax(axis=1)
@@ -204,6 +204,7 @@ def coverage(folds: Sequence[HeldOut], beliefs: Sequence[Belief]) -> Coverage:
             outcome = fold.table.outcome[rows]
             known = np.isfinite(outcome)
             n = known.sum(axis=0)
+            prompt_groups += bool((n >= LEAST_GROUP).any())
             for arm in np.flatnonzero(n >= LEAST_GROUP):
                 own = known[:, arm]
                 expected = forecasts.accuracy[rows, arm][own].mean()
@@ -211,4 +212,4 @@ def coverage(folds: Sequence[HeldOut], beliefs: Sequence[Belief]) -> Coverage:
                 sampling = outcome[own, arm].std(ddof=1) / np.sqrt(n[arm])
                 groups += 1
                 inside += abs(outcome[own, arm].mean() - expected) <= Z_90 * np.hypot(error, sampling)
-    return Coverage(n_groups=groups, share=inside / groups if groups else None)
+    return Coverage(n_groups=groups, n_prompt_groups=prompt_groups, share=inside / groups if groups else None)

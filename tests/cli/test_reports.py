@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 from planner import Planner
 from planner.cli import main
+from planner.cli.report import report_text
 from planner.cli.text import columns, figure
+from planner.policy.report import Coverage, EvaluationReport
 
 
 def run(*arguments: str):
@@ -115,6 +117,20 @@ def test_an_average_that_no_policy_keeps_is_told_and_the_others_are_reported(hom
     assert "warning: left out: no choice of arms keeps mean_tokens=0.5; the least" in result.stderr
     assert "accuracy at a budget of\n" in result.stdout
     assert "0.5" not in result.stdout.split("accuracy at a budget of\n")[1].splitlines()[0].split()
+
+
+@pytest.mark.parametrize(
+    ("coverage", "said"),
+    [
+        ((834, 3), "87% of 834 (3 groups of prompts x 278 arms; so few groups of prompts tell little)"),
+        ((278, 1), "87% of 278 (1 group of prompts x 278 arms; so few groups of prompts tell little)"),
+        ((2781, 10), "87% of 2,781 (10 groups of prompts x about 278 arms)"),
+    ],
+)
+def test_coverage_says_on_how_few_groups_of_prompts_it_was_checked(coverage, said):
+    checked = Coverage(n_groups=coverage[0], n_prompt_groups=coverage[1], share=0.87)
+    report = EvaluationReport(unit="tokens", n_prompts=9, n_folds=2, seed=0, reference="a", lines=(), coverage=checked)
+    assert report_text(report).splitlines()[-1] == f"90% intervals that hold their group's mean: {said}"
 
 
 def test_columns_align_figures_to_the_right():

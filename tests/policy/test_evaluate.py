@@ -46,6 +46,17 @@ def test_all_contenders_and_baselines_are_there(evaluation):
     } == {line.contender for line in evaluation.report.lines}  # fmt: skip
 
 
+def test_coverage_counts_groups_of_prompts_apart_from_arms():
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(80, rng), rng, n_small=4, n_larger=1)
+    budgets = [Budget(mean_flops=3 * SAMPLE)]
+    found = evaluate(logs, folds=2, budgets=budgets, probes=(), cascades=False)
+    checked, n_arms = found.report.coverage, len(found.folds[0].policy.arms)
+    assert checked is not None
+    assert checked.n_groups == checked.n_prompt_groups * n_arms
+    assert 2 <= checked.n_prompt_groups <= 2 * world.N_BINS
+
+
 def test_the_predictor_stands_beside_its_baselines(evaluation):
     scores = evaluation.report.difficulty
     assert scores["n_prompts"] == 100
