@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import simulated as world
 
+from planner.artifacts.refit import _screened
 from planner.cli.report import report_text
 from planner.core import Arm, Budget
 from planner.curves.logs import Logs
@@ -144,6 +145,17 @@ def test_generators_logged_on_other_prompts_are_left_out_and_named(pooled_logs):
 
 def take(samples, kept):
     return replace(samples, **{name: column[kept] for name, column in vars(samples).items()})
+
+
+def test_of_many_prompts_cascades_are_also_found_on_those_that_a_report_leaves_out():
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(12, rng), rng, n_small=8, n_larger=8)
+    samples = logs.samples
+    logs = replace(logs, samples=take(samples, (samples.pool == 1) == (samples.prompt >= 35)))
+    found = evaluate(logs, folds=2, budgets=[Budget(mean_flops=3 * SAMPLE)], probes=())
+    assert {name for arm in found.folds[0].policy.arms for name in arm.generators} == {"small"}
+    cascades = [arm for arm in _screened(logs, found, 0) if arm.search == "cascade"]
+    assert {name for arm in cascades for name in arm.generators} == {"small", "larger"}
 
 
 def test_where_every_prompt_has_one_arm_no_gain_is_told_and_that_is_said():
