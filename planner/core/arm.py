@@ -128,11 +128,11 @@ def _drawn(stage: Stage) -> str:
 def _until(stop: Stop | None) -> str:
     match stop:
         case ScoreStop(threshold=threshold):
-            return f" until score {threshold:.2g}"
+            return f" until score {threshold:g}"
         case BetaVoteStop(confidence=confidence):
-            return f" until vote sure at {confidence:.2g}"
+            return f" until vote sure at {confidence:g}"
         case AgreementStop(share=share, min_samples=least):
-            return f" until {share:.2g} of {least}+ agree"
+            return f" until {share:g} of {least}+ agree"
     return ""
 
 

@@ -14,6 +14,11 @@ def test_a_label_names_every_stage_with_its_stop_rule():
     assert cascade(0.7, rule="agreement").label == "small <=4 attempts until 0.7 of 2+ agree > large, best_of_n"
 
 
+def test_arms_whose_thresholds_differ_by_little_are_told_apart():
+    assert cascade(0.99).label != cascade(0.991).label
+    assert "until score 0.991" in cascade(0.991).label
+
+
 def test_cascades_that_differ_in_a_threshold_have_one_shape():
     assert cascade(0.8).shape == cascade(0.9).shape == "small <=4 attempts until a score > large, best_of_n"
     assert cascade(0.8, rule="agreement").shape != cascade(0.8).shape
