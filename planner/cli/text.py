@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from planner.core import Cost, Forecast, Recommendation, RunResult
+    from planner.core import Cost, Difficulty, Forecast, Recommendation, RunResult
 
 UNKNOWN = "-"
 
@@ -58,7 +58,6 @@ def accuracy_text(forecast: Forecast) -> str:
 def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
     """A recommendation as a few labelled lines; with `explain` also what it rests on and the runners-up."""
     difficulty = plan.difficulty
-    shares = " ".join(f"{p:.2f}" for p in difficulty.bin_probabilities)
     lines = [
         ("arm", plan.arm.label),
         ("accuracy", accuracy_text(plan.forecast)),
@@ -67,7 +66,7 @@ def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
         (
             "difficulty",
             (
-                f"bin {difficulty.most_likely_bin} of {len(difficulty.bin_probabilities)} ({shares}), "
+                f"{_bin_text(difficulty)} ({' '.join(_shares(difficulty))}), "
                 f"pass rate {difficulty.pass_rate:.2f}, from {difficulty.source}"
             ),
         ),
@@ -76,6 +75,22 @@ def recommendation_text(plan: Recommendation, *, explain: bool = False) -> str:
     if explain:
         lines += _explanation(plan)
     return "\n".join(f"{label:<11} {text}" for label, text in lines)
+
+
+def _bin_text(difficulty: Difficulty) -> str:
+    """The most likely bin; where all are alike none is, and the first of them would read as the easiest."""
+    if _is_flat(difficulty):
+        return "unknown"
+    return f"bin {difficulty.most_likely_bin} of {len(difficulty.bin_probabilities)}"
+
+
+def _is_flat(difficulty: Difficulty) -> bool:
+    shares = _shares(difficulty)
+    return len(shares) > 1 and len(set(shares)) == 1
+
+
+def _shares(difficulty: Difficulty) -> list[str]:
+    return [f"{p:.2f}" for p in difficulty.bin_probabilities]
 
 
 def run_text(result: RunResult) -> str:
@@ -113,7 +128,7 @@ def recommendation_row(plan: Recommendation) -> list[str]:
         plan.arm.label + (" (declined)" if plan.declined else ""),
         f"{plan.forecast.accuracy:.3f}",
         cost_text(plan.forecast.cost),
-        str(plan.difficulty.most_likely_bin),
+        UNKNOWN if _is_flat(plan.difficulty) else str(plan.difficulty.most_likely_bin),
     ]
 
 
