@@ -70,6 +70,7 @@ class Planner(Exploring):
         since: datetime | None = None,
         datasets: Sequence[str] | None = None,
         exclude_datasets: Sequence[str] = (),
+        exclude_generators: Sequence[str] = (),
         reference: str | None = None,
         metadata_features: Sequence[str] = (),
         progress: Progress | None = None,
@@ -77,7 +78,7 @@ class Planner(Exploring):
         """Fit a policy from the logs, with a held-out report; it is promoted if it is not worse than the one before.
 
         A fit that fails, or is killed, leaves store and artifacts as they were.
-        Raises NotEnoughData where too little is logged or graded.
+        Raises NotEnoughData where too little is logged or graded, InvalidInput for an unknown name to be left out.
         """
         from planner.artifacts.refit import refit  # noqa: PLC0415 - lightgbm and its kin are no part of serving
 
@@ -86,6 +87,7 @@ class Planner(Exploring):
             since=None if since is None else since.isoformat(),
             datasets=tuple(datasets or ()),
             exclude_datasets=tuple(exclude_datasets),
+            exclude_generators=tuple(exclude_generators),
             reference=reference,
             metadata_features=tuple(metadata_features),
         )

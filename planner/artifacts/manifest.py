@@ -19,6 +19,7 @@ class FitSettings(Frozen):
     since: str | None = None
     datasets: tuple[str, ...] = ()
     exclude_datasets: tuple[str, ...] = ()
+    exclude_generators: tuple[str, ...] = ()
     reference: str | None = None
     metadata_features: tuple[str, ...] = ()
 

@@ -67,7 +67,8 @@ def refit(
 
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
     fit_id: of a fit that the store knows as running already; else one is noted.
-    Raises NotEnoughData where nothing is graded, NotReady where another fit over the folder is running.
+    Raises NotEnoughData where nothing is graded, InvalidInput for a name to be left out that is not logged, NotReady
+    where another fit over the folder is running.
     """
     if fit_id is None:
         fit_id = secrets.token_hex(8)
@@ -86,14 +87,20 @@ def refit(
 
 def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progress: Progress) -> FitResult:
     progress(0, None, "reading the logs")
+    # a name misspelt would leave nothing out, and nobody would see it; the empty one means no data set at all
+    store.check_names(
+        datasets=[name for name in settings.exclude_datasets if name], generators=settings.exclude_generators
+    )
     logs = store.read_logs(
         datasets=settings.datasets or None,
         exclude_datasets=settings.exclude_datasets,
+        exclude_generators=settings.exclude_generators,
         since=None if settings.since is None else datetime.fromisoformat(settings.since),
     )
-    if not len(logs.prompts) and (settings.datasets or settings.exclude_datasets or settings.since):
+    chosen = (settings.datasets, settings.exclude_datasets, settings.exclude_generators, settings.since)
+    if not len(logs.prompts) and any(chosen):
         raise NotEnoughData(
-            "no run is logged of these data sets and dates: `planner logs stats` shows what there is, "
+            "no run is logged of these data sets, generators and dates: `planner logs stats` shows what there is, "
             "`planner logs import FILE` adds to it"
         )
     warnings = what_cannot_be_read(logs.prompts.texts)

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 @click.option(
     "--exclude-dataset", "excluded", multiple=True, metavar="NAME", help="Leave this data set out; repeatable."
 )
+@click.option(
+    "--exclude-generator",
+    "excluded_generators",
+    multiple=True,
+    metavar="NAME",
+    help="Leave this generator's runs out; repeatable.",
+)
 @click.option("--reference", metavar="NAME", help="Generator whose pass rate is difficulty. [most sampled]")
 @click.option(
     "--metadata",
@@ -33,6 +40,7 @@ def fit(
     since: datetime | None,
     datasets: tuple[str, ...],
     excluded: tuple[str, ...],
+    excluded_generators: tuple[str, ...],
     reference: str | None,
     metadata: tuple[str, ...],
     seed: int,
@@ -49,6 +57,7 @@ def fit(
             since=since.replace(tzinfo=UTC) if since else None,
             datasets=datasets or None,
             exclude_datasets=excluded,
+            exclude_generators=excluded_generators,
             reference=reference,
             metadata_features=metadata,
             progress=report,

@@ -147,6 +147,11 @@ class Store:
         chosen = LogFilter(datasets, exclude_datasets, generators, exclude_generators, since)
         return read_logs(self.database, chosen)
 
+    def check_names(self, *, datasets: Sequence[str] = (), generators: Sequence[str] = ()) -> None:
+        """Raise InvalidInput for a data set or a generator that nothing is logged of."""
+        with self.database.reading() as connection:
+            housekeeping.check_names(connection, datasets, generators)
+
     def stream_runs(
         self, *, datasets: Sequence[str] | None = None, generators: Sequence[str] | None = None
     ) -> Iterator[Run]:
@@ -157,8 +162,7 @@ class Store:
         from planner.store.reading import LogFilter  # noqa: PLC0415
         from planner.store.streaming import stream_runs  # noqa: PLC0415
 
-        with self.database.reading() as connection:
-            housekeeping.check_names(connection, datasets or (), generators or ())
+        self.check_names(datasets=datasets or (), generators=generators or ())
         return stream_runs(self.database, LogFilter(datasets, generators=generators))
 
     def find_runs(self, run_ids: Sequence[str]) -> Iterator[Run]:

@@ -92,6 +92,21 @@ def test_a_fit_that_fails_leaves_everything_as_it_was(home, monkeypatch):
     assert after == before
 
 
+def test_a_generator_can_be_left_out_of_a_fit(home):
+    result = run("fit", "--exclude-generator", "lab-large", "--json")
+    assert result.exit_code == 0, result.stderr
+    manifest = json.loads(run("policies", "show", json.loads(result.stdout)["policy_id"], "--json").stdout)
+    assert manifest["settings"]["exclude_generators"] == ["lab-large"]
+    assert not [label for label in manifest["arms"] if "lab-large" in label]
+
+
+@pytest.mark.parametrize(("option", "what"), [("--exclude-dataset", "data set"), ("--exclude-generator", "generator")])
+def test_leaving_out_a_name_that_is_not_logged_is_bad_input(home, option, what):
+    result = run("fit", option, "typo")
+    assert result.exit_code == 2
+    assert f"no {what} 'typo' is logged" in result.stderr
+
+
 def test_fitting_on_no_runs_says_what_to_do(home):
     result = run("fit", "--dataset", "nothing")
     assert result.exit_code == 3
