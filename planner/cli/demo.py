@@ -27,6 +27,16 @@ PROMPTS = (
     ),
 )
 
+# In the demo's own store a policy fitted on both would have to win on the demo's prompts first.
+NEXT = """\
+go on with prompts of your own:
+  planner recommend PROMPT --max-generations 8 --explain
+  planner run PROMPT --mean-flops 4e8 --endpoint lab
+with logs of your own, in a store of their own:
+  export PLANNER_DATABASE_URL=sqlite:///mine.db
+  planner logs import FILE && planner fit
+  planner recommend PROMPT --max-generations 8 --explain"""
+
 
 @click.command()
 def demo() -> None:
@@ -45,11 +55,7 @@ def demo() -> None:
     from planner.cli.demo_live import carried_out
 
     click.echo(carried_out(planner))
-    click.echo(
-        "\ngo on with your own:  planner recommend PROMPT --max-generations 8 --explain\n"
-        "                      planner run PROMPT --mean-flops 4e8 --endpoint lab\n"
-        "                      planner logs import FILE && planner fit"
-    )
+    click.echo(f"\n{NEXT}")
 
 
 def _import(planner: Planner) -> None:
