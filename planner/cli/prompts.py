@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from planner.core import Probe
 
 _MEMBERS = {"prompt", "prompt_id", "dataset", "metadata"}
+_NAMES = {"prompt_id", "dataset"}
 Probes = Mapping[str | None, "tuple[Probe, ...]"]
 
 
@@ -47,8 +48,19 @@ def read_input(path: str, probes: Probes, *, with_reference: bool = False) -> li
 
 
 def read_prompt(given: str) -> str:
-    """The prompt of the command line; `-` is read from standard input."""
-    return sys.stdin.buffer.read().decode("utf-8", "replace") if given == "-" else given
+    """The prompt of the command line; `-` is read from standard input.
+
+    Raises InvalidInput for what is no UTF-8, and for what no log could hold.
+    """
+    if given != "-":
+        _storable("PROMPT", "prompt", given)
+        return given
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"standard input: prompt: is no valid UTF-8 ({error})") from error
+    _storable("standard input", "prompt", text)
+    return text
 
 
 def read_probes(path: str | None) -> Probes:
@@ -102,6 +114,8 @@ def _line(path: str, number: int, raw: bytes, probes: Probes, members: set[str])
         _member(where, value, "reference", str, "text or a number")
         _member(where, value, "dataset", str, "text")
         _member(where, value, "metadata", dict, "an object")
+        for name in sorted(members - {"prompt", "metadata"}):
+            _storable(where, name, value.get(name) or "")
         text_id = _text_id(where, value.get("prompt"))
     except InvalidInput as error:
         return InputLine(prompt_id, error=error)
@@ -125,9 +139,32 @@ def _text_id(where: str, value: object) -> str:
     from planner.policy.prompt import PromptInput
 
     try:
-        return PromptInput(prompt_text(value)).id
+        text = prompt_text(value)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: prompt: {error}") from error
+    _storable(where, "prompt", text)
+    return PromptInput(text).id
+
+
+def _storable(where: str, name: str, text: str) -> None:
+    """Raise InvalidInput, in the words of an import, for a text that no log could hold."""
+    # To load the import takes longer than a plan: most texts are plainly within its limits.
+    if len(text) <= (100 if name in _NAMES else 100_000) and "\0" not in text and _is_utf8(text):
+        return
+    from planner.formats.limits import MAX_NAME_BYTES, MAX_TEXT_BYTES
+    from planner.formats.values import text_problem
+
+    limit = MAX_NAME_BYTES if name in _NAMES else MAX_TEXT_BYTES
+    problem = text_problem(text, limit)
+    _require(problem is None, f"{where}: {name}: {problem}, expected text of at most {limit:,} bytes")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _object(where: str, raw: bytes) -> dict[str, Any]:

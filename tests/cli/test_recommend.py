@@ -237,7 +237,48 @@ def test_prompt_and_input_exclude_each_other(home):
 
 
 def test_strange_prompts_are_answered(home):
-    lines = [{"prompt": "a\0b"}, {"prompt": "\ud83d\ude00 " * 2000}, {"prompt": "x" * 2_000_000}]
+    lines = [{"prompt": "a\tb"}, {"prompt": "\U0001f600 " * 2000}, {"prompt": "x" * 1_000_000}]
     result = ask("--input", input_file(home, *lines), "--max-generations", "4", "--json")
     assert result.exit_code == 0, result.stderr
     assert len(plans(result.stdout)) == 3
+
+
+BAD_TEXTS = {
+    "NUL": (b"a\0b", "holds a NUL character"),
+    "no UTF-8": (b"\xff\xfe", "no valid UTF-8"),
+    "too long": (b"x" * 1_000_001, "has 1,000,001 bytes, the limit is 1,000,000"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_TEXTS)
+@pytest.mark.parametrize("command", [("recommend",), ("run", "--endpoint", "lab")])
+def test_a_prompt_that_no_log_could_hold_is_bad_input(home, command, bad):
+    data, message = BAD_TEXTS[bad]
+    result = CliRunner().invoke(main, [*command, "-", "--max-generations", "4"], input=data)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "standard input: prompt: " in result.stderr
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"prompt": "a\0b"}, "prompt: holds a NUL character"),
+        ({"prompt": [{"role": "user", "content": "a\0b"}]}, "prompt: holds a NUL character"),
+        ({"prompt": "\ud800"}, "prompt: holds half of a surrogate pair"),
+        ({"prompt": "x" * 10_000_000}, "prompt: has 10,000,000 bytes"),
+        ({"prompt": PROMPT, "prompt_id": "p" * 501}, "prompt_id: has 501 bytes, the limit is 500"),
+        ({"prompt": PROMPT, "dataset": "\0"}, "dataset: holds a NUL character"),
+    ],
+)
+def test_a_line_that_no_log_could_hold_gets_its_error(home, line, message):
+    result = ask("--input", input_file(home, line, {"prompt": PROMPT}), "--max-generations", "4", "--json")
+    assert result.exit_code == 2
+    assert message in plans(result.stdout)[0]["error"]
+    assert "arm" in plans(result.stdout)[1]
+
+
+def test_a_prompt_of_the_command_line_that_is_no_utf8_is_bad_input(home):
+    result = ask("\udcff", "--max-generations", "4")
+    assert result.exit_code == 2
+    assert "PROMPT: prompt: holds half of a surrogate pair" in result.stderr
