@@ -50,7 +50,8 @@ _OPTIONS = (
         "--probes",
         "probes_file",
         metavar="FILE",
-        help="Samples already drawn, JSON lines or a JSON array of {answer, score, correct, prompt_id?}.",
+        help="Samples already drawn, JSON lines or a JSON array of {answer, score, correct, prompt_id?}; null is "
+        'unknown, the answer "" is none.',
     ),
     click.option("--arm", "arm_json", metavar="JSON", help="Force this arm, and forecast it."),
     click.option(

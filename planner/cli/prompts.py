@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +38,16 @@ def read_input(path: str, probes: Probes, *, with_reference: bool = False) -> li
 
     with_reference: a line may have a `reference`, the answer that is right.
 
-    Raises InvalidInput where the file cannot be read or holds no line.
+    Raises InvalidInput where the file cannot be read or holds no line, and for probes of a prompt not in it.
     """
     members = _MEMBERS | {"reference"} if with_reference else _MEMBERS
-    lines = [_line(path, number, raw, probes, members) for number, raw in _raw_lines(path)]
+    lines = [_line(path, number, raw, members) for number, raw in _raw_lines(path)]
     if not lines:
         raise InvalidInput(f'{path} holds no prompts: write one JSON object a line, {{"prompt": "..."}}')
+    matched = _matched(probes, [line.prompt_id for line in lines])
+    for line in lines:
+        if line.prompt is not None:
+            line.prompt["probes"] = matched.get(line.prompt_id, ())
     return lines
 
 
@@ -80,6 +84,30 @@ def read_probes(path: str | None) -> Probes:
     return {prompt_id: tuple(some) for prompt_id, some in found.items()}
 
 
+def probes_of(probes: Probes, text: str) -> tuple[Probe, ...]:
+    """The probes of the one prompt asked for; raises InvalidInput for those of another."""
+    from planner.policy.prompt import PromptInput
+
+    own = PromptInput(text).id
+    return _matched(probes, [own]).get(own, ())
+
+
+def _matched(probes: Probes, prompt_ids: Sequence[str | None]) -> Probes:
+    """Probes by prompt, those without a prompt_id with the only one."""
+    known = set(prompt_ids)
+    unknown = [name for name in probes if name is not None and name not in known]
+    if unknown:
+        raise InvalidInput(f"--probes: prompt_id {unknown[0]!r} is of no prompt that is asked for")
+    nameless = probes.get(None, ())
+    if not nameless:
+        return probes
+    if len(prompt_ids) > 1:
+        raise InvalidInput(
+            f"--probes: prompt_id is missing: say of which of the {len(prompt_ids):,} prompts a probe is"
+        )
+    return {prompt_ids[0]: (*probes.get(prompt_ids[0], ()), *nameless)}
+
+
 def _probe_objects(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     lines = _raw_lines(path)
     if not lines or not lines[0][1].lstrip().startswith(b"["):
@@ -101,7 +129,7 @@ def _raw_lines(path: str) -> list[tuple[int, bytes]]:
     return [(number, raw) for number, raw in enumerate(data.split(b"\n"), 1) if raw.strip()]
 
 
-def _line(path: str, number: int, raw: bytes, probes: Probes, members: set[str]) -> InputLine:
+def _line(path: str, number: int, raw: bytes, members: set[str]) -> InputLine:
     where = f"{path}:{number}"
     prompt_id: str | None = None
     try:
@@ -119,7 +147,7 @@ def _line(path: str, number: int, raw: bytes, probes: Probes, members: set[str])
         text_id = _text_id(where, value.get("prompt"))
     except InvalidInput as error:
         return InputLine(prompt_id, error=error)
-    return InputLine(prompt_id or text_id, prompt={**value, "probes": probes.get(prompt_id, ())})
+    return InputLine(prompt_id or text_id, prompt=value)
 
 
 def _member(where: str, value: dict[str, Any], name: str, kind: type, words: str) -> Any:  # noqa: ANN401 - of `kind`

@@ -50,14 +50,14 @@ def recommend(
     if (prompt is None) == (input_file is None):
         raise InvalidInput("give one prompt, - for standard input, or --input FILE")
     asked = Planned.of(options, many=input_file is not None)
-    from planner.cli.prompts import read_input, read_probes, read_prompt
+    from planner.cli.prompts import probes_of, read_input, read_probes, read_prompt
 
     probes = read_probes(options["probes_file"])
     planner = open_planner()
     with writing(output_file) as write:
         if input_file is None:
             text = read_prompt(prompt or "")
-            plan = planner.recommend(text, asked.budget, probes=probes.get(None, ()), **asked.restrictions)
+            plan = planner.recommend(text, asked.budget, probes=probes_of(probes, text), **asked.restrictions)
             write(json_text(plan) if as_json else _readable(plan, explain=explain))
             return
         lines = read_input(input_file, probes)

@@ -93,12 +93,13 @@ def run(
 
 
 def _lines(prompt: str | None, input_file: str | None, options: dict[str, Any]) -> Sequence[InputLine]:
-    from planner.cli.prompts import InputLine, read_input, read_probes, read_prompt
+    from planner.cli.prompts import InputLine, probes_of, read_input, read_probes, read_prompt
 
     probes = read_probes(options["probes_file"])
     if input_file is not None:
         return read_input(input_file, probes, with_reference=True)
-    given = {"prompt": read_prompt(prompt or ""), "reference": options["reference"], "probes": probes.get(None, ())}
+    text = read_prompt(prompt or "")
+    given = {"prompt": text, "reference": options["reference"], "probes": probes_of(probes, text)}
     return [InputLine(None, given)]
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from planner.core.base import Frozen
 
@@ -81,11 +81,21 @@ class Run(Frozen):
 
 
 class Probe(Frozen):
-    """One sample already drawn for a prompt: what is known of it sharpens the difficulty posterior."""
+    """One sample already drawn for a prompt: what is known of it sharpens the difficulty posterior.
+
+    Null is unknown: without its answer a sample tells by its score alone. The empty answer says that it gave none.
+    `score` is in 0..1, as an import keeps it.
+    """
 
     answer: str | None = None
-    score: Score | None = None
+    score: Annotated[Score, Field(ge=0, le=1)] | None = None
     correct: Correct | None = None
     generator: str | None = None
     prompt_tokens: TokenCount | None = None
     completion_tokens: TokenCount | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.answer is None and self.score is None and self.correct is None:
+            raise ValueError("a probe says nothing without an answer, a score or correct: give one, or leave it out")
+        return self

@@ -67,7 +67,8 @@ def fit_probes(
         share = _best_share(offset[prompts], expected, target)
         told = offset[prompts] + share * expected
         updates[k] = Update(share, fit_multinomial(probe_basis(answers, scores), target, told, ridge=_RIDGE * draws))
-    return LearnedProbes(model, updates) if updates else None
+    answered = bool((samples.answer[own] >= 0).any())
+    return LearnedProbes(model, updates, answered) if updates else None
 
 
 def _best_share(offset: Doubles, expected: Doubles, target: Doubles) -> float:

@@ -62,9 +62,19 @@ class ProbeModel:
 
     def by_bin(self, answers: NDArray[np.int64], scores: Doubles, rates: Doubles) -> Doubles:
         """Log likelihood by bin, (R, B), up to a constant a draw; rates: (B, len(RATES)) pass rates of each bin."""
-        log_likelihood = self.log_likelihood(answers, scores)
-        height = log_likelihood.max(axis=1, keepdims=True)
-        return np.asarray(np.log(np.maximum(np.exp(log_likelihood - height) @ rates.T, 1e-300)))
+        return _by_bin(self.log_likelihood(answers, scores), rates)
+
+    def by_bin_of_scores(self, scores: Doubles, rates: Doubles) -> Doubles:
+        """The same of samples whose answers are unknown, from what each score says by itself."""
+        odds = self.intercept + self.slope * score_logits(scores)
+        each = np.log(np.exp(odds)[:, :, None] * RATES + (1.0 - RATES))
+        return _by_bin(each.sum(axis=1), rates)
+
+
+def _by_bin(log_likelihood: Doubles, rates: Doubles) -> Doubles:
+    """Log likelihood by bin, (R, B), from that by pass rate, (R, len(RATES))."""
+    height = log_likelihood.max(axis=1, keepdims=True)
+    return np.asarray(np.log(np.maximum(np.exp(log_likelihood - height) @ rates.T, 1e-300)))
 
 
 def fit_probe_model(samples: SampleTable, rows: NDArray[np.intp]) -> ProbeModel:

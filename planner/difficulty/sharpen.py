@@ -37,10 +37,15 @@ class Update:
 
 @dataclass(frozen=True)
 class LearnedProbes:
-    """What was learned of one generator's ungraded probes; updates: by number of probes."""
+    """What was learned of one generator's ungraded probes.
+
+    updates: by number of probes. answered: whether their answers were logged; where they were not, updates are learned
+    from scores alone.
+    """
 
     model: ProbeModel
     updates: Mapping[int, Update]
+    answered: bool = True
 
     def tell(self, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
         """What probes say of the bins, equally many for each of R prompts; (R, B), added to log probabilities."""
@@ -50,6 +55,18 @@ class LearnedProbes:
         scores = np.array([scores for _, scores in coded], dtype=np.float64)
         expected = self.model.by_bin(answers, scores, rates)
         return np.asarray(update.share * expected + probe_basis(answers, scores) @ update.coefficients)
+
+    def tell_by_scores(self, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
+        """The same for probes whose answers are unknown: who does not know them cannot say whether they agree."""
+        scores = np.array([[probe.score for probe in own] for own in drawn], dtype=np.float64)
+        return np.asarray(self.updates[len(drawn[0])].share * self.model.by_bin_of_scores(scores, rates))
+
+    def telling(self, drawn: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
+        """Of ungraded probes those that tell by answer and score, and those that tell by their score alone."""
+        if not self.answered:
+            return list(drawn), []
+        scored = [] if self.model.slope == 0.0 else [p for p in drawn if p.answer is None and p.score is not None]
+        return [p for p in drawn if p.answer is not None], scored
 
     def most(self, n_probes: int) -> int:
         """The greatest number of probes with a learned update that is at hand; 0 for none."""
@@ -72,20 +89,25 @@ class ProbeUpdate:
         """The belief after the probes of each prompt; prompts without any that tell something are as before."""
         log_bins = np.log(np.maximum(belief.bins.astype(np.float64), _TINY))
         told = np.zeros(len(belief), dtype=np.bool_)
-        ungraded: dict[tuple[str, int], list[tuple[int, list[Probe]]]] = defaultdict(list)
+        ungraded: dict[tuple[str, int, bool], list[tuple[int, list[Probe]]]] = defaultdict(list)
         for row, drawn in enumerate(probes):
             for generator, own in self._by_generator(drawn).items():
                 graded = [probe.correct for probe in own if probe.correct is not None]
                 if graded and generator in self.rates:
                     log_bins[row] += self._graded(generator, np.array(graded))
                     told[row] = True
-                rest = [probe for probe in own if probe.correct is None]
-                if rest and generator in self.learned and (k := self.learned[generator].most(len(rest))):
-                    ungraded[generator, k].append((row, rest[:k]))
-                    told[row] = True
-        for (generator, _), group in ungraded.items():
-            rows = np.array([row for row, _ in group])
-            log_bins[rows] += self.learned[generator].tell([drawn for _, drawn in group], self.rates[generator])
+                learned = self.learned.get(generator)
+                if learned is None:
+                    continue
+                for by_scores, rest in enumerate(learned.telling([probe for probe in own if probe.correct is None])):
+                    if k := learned.most(len(rest)):
+                        ungraded[generator, k, bool(by_scores)].append((row, rest[:k]))
+                        told[row] = True
+        for (generator, _, by_scores), group in ungraded.items():
+            rows, drawn_of = np.array([row for row, _ in group]), [drawn for _, drawn in group]
+            learned = self.learned[generator]
+            tell = learned.tell_by_scores if by_scores else learned.tell
+            log_bins[rows] += tell(drawn_of, self.rates[generator])
         return self._sharper(belief, softmax(log_bins), told)
 
     def _sharper(self, belief: Belief, bins: Doubles, told: np.ndarray[Any, np.dtype[np.bool_]]) -> Belief:
@@ -112,5 +134,5 @@ class ProbeUpdate:
 def _coded(drawn: Sequence[Probe]) -> tuple[list[int], list[float]]:
     """Answers as codes, -1 for none, and scores, NaN for none."""
     codes: dict[str, int] = {}
-    answers = [-1 if p.answer is None else codes.setdefault(p.answer, len(codes)) for p in drawn]
+    answers = [-1 if not p.answer else codes.setdefault(p.answer, len(codes)) for p in drawn]
     return answers, [np.nan if p.score is None else p.score for p in drawn]

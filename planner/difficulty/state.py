@@ -184,7 +184,11 @@ def probes_state(probes: ProbeUpdate) -> State:
     return {
         "reference": probes.reference,
         "learned": {
-            name: {"model": vars(own.model), "updates": {str(k): vars(update) for k, update in own.updates.items()}}
+            name: {
+                "model": vars(own.model),
+                "updates": {str(k): vars(update) for k, update in own.updates.items()},
+                "answered": own.answered,
+            }
             for name, own in probes.learned.items()
         },
         "rates": dict(probes.rates),
@@ -197,6 +201,7 @@ def probes_from(state: State) -> ProbeUpdate:
         name: LearnedProbes(
             ProbeModel(**own["model"]),
             {int(k): Update(of_k["share"], _doubles(of_k["coefficients"])) for k, of_k in own["updates"].items()},
+            own.get("answered", True),  # nearly all logs hold answers, and policies made before do not say it
         )
         for name, own in state["learned"].items()
     }

@@ -52,7 +52,8 @@ class ProbeSource:
             out.append(
                 tuple(
                     Probe(
-                        answer=None if samples.answer[row] < 0 else str(samples.answer[row]),
+                        # it is known that there is none, as it was when probes were learned from
+                        answer="" if samples.answer[row] < 0 else str(samples.answer[row]),
                         score=None if np.isnan(samples.score[row]) else float(samples.score[row]),
                         generator=generator,
                     )

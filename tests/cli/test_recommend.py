@@ -197,34 +197,6 @@ def test_a_target_accuracy_needs_no_budget(home):
     assert plan["target_accuracy"] == 0.8
 
 
-def test_probes_sharpen_the_difficulty(home):
-    (home / "probes.jsonl").write_text('{"answer": "55", "score": 0.98}\n{"answer": "55", "score": 0.97}\n')
-    plan = json.loads(ask(PROMPT, "--max-generations", "4", "--probes", "probes.jsonl", "--json").stdout)
-    assert plan["difficulty"]["source"] == "probes"
-
-
-def test_probes_may_be_one_json_array(home):
-    (home / "probes.json").write_text('[\n {"answer": "55", "score": 0.98},\n\n {"answer": "55",\n "score": 0.97}]\n')
-    plan = json.loads(ask(PROMPT, "--max-generations", "4", "--probes", "probes.json", "--json").stdout)
-    assert plan["difficulty"]["source"] == "probes"
-
-
-def test_a_bad_probe_of_an_array_is_named_by_place_and_field(home):
-    (home / "probes.json").write_text('[{"answer": "55"}, {"answer": "55", "correct": 3}]')
-    result = ask(PROMPT, "--max-generations", "4", "--probes", "probes.json")
-    assert result.exit_code == 2
-    assert "probes.json[1]" in result.stderr
-    assert "correct" in result.stderr
-
-
-def test_a_bad_probe_is_named_by_line_and_field(home):
-    (home / "probes.jsonl").write_text('{"answer": "55"}\n{"answer": "55", "correct": 3}\n')
-    result = ask(PROMPT, "--max-generations", "4", "--probes", "probes.jsonl")
-    assert result.exit_code == 2
-    assert "probes.jsonl:2" in result.stderr
-    assert "correct" in result.stderr
-
-
 def test_a_total_is_kept_over_the_whole_input(home):
     lines = [{"prompt": f"Start with {i}. Add 2. How many now?"} for i in range(20)]
     result = ask("--input", input_file(home, *lines), "--total-generations", "60", "--json")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from planner.core import Probe
+from planner.difficulty import DifficultyPredictor
 from planner.errors import InvalidInput
 
 TEXT = "apple river stone plain number 5"
@@ -70,3 +71,49 @@ def test_ungraded_probes_of_a_generator_that_was_not_logged_change_nothing(silen
 def test_probes_are_wanted_for_every_prompt(silent):
     with pytest.raises(InvalidInput, match="each of 1"):
         silent.sharpen(silent.believe((TEXT,)), ((), ()))
+
+
+def test_scores_without_answers_tell_by_themselves(silent, unseen):
+    belief = silent.believe((TEXT, TEXT, TEXT))
+    high, low = [Probe(score=0.95)] * 4, [Probe(score=0.05)] * 4
+    sharper = silent.sharpen(belief, (high, low, agreeing(4)))
+    assert sharper.pass_rate[1] < belief.pass_rate[1] < sharper.pass_rate[0]
+    assert [sharper.source_of(row) for row in range(2)] == ["probes", "probes"]
+    rng = np.random.default_rng(0)
+    samples, n = unseen.logs.samples, len(unseen.bins)
+    drawn = [
+        [Probe(score=float(samples.score[row])) for row in 32 * prompt + rng.choice(32, 4, replace=False)]
+        for prompt in range(n)
+    ]
+    belief = silent.believe((TEXT,) * n)
+    sharper = silent.sharpen(belief, drawn)
+    gain = np.log(sharper.bins[np.arange(n), unseen.bins] / belief.bins[np.arange(n), unseen.bins]).mean()
+    assert gain > 0.05
+
+
+def test_a_sample_that_gave_no_answer_is_not_one_whose_answer_is_unknown(silent):
+    belief = silent.believe((TEXT, TEXT))
+    none, unknown = [Probe(answer="", score=0.9)] * 4, [Probe(score=0.9)] * 4
+    sharper = silent.sharpen(belief, (none, unknown))
+    assert sharper.pass_rate[0] < sharper.pass_rate[1]
+
+
+def test_what_scores_tell_is_kept_in_the_state(silent):
+    state, text = silent.to_state()
+    kept = DifficultyPredictor.from_state(state, text)
+    drawn = ([Probe(score=0.95)] * 4,)
+    assert kept.sharpen(kept.believe((TEXT,)), drawn).bins == pytest.approx(
+        silent.sharpen(silent.believe((TEXT,)), drawn).bins
+    )
+
+
+@pytest.mark.parametrize("probe", [{}, {"generator": "small", "prompt_tokens": 3}, {"answer": None}])
+def test_a_probe_that_says_nothing_is_refused(probe):
+    with pytest.raises(ValueError, match="says nothing"):
+        Probe(**probe)
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, 97.0])
+def test_a_score_outside_0_to_1_is_refused(score):
+    with pytest.raises(ValueError, match="score"):
+        Probe(answer="7", score=score)
