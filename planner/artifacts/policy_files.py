@@ -47,7 +47,8 @@ def policy_files(policy: Policy) -> dict[str, bytes]:
 
 
 SERVED = (DIFFICULTY, TEXT_MODEL, BUDGET, POLICY)
-"""What has to be read, and checked, before a policy can serve; beside it what sessions decide by, where it is there."""
+"""What has to be read, and checked, before a policy can serve; beside it what sessions decide by, where it is there.
+Nothing else is: the ids in prompts.json are read, and checked, by the next fit."""
 
 
 def load_policy(folder: ArtifactFolder, policy_id: str) -> Policy:

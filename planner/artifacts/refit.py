@@ -33,6 +33,7 @@ from planner.store import Store
 from planner.texts.kept import what_cannot_be_read
 
 PROMPTS = "prompts.json"
+"""Ids of the prompts that a policy was fitted on; a comparison needs them, planning does not."""
 REPORT_PROMPTS = 3_000
 """A report from so many prompts is sharp enough: of larger logs a sample is held out, not all."""
 FOLDS = 3

@@ -77,7 +77,11 @@ def rollback(as_json: bool) -> None:
 @policy_argument
 @json_option
 def verify(policy_id: str | None, as_json: bool) -> None:
-    """Check every file of POLICY_ID (default: the promoted one) against its hash."""
+    """Check every file of POLICY_ID (default: the promoted one) against its hash.
+
+    Whatever else reads a policy checks the files that it reads: planning needs all but prompts.json, the ids of the
+    prompts it was fitted on, which the next fit compares on.
+    """
     manifest = open_planner().verify(policy_id)
     if as_json:
         echo_json({"files": manifest.files, "whole": True})

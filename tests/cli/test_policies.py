@@ -52,6 +52,15 @@ def test_a_damaged_file_is_refused(home, name):
         assert name in result.stderr
 
 
+def test_a_damaged_file_that_planning_does_not_read_is_found_by_verify(home):
+    (home / "planner-artifacts" / active()["policy_id"] / "prompts.json").write_text("[]")
+    assert run("recommend", "Add 2 to 3.", "--max-tokens", "900").exit_code == 0
+    for verb in (("verify",), ("promote", active()["policy_id"])):
+        result = run("policies", *verb)
+        assert result.exit_code == 4
+        assert "prompts.json" in result.stderr
+
+
 def test_an_unknown_policy_is_bad_input(home):
     for verb in ("show", "promote", "verify"):
         assert run("policies", verb, "nonsense").exit_code == 2
