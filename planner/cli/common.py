@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel
 
     from planner.api import Planner
@@ -85,27 +85,28 @@ def _problem(error: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: Path | None) -> Iterator[Callable[[str], None]]:
+def writing(path: Path | None, *reads: str | None) -> Iterator[Callable[[str], None]]:
     """Yield what writes a line of data: to stdout, or to a file that appears whole or not at all.
 
-    Raises InvalidInput where no file can be made at `path`.
+    reads: files that the command reads, `-` for standard input.
+    Raises InvalidInput where no file can be made at `path`, and where it is one of these, or the store's own.
     """
     if path is None:
         yield click.echo
         return
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.touch()
-    except OSError as error:
-        from planner.errors import InvalidInput
+    from planner.core.whole_file import STDIN, whole_file
 
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            yield lambda line: print(line, file=file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    inputs = [STDIN if name == "-" else Path(name) for name in reads if name is not None]
+    with whole_file(path, reads=[*inputs, *_own_files()]) as file:
+        yield lambda line: print(line, file=file)
+
+
+def _own_files() -> list[Path]:
+    """Files that settings and store are kept in."""
+    # SQLAlchemy, which reads such URLs, takes longer to load than a plan does
+    found = re.match(r"sqlite(?:\+\w+)?:///(?:file:)?([^?]+)", settings().database_url)
+    store = [Path(found[1] + ending) for ending in ("", "-wal", "-shm", "-journal")] if found else []
+    return [Path("planner.toml"), *store]
 
 
 class Report(Protocol):

@@ -189,13 +189,13 @@ def sweep_to_file(
     if options["fits"]:
         raise InvalidInput("--fit needs the logs in the store: leave out --output, or import the file and fit")
     with (
+        writing(path) as write,  # first: what cannot be written is known before anything is drawn
         tempfile.TemporaryDirectory(prefix="planner-explore-") as folder,
         Planner.open(f"sqlite:///{folder}/planner.db") as planner,
     ):
         done = _swept(planner, prompts, asked, options)
-        with writing(path) as write:
-            for run in planner.store.stream_runs():
-                write(run.model_dump_json(exclude_none=True))
+        for run in planner.store.stream_runs():
+            write(run.model_dump_json(exclude_none=True))
     click.echo(f"{path}: {done.n_runs:,} runs with {done.n_samples:,} samples", err=True)
 
 

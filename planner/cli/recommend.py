@@ -54,7 +54,7 @@ def recommend(
 
     probes = read_probes(options["probes_file"])
     planner = open_planner()
-    with writing(output_file) as write:
+    with writing(output_file, prompt if prompt == "-" else None, input_file, options["probes_file"]) as write:
         if input_file is None:
             text = read_prompt(prompt or "")
             plan = planner.recommend(text, asked.budget, probes=probes_of(probes, text), **asked.restrictions)

@@ -75,7 +75,8 @@ def run(
     from planner.cli.running import Batch
 
     batch = Batch(open_planner(), lines, asked, options)
-    with writing(output_file) as write, progress("running") as report:
+    reads = (prompt if prompt == "-" else None, input_file, options["probes_file"])
+    with writing(output_file, *reads) as write, progress("running") as report:
 
         def show(line: InputLine, result: RunResult | PlannerError) -> None:
             if isinstance(result, PlannerError) and input_file is None:

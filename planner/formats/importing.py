@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from planner.core.batch import ImportSink, ScoreScale, Written
+from planner.core.whole_file import is_among, whole_file
 from planner.errors import InvalidInput
 from planner.formats.admission import Admission
 from planner.formats.checks import PoolWatch
@@ -20,11 +23,17 @@ from planner.formats.rules import AnswerRules
 from planner.formats.scales import apply_scales, fit_scale, out_of_range
 from planner.formats.survey import survey_scores
 
+_REJECTED = b'{"reason": '
+"""How a file of rejected lines begins, see `Problems.add`."""
 Progress = Callable[[float, "float | None", "str | None"], None]
 
 
 class ImportingStore(Protocol):
     """A store that logs can be imported into."""
+
+    @property
+    def own_files(self) -> Sequence[Path]:
+        """The files that it is kept in."""
 
     def begin_import(
         self,
@@ -83,7 +92,8 @@ def import_logs(
     `format`: auto, jsonl, parquet or csv. `extract` and `grade` name an extractor and a grader of
     `planner.formats.answers`. Without `store_prompt_text` the store keeps of a prompt its hash, length and sketch.
     With `skip_bad`, bad lines are left out and written, with their reasons, to `rejected_path` (default:
-    `NAME.rejected.jsonl` in the working folder, NAME that of the first file).
+    `NAME.rejected.jsonl` in the working folder, NAME that of the first file; `NAME.rejected-2.jsonl` and so on where
+    another file has that name).
     Raises BadLog that names the first bad lines and counts the rest, InvalidInput, StoreError.
     """
     files = _files(paths)
@@ -98,9 +108,10 @@ def import_logs(
         "store_prompt_text": store_prompt_text,
     }
     scales: dict[str, ScoreScale] = {}
+    rejected = rejected_path or _free_path(files)
     job = _Job([files[place] for place in order], format, rules, progress or _silent)
     while True:
-        with _rejects(skip_bad, rejected_path or Path(f"{files[0].name}.rejected.jsonl")) as problems:
+        with _rejects(skip_bad, rejected, [*files, *store.own_files]) as problems:
             try:
                 with store.begin_import(**about) as sink:
                     report = job.run(sink, problems, scales)
@@ -108,8 +119,7 @@ def import_logs(
             except _ScaleNeeded as needed:
                 surveyed = survey_scores(job.files, format, needed.verifiers)
                 scales |= {name: fit_scale(*columns) for name, columns in surveyed.items()}
-    rejected = str(rejected_path or f"{files[0].name}.rejected.jsonl") if report.n_rejected else None
-    return replace(report, files=tuple(map(str, files)), rejected_path=rejected)
+    return replace(report, files=tuple(map(str, files)), rejected_path=str(rejected) if report.n_rejected else None)
 
 
 class _ScaleNeeded(Exception):
@@ -151,6 +161,8 @@ class _Job:
             watch.observe(batch)
             total = _sum(total, sink.write(batch))
         problems.raise_if_any()
+        if problems.rejected is not None:
+            problems.rejected.flush()  # where they cannot be kept, nothing is imported
         kept = {name: scales[name] for name in used}
         changed = total.runs > 0 or total.grades > 0
         warnings = [
@@ -213,28 +225,33 @@ def _unnamed_verifier(path: Path) -> InvalidInput:
     )
 
 
+def _free_path(files: Sequence[Path]) -> Path:
+    """Where rejected lines go unasked: only a file of earlier ones is replaced."""
+    for number in count(1):
+        path = Path(f"{files[0].name}.rejected{f'-{number}' if number > 1 else ''}.jsonl")
+        if not os.path.lexists(path) or (_holds_rejected(path) and not is_among(path, files)):
+            return path
+    raise AssertionError("numbers do not end")
+
+
+def _holds_rejected(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_REJECTED)) == _REJECTED
+    except OSError:
+        return False
+
+
 @contextmanager
-def _rejects(skip: bool, path: Path) -> Iterator[Problems]:  # noqa: FBT001 - as asked for
+def _rejects(skip: bool, path: Path, reads: Sequence[Path]) -> Iterator[Problems]:  # noqa: FBT001 - as asked for
     """Problems that go to a file, which appears only when the import is through and any line was rejected."""
     if not skip:
         yield Problems()
         return
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with _text(temporary) as file:
-            problems = Problems(skip=True, rejected=file)
-            yield problems
-        if problems.count:
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _text(path: Path) -> IO[str]:
-    try:
-        return path.open("w", encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise InvalidInput(f"{path.parent}: rejected lines cannot be written there: {error.strerror}") from error
+    with whole_file(path, reads=reads, even_empty=False) as file:
+        yield Problems(skip=True, rejected=file)
 
 
 def _silent(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:

@@ -58,6 +58,12 @@ class Database:
         """The SQLite file; None for a server."""
         return Path(self.url.database or "") if self.is_sqlite else None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The SQLite file and those beside it that are a part of it; none with a server."""
+        path = self.path
+        return () if path is None else tuple(Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal"))
+
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)!r})"
 

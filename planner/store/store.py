@@ -17,6 +17,8 @@ from planner.store.schema import check_schema, create_schema, is_blank
 from planner.store.writer import RecommendationWriter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from planner.curves.logs import Logs
     from planner.store.importing import ImportSession
 
@@ -146,6 +148,11 @@ class Store:
 
         chosen = LogFilter(datasets, exclude_datasets, generators, exclude_generators, since)
         return read_logs(self.database, chosen)
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that it is kept in; none with a server."""
+        return self.database.files
 
     def check_names(self, *, datasets: Sequence[str] = (), generators: Sequence[str] = ()) -> None:
         """Raise InvalidInput for a data set or a generator that nothing is logged of."""
