@@ -124,5 +124,6 @@ class FitBody(_Body):
     since: Moment | None = None
     datasets: list[Name] = Field(default_factory=list)
     exclude_datasets: list[Name] = Field(default_factory=list)
+    exclude_generators: list[Name] = Field(default_factory=list)
     reference: Name | None = None
     metadata_features: list[Name] = Field(default_factory=list)

@@ -34,6 +34,11 @@ def test_a_fit_of_nothing_fails_in_words(client):
     assert ended["error"].startswith("NotEnoughData: ")
 
 
+def test_a_generator_that_is_left_out_has_to_be_logged(client):
+    fit_id = client.post("/v1/fits", json={"exclude_generators": ["nobody"]}).json()["fit_id"]
+    assert "no generator 'nobody' is logged" in wait_for(client, fit_id)["error"]
+
+
 def test_a_fit_whose_process_was_lost_stands_as_failed_after_a_restart(home, serve):
     with Planner.open() as planner:
         planner.store.start_fit("lost", {"seed": 0})

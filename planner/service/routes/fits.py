@@ -49,6 +49,7 @@ def start(body: FitBody, context: Shared, response: Response) -> Fit:
             since=None if body.since is None else body.since.isoformat(),
             datasets=tuple(body.datasets),
             exclude_datasets=tuple(body.exclude_datasets),
+            exclude_generators=tuple(body.exclude_generators),
             reference=body.reference,
             metadata_features=tuple(body.metadata_features),
         )
