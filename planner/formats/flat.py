@@ -240,9 +240,8 @@ def _prompt_columns(rows: FlatRows, prompts: dict[str, NDArray[np.int32]], codes
 def _run_columns(rows: FlatRows, grouped: _Grouped, starts: NDArray[np.intp], ids: list[str]) -> RunColumns:
     n = len(starts)
     place = grouped.run[starts]
-    params = (
-        {text: canonical(json.loads(text)) for text in rows.words["params"].texts} if "params" in rows.codes else {}
-    )
+    texts = _column(rows, "params", starts)
+    params = {text: canonical(json.loads(text)) for text in set(texts) if text}  # those of bad rows are no JSON
     columns: dict[str, list[Any]] = {
         "run_id": ids,
         "prompt_id": _column(rows, "prompt_id", starts),
@@ -251,7 +250,7 @@ def _run_columns(rows: FlatRows, grouped: _Grouped, starts: NDArray[np.intp], id
         "search": ["sampling"] * n,
         "breadth": grouped.breadth[place].tolist(),
         "depth": grouped.depth[place].tolist(),
-        "params": [params[text] if text else "{}" for text in _column(rows, "params", starts)],
+        "params": [params[text] if text else "{}" for text in texts],
         "status": ["ok"] * n,
     }
     nothing: list[None] = [None] * n
