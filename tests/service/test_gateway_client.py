@@ -45,7 +45,8 @@ def test_the_plan_and_its_cost_stand_in_one_member_and_in_headers(ask):
     assert raw.headers["x-planner-run-id"] == said["run_id"]
     assert raw.headers["x-planner-recommendation-id"] == said["recommendation_id"]
     assert raw.headers["x-planner-arm"] == said["plan"]
-    assert float(raw.headers["x-planner-cost-generations"]) == said["cost"]["generations"]
+    for unit in ("generations", "flops"):
+        assert float(raw.headers[f"x-planner-cost-{unit}"]) == pytest.approx(said["cost"][unit])
     assert all(value.isascii() and value.isprintable() for value in raw.headers.values())
 
 

@@ -176,6 +176,7 @@ class Answered:
             "x-planner-status": self.result.status,
             "x-planner-cost-generations": _number(cost.generations),
             "x-planner-cost-tokens": _number(cost.tokens),
+            "x-planner-cost-flops": _number(cost.flops),
             "x-planner-cost-usd": _number(cost.usd),
         }
         return plan_headers(self.planned) | {name: value for name, value in spent.items() if value}
