@@ -46,10 +46,12 @@ class Means:
         return int(np.where(fits, self.accuracy, -1).argmax()) if fits.any() else None
 
 
-NAMES = (
+FAMILIES = (
     "single sample", "majority_vote", "weighted_vote", "best_of_n", "larger generator", "best single arm",
-    "best fixed arm", "mixture hull", "mixture hull, fixed arms", "oracle",
+    "best fixed arm",
 )  # fmt: skip
+YARDSTICKS = ("mixture hull", "mixture hull, fixed arms", "oracle")
+NAMES = FAMILIES + YARDSTICKS
 """All that a policy is compared with, where the logs have it."""
 
 

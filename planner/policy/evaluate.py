@@ -14,7 +14,7 @@ from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import Belief
 from planner.errors import InfeasibleBudget, NotEnoughData
-from planner.policy.baselines import Mask, families, fixed_arms
+from planner.policy.baselines import YARDSTICKS, Mask, families, fixed_arms
 from planner.policy.by_bin import difficulty_of, shapes_by_bin
 from planner.policy.comparable import comparable, why_left_out
 from planner.policy.fit import fit_policy
@@ -279,8 +279,7 @@ def _baselines(
 ) -> dict[str, dict[str, Played]]:
     masks: list[Mapping[str, Mask]] = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
     names = [name for name in masks[0] if all(name in mask for mask in masks)]
-    others = ("mixture hull", "mixture hull, fixed arms", "oracle")
-    out: dict[str, dict[str, Played]] = {name: {} for name in (*names, *others)}
+    out: dict[str, dict[str, Played]] = {name: {} for name in (*names, *YARDSTICKS)}
     for label, budget in budgets.items():
         value = budget_value(budget, unit)
         for name in names:

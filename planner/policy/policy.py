@@ -103,7 +103,7 @@ class Policy:
     def _places(self) -> dict[str, int]:
         """Where in the sample a logged prompt stands, by its id and by the hash of its text."""
         keys = (*enumerate(self.sample_hashes), *enumerate(self.sample_ids))
-        return {key: place for place, key in keys}
+        return {key: place for place, key in keys if key}  # a prompt whose text is not known has no hash
 
     def recommend(
         self,

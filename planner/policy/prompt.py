@@ -40,7 +40,7 @@ class PromptInput:
     def keys(self) -> tuple[str, ...]:
         """What it may be logged by: its id, and the SHA-256 of its text."""
         digest = sha256_of(self.hashed or self.text)
-        return (digest,) if self.prompt_id is None else (self.prompt_id, digest)
+        return (self.prompt_id, digest) if self.prompt_id else (digest,)
 
     def draw(self, seed: int) -> float:
         """A number in 0..1 that looks random but is always the same for this prompt and seed."""

@@ -39,3 +39,9 @@ def test_probes_sharpen_what_is_believed_of_them(policy, pooled_logs):
     prompt = logged(policy, pooled_logs, by_id=True)[0]
     sharpened = policy.believe([replace(prompt, probes=(Probe(answer="1", correct=1.0),) * 4)])
     assert sharpened.pass_rate[0] > policy.sample.pass_rate[0]
+
+
+def test_a_logged_prompt_whose_text_is_not_known_is_nobody_elses(policy):
+    nameless = replace(policy, sample_hashes=("", *policy.sample_hashes[1:]))
+    strange = PromptInput("something else", "")
+    assert np.array_equal(nameless.believe([strange]).bins, nameless.believe([PromptInput("something else")]).bins)
