@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+COLUMNS = ("measured", "by round", "wanted")
+"""After what was measured; for the rows of `by_round` and `once`."""
+PACE = "a million turns of a bare loop, between the rounds"
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -39,9 +42,15 @@ def pace_ms() -> float:
     return 1e3 * median(_loop_seconds() for _ in range(5))
 
 
-def paces(before: float, after: float) -> list[object]:
-    """The row of a table that tells of them."""
-    return ["a million turns of a bare loop, before / after", f"{before:.0f} / {after:.0f} ms", ""]
+def by_round(what: str, values: Sequence[float], wanted: str = "", *, form: str = "{:.2f}") -> list[object]:
+    """A row of a table with the columns of COLUMNS: the median of the rounds, and the least and the most of any."""
+    least, middle, most = (form.format(value) for value in (min(values), median(values), max(values)))
+    return [what, middle, f"{least} to {most}", wanted]
+
+
+def once(what: str, found: str, wanted: str = "") -> list[object]:
+    """A row of such a table for what was measured once."""
+    return [what, found, "", wanted]
 
 
 def _loop_seconds() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.load import Load, Server, load, request, served
-from tests.bench.readme import machine, markdown_table, pace_ms, paces, write_figures
+from tests.bench.readme import COLUMNS, PACE, by_round, machine, markdown_table, once, pace_ms, write_figures
 from tests.bench.speed import PLANNER, model_cards, run, samples_file, text
 from tests.postgres import NoPostgres, PostgresServer
 
@@ -20,6 +21,7 @@ CONNECTIONS = 16
 BUDGET = {"max_tokens": 4000}
 RUNS_A_REQUEST = 100
 WARM = 300
+ROUNDS = 10
 RUN = os.urandom(4).hex()
 """Ids that no earlier bench has logged into the same store."""
 
@@ -32,19 +34,32 @@ def fitted(folder: Path) -> Path:
     return folder
 
 
-def recommendations(server: Server, n_requests: int) -> Load:
-    """Single recommendations for prompts that no one has seen."""
+def recommendations(server: Server, n_requests: int) -> list[list[object]]:
+    """Single recommendations for prompts that no one has seen; the rows of the table."""
     rng = np.random.default_rng(3)
     bodies = [
         json.dumps({"prompt": text(i, int(rng.integers(1, 12)), rng), "budget": BUDGET}).encode()
-        for i in range(n_requests + WARM)
+        for i in range(n_requests * ROUNDS + WARM)
     ]
-    sent = [request("/v1/recommendations", body, port=server.port) for body in bodies]
-    load(server.port, server.process.pid, sent[:WARM], connections=CONNECTIONS)
-    return load(server.port, server.process.pid, sent[WARM:], connections=CONNECTIONS)
+    sent = iter([request("/v1/recommendations", body, port=server.port) for body in bodies])
+    rounds, pace = list[Load](), list[float]()
+    for count in (WARM, *[n_requests] * ROUNDS):
+        pace.append(pace_ms())
+        some = list(itertools.islice(sent, count))
+        rounds.append(load(server.port, server.process.pid, some, connections=CONNECTIONS))
+    rounds, pace = rounds[1:], pace[1:]
+    latency = f"latency at {CONNECTIONS} connections"
+    return [
+        by_round("POST /v1/recommendations, requests a CPU second", [one.per_cpu_second for one in rounds], "2,500",
+                 form="{:,.0f}"),
+        by_round("the same, requests a second", [one.per_second for one in rounds], form="{:,.0f}"),
+        by_round(f"{latency}, p50", [one.percentile_ms(50) for one in rounds], form="{:.1f} ms"),
+        by_round(f"{latency}, p99", [one.percentile_ms(99) for one in rounds], "10 ms", form="{:.1f} ms"),
+        by_round(PACE, pace, form="{:.0f} ms"),
+    ]  # fmt: skip
 
 
-def batches(server: Server, n_prompts: int = 1000, repeats: int = 5) -> Load:
+def batches(server: Server, n_prompts: int = 1000, repeats: int = 10) -> Load:
     """Batches of recommendations, one after the other."""
     rng = np.random.default_rng(4)
     prompts = [[text(i, int(rng.integers(1, 12)), rng) for i in range(n_prompts)] for _ in range(repeats + 1)]
@@ -90,7 +105,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--dry", action="store_true", help="write nothing")
     reader.add_argument("--home", type=Path, help="a folder that `fitted` has filled; it is written to")
-    reader.add_argument("--requests", type=int, default=10_000)
+    reader.add_argument("--requests", type=int, default=2000, help="of a round")
     asked = reader.parse_args()
     server_core, client_core = _two_cores()
     folder = Path(tempfile.mkdtemp(prefix="planner-service-"))
@@ -99,29 +114,19 @@ def main() -> None:
         home = asked.home or fitted(folder)
         os.sched_setaffinity(0, client_core)
         with served(home, cores=server_core) as server:
-            before = pace_ms()
-            single = recommendations(server, asked.requests)
-            after = pace_ms()
+            rows += recommendations(server, asked.requests)
             batch = batches(server)
         with served(home, cores=server_core) as server:
-            sqlite = logging(server, asked.requests // 50)
+            sqlite = logging(server, asked.requests // 10)
         rows += [
-            ["POST /v1/recommendations, requests a CPU second", f"{single.per_cpu_second:,.0f}", "2,500"],
-            ["the same, requests a second", f"{single.per_second:,.0f}", ""],
-            [
-                f"latency at {CONNECTIONS} connections, p50 / p99",
-                f"{single.percentile_ms(50):.1f} / {single.percentile_ms(99):.1f} ms",
-                "p99 10 ms",
-            ],
-            paces(before, after),
-            ["batch of 1,000 prompts", f"{batch.percentile_ms(50) / 1e3:.2f} s", "0.25 s"],
-            ["the same, of processor time", f"{1 / batch.per_cpu_second:.2f} s", ""],
+            by_round("batch of 1,000 prompts", batch.seconds.tolist(), "0.25 s", form="{:.2f} s"),
+            once("the same, of processor time", f"{1 / batch.per_cpu_second:.2f} s"),
             *_runs("SQLite", sqlite, 5_000),
         ]
-        rows += _on_postgres(folder, server_core, asked.requests // 50)
+        rows += _on_postgres(folder, server_core, asked.requests // 10)
     finally:
         shutil.rmtree(folder)
-    table = f"{markdown_table(['one worker, loopback', 'measured', 'wanted'], rows)}\n\nOn {machine()}."
+    table = f"{markdown_table(['one worker, loopback', *COLUMNS], rows)}\n\nOn {machine()}; medians of rounds."
     print(table)
     if not asked.dry:
         write_figures("service", table)
@@ -131,7 +136,7 @@ def _on_postgres(folder: Path, cores: set[int], n_requests: int) -> list[list[ob
     try:
         database = PostgresServer(synced=True)
     except NoPostgres as why:
-        return [["logging into PostgreSQL", str(why), "10,000"]]
+        return [once("logging into PostgreSQL", str(why), "10,000")]
     with database:
         env = {"PLANNER_DATABASE_URL": database.new_database(), "PLANNER_ARTIFACT_DIR": str(folder / "artifacts")}
         run(["env", *(f"{name}={value}" for name, value in env.items()), *PLANNER, "db", "init"], folder)
@@ -143,8 +148,8 @@ def _runs(store: str, found: Load, wanted: int) -> list[list[object]]:
     per_second, per_cpu = RUNS_A_REQUEST * found.per_second, RUNS_A_REQUEST * found.per_cpu_second
     what = f"logging in batches of {RUNS_A_REQUEST} into {store}"
     return [
-        [f"{what}, runs a second", f"{per_second:,.0f}", f"{wanted:,}"],
-        ["the same, runs a CPU second", f"{per_cpu:,.0f}", ""],
+        once(f"{what}, runs a second", f"{per_second:,.0f}", f"{wanted:,}"),
+        once("the same, runs a CPU second", f"{per_cpu:,.0f}"),
     ]
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bench.readme import machine, markdown_table, pace_ms, paces, write_figures
+from tests.bench.readme import COLUMNS, PACE, by_round, machine, markdown_table, once, pace_ms, write_figures
 
 if TYPE_CHECKING:
     from planner import Budget, Planner
@@ -36,7 +36,7 @@ GENERATORS = (
     ("large", 3e10, 1.2),
     ("huge", 1e11, 1.8),
 )
-ROUNDS, BATCH, ONE_BY_ONE, WARM = 5, 10_000, 2000, 100
+ROUNDS, BATCH, ONE_BY_ONE, WARM = 12, 10_000, 2000, 100
 WORDS = tuple(f"word{i}" for i in range(2000))
 
 
@@ -120,17 +120,18 @@ def peak_mb() -> float:
 def in_process(folder: Path) -> list[list[object]]:
     """Latency of `Planner.recommend` for unseen prompts and throughput of a batch, storing switched on.
 
-    Medians of rounds that take turns: a shared machine may be twice as slow for some seconds.
+    In rounds that take turns over a minute or two: a shared machine may be twice as slow for some of it.
     """
     from planner import Budget, Planner
 
     rng = np.random.default_rng(1)
     budgets = {"a ceiling": Budget(max_tokens=4000), "an average": Budget(mean_usd=2e-4, max_usd=0.01)}
     latency: dict[str, list[np.ndarray]] = {name: [] for name in budgets}
-    answered, stored = [], []
+    answered, stored, pace = [], [], []
     with Planner.open(f"sqlite:///{folder / 'planner.db'}") as planner:
         n_arms = len(planner.policy.arms)
         for number in range(1, 1 + ROUNDS):
+            pace.append(pace_ms())
             prompts = [text(number * BATCH + i, int(rng.integers(1, 12)), rng) for i in range(BATCH)]
             for name, budget in budgets.items():
                 seconds = [_seconds(planner, prompt, budget) for prompt in prompts[:ONE_BY_ONE]]
@@ -138,19 +139,18 @@ def in_process(folder: Path) -> list[list[object]]:
             planner.flush()
             start = time.process_time()
             planner.recommend_batch(prompts, budgets["a ceiling"])
-            answered.append(time.process_time() - start)
+            answered.append(BATCH / (time.process_time() - start))
             planner.flush()
-            stored.append(time.process_time() - start)
+            stored.append(BATCH / (time.process_time() - start))
     rows: list[list[object]] = []
     for name, rounds in latency.items():
-        p50, p99 = np.median(rounds, axis=0)
-        rows.append(
-            [f"recommend in process, {name}, {n_arms} arms, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "0.3 / 2 ms"]
-        )
-    for what, taken in (("answered", median(answered)), ("answered and stored", median(stored))):
-        found = f"{BATCH / taken:,.0f} a CPU second"
-        rows.append([f"recommend, batch of {BATCH:,} prompts, {what}", found, "10,000"])
-    return rows
+        what = f"recommend in process, {name}, {n_arms} arms"
+        for place, (percentile, wanted) in enumerate((("p50", "0.3 ms"), ("p99", "2 ms"))):
+            rows.append(by_round(f"{what}, {percentile}", [float(r[place]) for r in rounds], wanted, form="{:.2f} ms"))
+    for done, rates in (("answered", answered), ("answered and stored", stored)):
+        what = f"recommend, batch of {BATCH:,} prompts, {done}, a CPU second"
+        rows.append(by_round(what, rates, "10,000", form="{:,.0f}"))
+    return [*rows, by_round(PACE, pace, form="{:.0f} ms")]
 
 
 def _seconds(planner: Planner, prompt: str, budget: Budget) -> float:
@@ -170,9 +170,9 @@ def main() -> None:
         small = folder / "small"
         small.mkdir()
         bare = timed([sys.executable, "-c", "pass"], folder)
-        rows: list[list[object]] = [["bare Python", f"{bare * 1e3:.0f} ms", ""]]
+        rows: list[list[object]] = [once("bare Python", f"{bare * 1e3:.0f} ms")]
         help_seconds = timed([*PLANNER, "--help"], folder)
-        rows.append(["`planner --help`", _beside(help_seconds, bare), "150 ms"])
+        rows.append(once("`planner --help`", _beside(help_seconds, bare), "150 ms"))
 
         # A fitted policy of five generators and about 200 arms serves the figures of recommend.
         run([*PLANNER, "logs", "import", str(samples_file(small, n_prompts=1000, n_samples=16))], small)
@@ -181,25 +181,23 @@ def main() -> None:
         cold = timed(
             [*PLANNER, "recommend", text(1, 5, np.random.default_rng(2)), "--max-tokens", "4000", "--json"], small
         )
-        rows.append(["`planner recommend`, cold start", _beside(cold, bare), "500 ms"])
-        before = pace_ms()
+        rows.append(once("`planner recommend`, cold start", _beside(cold, bare), "500 ms"))
         rows += in_process(small)
-        rows.append(paces(before, pace_ms()))
 
         large = folder / "large"
         large.mkdir()
         log = samples_file(large, n_prompts=20_000, n_samples=10)
         seconds = run([*PLANNER, "logs", "import", str(log)], large)
         rows.append(
-            ["import of 1,000,000 sample rows, Parquet to SQLite", f"{1e6 / seconds:,.0f} rows a second", "60,000"]
+            once("import of 1,000,000 sample rows, Parquet to SQLite", f"{1e6 / seconds:,.0f} rows a second", "60,000")
         )
         run([*PLANNER, "models", "import", str(model_cards(large))], large)
         seconds = run([*PLANNER, "fit"], large)
-        rows.append(["`planner fit` on them (20,000 prompts)", f"{seconds:.0f} s", "60 s"])
-        rows.append(["largest memory of any of these", f"{peak_mb():,.0f} MB", "2,048 MB"])
+        rows.append(once("`planner fit` on them (20,000 prompts)", f"{seconds:.0f} s", "60 s"))
+        rows.append(once("largest memory of any of these", f"{peak_mb():,.0f} MB", "2,048 MB"))
     finally:
         shutil.rmtree(folder)
-    table = f"{markdown_table(['', 'measured', 'wanted'], rows)}\n\nOn {machine()}; `make bench` measures again."
+    table = f"{markdown_table(['', *COLUMNS], rows)}\n\nOn {machine()}; medians of rounds; `make bench` measures again."
     print(table)
     write_figures("speed", table)
 
