@@ -10,11 +10,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.texts.tokens import is_word, split
+from planner.texts.tokens import beginning, is_word, split, tokens_of
 
 UNKNOWN = 0
 N_SHAPES = 9
 FIRST_WORD = 1 + N_SHAPES
+MOST_CHUNKS, LONGEST_CHUNK = 65_536, 32
+"""Chunks between blanks whose codes are kept, and characters of one: most of a text's were met in others before."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TokenTable:
 
     tokens: tuple[str, ...]
     code: dict[str, int] = field(init=False, repr=False, compare=False)
+    _of_chunk: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code", {token: FIRST_WORD + i for i, token in enumerate(self.tokens)})
@@ -39,11 +42,21 @@ class TokenTable:
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Codes of all tokens of all texts one after the other, and the number of tokens of each text."""
-        get = self.code.get
-        split_texts = [split(text) for text in texts]
-        codes = [get(token) or _shape(token) for token in chain.from_iterable(split_texts)]
-        lengths = np.array([len(tokens) for tokens in split_texts], dtype=np.int64)
-        return np.array(codes, dtype=np.int64), lengths
+        known = self._of_chunk.get
+        by_text = [
+            [code for chunk in beginning(text).split() for code in known(chunk) or self._codes(chunk)] for text in texts
+        ]
+        lengths = np.array([len(codes) for codes in by_text], dtype=np.int64)
+        return np.array(list(chain.from_iterable(by_text)), dtype=np.int64), lengths
+
+    def _codes(self, chunk: str) -> tuple[int, ...]:
+        """Codes of what stands between two blanks."""
+        codes = tuple([self.code.get(token) or _shape(token) for token in tokens_of(chunk)])
+        if len(chunk) <= LONGEST_CHUNK:
+            if len(self._of_chunk) >= MOST_CHUNKS:
+                self._of_chunk.clear()
+            self._of_chunk[chunk] = codes
+        return codes
 
     def digits(self) -> NDArray[np.float32]:
         """log10(1 + value) of the number that a code stands for, 0 for words and signs; (n_codes,)."""

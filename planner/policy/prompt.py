@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +35,16 @@ class PromptInput:
     @property
     def id(self) -> str:
         """The given id, else the SHA-256 of the text, as at import."""
-        return self.prompt_id or sha256_of(self.hashed or self.text)
+        return self.prompt_id or self._digest
 
     @property
     def keys(self) -> tuple[str, ...]:
         """What it may be logged by: its id, and the SHA-256 of its text."""
-        digest = sha256_of(self.hashed or self.text)
-        return (self.prompt_id, digest) if self.prompt_id else (digest,)
+        return (self.prompt_id, self._digest) if self.prompt_id else (self._digest,)
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256_of(self.hashed or self.text)
 
     def draw(self, seed: int) -> float:
         """A number in 0..1 that looks random but is always the same for this prompt and seed."""

@@ -13,7 +13,17 @@ def split(text: str) -> list[str]:
 
     Only the first `MAX_CHARACTERS` are read: a prompt of megabytes says no more of its kind than its beginning.
     """
-    return _TOKEN.findall(text[:MAX_CHARACTERS].lower())
+    return tokens_of(beginning(text))
+
+
+def beginning(text: str) -> str:
+    """What is read of a text, in lower case."""
+    return text[:MAX_CHARACTERS].lower()
+
+
+def tokens_of(part: str) -> list[str]:
+    """Tokens of a part of a text in lower case that begins and ends where blanks do: none of them crosses a blank."""
+    return _TOKEN.findall(part)
 
 
 def is_word(token: str) -> bool:
