@@ -63,7 +63,7 @@ class Recommending(Home):
 
     def recommend_batch(
         self,
-        prompts: Sequence[Prompt | Mapping[str, Any]],
+        prompts: Sequence[Prompt | Mapping[str, Any] | PromptInput],
         budget: Budget | None = None,
         *,
         total: Budget | None = None,
@@ -77,7 +77,7 @@ class Recommending(Home):
         """One answer a prompt, in order; a prompt that no arm fits gets its error as a value.
 
         `total` (one ceiling) is spent over all prompts together where it pays; `budget` limits each of them.
-        A prompt is text, chat messages, or a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}.
+        A prompt is text, chat messages, a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}, or a PromptInput.
         """
         inputs = [prompt_input(prompt) for prompt in prompts]
         restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
@@ -95,11 +95,19 @@ class Recommending(Home):
                 self._remember(answer, asked, prompt)
         return answers
 
-    def _remember(self, plan: Recommendation, asked: PromptInput, prompt: Prompt | Mapping[str, Any]) -> None:
+    def _remember(
+        self, plan: Recommendation, asked: PromptInput, prompt: Prompt | Mapping[str, Any] | PromptInput
+    ) -> None:
         if self.most_remembered == 0:
             return
         # A text is told first: whether it is a mapping takes as long to find out as all else here.
-        chat: Prompt = prompt if isinstance(prompt, str) or not isinstance(prompt, Mapping) else prompt["prompt"]
+        chat: Prompt
+        if isinstance(prompt, str):
+            chat = prompt
+        elif isinstance(prompt, PromptInput):
+            chat = prompt.text
+        else:
+            chat = prompt["prompt"] if isinstance(prompt, Mapping) else prompt
         self._asked[plan.recommendation_id] = Asked(asked, chat)
         if len(self._asked) > self.most_remembered:
             with self._lock:

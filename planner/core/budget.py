@@ -11,6 +11,7 @@ from planner.core.base import Frozen
 Unit = Literal["generations", "tokens", "flops", "usd", "latency_seconds"]
 UNITS: tuple[Unit, ...] = ("generations", "tokens", "flops", "usd", "latency_seconds")
 
+_MEANS = tuple(f"mean_{unit}" for unit in UNITS[:-1])
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -32,9 +33,7 @@ class Budget(Frozen):
 
     @model_validator(mode="after")
     def _at_most_one_mean(self) -> Self:
-        means = [
-            name for name in type(self).model_fields if name.startswith("mean_") and getattr(self, name) is not None
-        ]
+        means = [name for name in _MEANS if getattr(self, name) is not None]
         if len(means) > 1:
             raise ValueError(f"at most one average over traffic can be kept, got {', '.join(means)}")
         return self

@@ -23,8 +23,10 @@ def prompt_text(prompt: object) -> str:
     return prompt_text("\n\n".join(_content(message) for message in prompt))
 
 
-def prompt_input(prompt: Prompt | Mapping[str, Any]) -> PromptInput:
+def prompt_input(prompt: Prompt | Mapping[str, Any] | PromptInput) -> PromptInput:
     """A prompt as the policy takes it; a mapping is {prompt, prompt_id?, dataset?, metadata?, probes?}."""
+    if isinstance(prompt, PromptInput):
+        return prompt
     if not isinstance(prompt, Mapping):
         return PromptInput(prompt_text(prompt))
     unknown = prompt.keys() - _MEMBERS

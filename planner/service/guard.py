@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -154,4 +154,5 @@ def _is_ours(host: str) -> bool:
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    # To be told apart, not to be guessed: to ask the system for each takes longer, and lets go of the interpreter.
+    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"

@@ -10,6 +10,7 @@ from typing import Any
 from planner.api import Planner
 from planner.core import Recommendation
 from planner.errors import InvalidInput
+from planner.policy import PromptInput
 from planner.policy.chat import prompt_input
 
 MOST = 32
@@ -18,7 +19,7 @@ PAUSE_SECONDS = 0.0003
 """Clients that were answered together ask again together: so long after the last of them none of the others comes."""
 MOST_PAUSES = 4
 
-_Asked = tuple[Mapping[str, Any], asyncio.Future[Recommendation]]
+_Asked = tuple[PromptInput, asyncio.Future[Recommendation]]
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Together:
         """
         if options.get("arm") is not None:  # no key to gather others by
             return self.planner.recommend(**prompt, **options)
-        prompt_input(prompt)  # an error of one prompt is no error of the others
+        asked = prompt_input(prompt)  # an error of one prompt is no error of the others
         loop = asyncio.get_running_loop()
         self._n_waiting += 1
         if not self._waiting:
@@ -50,7 +51,7 @@ class Together:
             else:
                 loop.call_soon(self._plan)
         future: asyncio.Future[Recommendation] = loop.create_future()
-        self._waiting.setdefault(tuple(options.items()), []).append((prompt, future))
+        self._waiting.setdefault(tuple(options.items()), []).append((asked, future))
         return await future
 
     def _pause(self, loop: asyncio.AbstractEventLoop, n_left: int) -> None:

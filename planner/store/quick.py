@@ -17,7 +17,7 @@ from planner.store.writer import Columns, RecommendationWriter
 BUSY_TIMEOUT_SECONDS = 30
 ROWS_A_STATEMENT = 100
 """SQLite lets go of the interpreter once a statement: with one a row it and who serves would wait for each other."""
-CHECKPOINT_PAGES = 250
+CHECKPOINT_PAGES = 125
 """Of the write-ahead log: a thousand, as is usual, take the core from those who serve for tens of milliseconds."""
 
 
@@ -42,7 +42,7 @@ class QuickStore:
         self._connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        # As `Store` sets them. Ids are random: without the indexes' pages at hand each row would read and write some.
+        # As `Store` sets them. Without the pages of indexes at hand rows would read some.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA cache_size = -65536")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
