@@ -78,7 +78,7 @@ class CostModel:
 
     def cost(self, loads: Floats, unit: Unit, *, worst: bool) -> Floats:
         """(P, A) cost in `unit` of the prompts of `loads`, NaN where unknown."""
-        return loads.reshape(len(loads), -1) @ self._table(unit, worst=worst)
+        return np.asarray(loads.reshape(len(loads), -1).dot(self._table(unit, worst=worst)))
 
     def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
         """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""

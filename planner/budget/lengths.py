@@ -60,7 +60,7 @@ class Lengths:
         out = np.empty((len(features), 4, len(self.generators)), dtype=np.float32)
         out[:, 0] = 1
         prompt = 1 + (belief.n_characters[:, None] - self.centre) * self.slope
-        completion = 1 + self.weights[0] + features @ self.weights[1:]
+        completion = 1 + self.weights[0] + features.dot(self.weights[1:])
         prompt = np.maximum(prompt, LEAST_PROMPT_FACTOR, out=out[:, 1])
         completion = np.minimum(np.maximum(completion, LEAST_FACTOR), MOST_FACTOR, out=out[:, 2])
         np.add(completion, self.prompt_share * (prompt - completion), out=out[:, 3])

@@ -72,14 +72,15 @@ class BudgetModel:
     def forecast(self, belief: Believed) -> Forecasts:
         """Forecasts of every arm for the prompts of `belief`."""
         bins = belief.bins
-        accuracy = bins @ self.accuracy_
-        sureness = ((bins @ self.leverage_) * bins).sum(axis=1, keepdims=True)
+        # `dot` and `@` give the same; for the small matrices of a single prompt `@` takes twice as long.
+        accuracy = bins.dot(self.accuracy_)
+        sureness = (bins.dot(self.leverage_) * bins).sum(axis=1, keepdims=True)
         outcomes = sureness * self.spread_ * (accuracy * (1 - accuracy))
-        stderr = np.sqrt(np.maximum(np.square(bins) @ self.variance_, outcomes))
+        stderr = np.sqrt(np.maximum(np.square(bins).dot(self.variance_), outcomes))
         if self.detail_ is not None:
             accuracy = np.minimum(np.maximum(accuracy, EDGE), 1 - EDGE)
             # sigmoid(logit p + d) without logarithms: p e^d / (1 - p + p e^d)
-            raised = accuracy * np.exp(belief.bounded @ self.detail_[1:] + self.detail_[0])
+            raised = accuracy * np.exp(belief.bounded.dot(self.detail_[1:]) + self.detail_[0])
             accuracy = raised / (1 - accuracy + raised)
         return Forecasts(self.arms_, accuracy, stderr, self.support_, self.costs_.loads(belief), self.costs_)
 

@@ -50,7 +50,7 @@ class Discriminant:
         """The posterior (P, B) from the logit, moved by the features (P, F)."""
         if self.idle:
             return bins
-        return softmax(self.logit_share * np.log(np.maximum(bins, _TINY)) + (features @ self.weights + self._offset))
+        return softmax(self.logit_share * np.log(np.maximum(bins, _TINY)) + (features.dot(self.weights) + self._offset))
 
     @cached_property
     def _offset(self) -> Doubles:

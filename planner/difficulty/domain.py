@@ -46,7 +46,7 @@ class Domain:
 
     def holds(self, raw: RawFeatures, features: Floats) -> NDArray[np.bool_]:
         """Whether each prompt is near those that were logged; (P,)."""
-        near = (features * features) @ self.judged <= self.most_distance
+        near = (features * features).dot(self.judged) <= self.most_distance
         known = raw.known_share >= self.least_known_share
         return np.asarray(near & known & (raw.n_characters <= self.most_characters))
 

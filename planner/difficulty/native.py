@@ -78,8 +78,9 @@ class NativeBooster:
             raise PlannerError(f"LightGBM cannot predict: {self._library.LGBM_GetLastError().decode()}")
 
 
-def _address(array: Floats | Doubles) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.__array_interface__["data"][0])  # a third of the time of array.ctypes.data
+def _address(array: Floats | Doubles) -> Any:  # noqa: ANN401 - ctypes has no public name for a reference
+    # A tenth of the time of array.ctypes.data. Arrays are buffers; Python can say so from 3.12 on.
+    return ctypes.byref(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
 
 
 @cache

@@ -23,7 +23,7 @@ from planner.difficulty.labels import Training, labels
 from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_prior
 from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
-from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
+from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix, mix_one
 from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate
 from planner.difficulty.sketch_features import SketchFeatures, fit_sketch_features, needs_sketches
 from planner.difficulty.state import State
@@ -119,7 +119,7 @@ class DifficultyPredictor:
         """Belief of prompts from their text or its sketch, and data set and metadata where they are known."""
         raw = self.quick_.transform(texts, datasets, metadata)
         features = self.domain_.standardise(raw)
-        bins = self.discriminant_.apply(self.posterior_.predict(self._logits(features)), features)
+        bins = self.discriminant_.apply(self._by_logit(features), features)
         return self._assemble(raw, features, bins)
 
     def membership(self, table: OutcomeTable) -> Floats:
@@ -287,6 +287,13 @@ class DifficultyPredictor:
     def _logits(self, features: Floats) -> Doubles:
         return mix(self._booster.predict(features), self.blend_.ridge.predict(features), self.blend_.ridge_share)
 
+    def _by_logit(self, features: Floats) -> Doubles:
+        """Posterior (P, B) from the predicted logits."""
+        if len(features) != 1:
+            return self.posterior_.predict(self._logits(features))
+        trees, ridge = self._booster.predict(features), self.blend_.ridge.predict(features)
+        return self.posterior_.predict_one(mix_one(float(trees[0]), float(ridge[0]), self.blend_.ridge_share))
+
     def _assemble(self, raw: RawFeatures, features: Floats, bins: Doubles) -> Belief:
         known = self.domain_.holds(raw, features)
         told = known if self.text_prior_.informative else np.zeros_like(known)
@@ -294,7 +301,7 @@ class DifficultyPredictor:
             bins = np.where(told[:, None], bins, self.prior_)
         return Belief(
             features=features,
-            pass_rate=(bins @ self.mean_rates_).astype(np.float32),
+            pass_rate=bins.dot(self.mean_rates_).astype(np.float32),
             bins=bins.astype(np.float32),
             in_distribution=known,
             n_characters=raw.n_characters,

@@ -46,5 +46,5 @@ def project_one(term: NDArray[np.int64], count: NDArray[np.int64], vectors: Floa
     """The same for a single prompt, where the calls weigh more than the numbers; (1, d)."""
     weight = term_weight(count)
     rarity = weight * idf.take(term)
-    projected = weight @ vectors.take(term, axis=0)
-    return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity @ rarity), _TINY)))
+    projected = weight.dot(vectors.take(term, axis=0))
+    return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity.dot(rarity)), _TINY)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class Ridge:
 
     def predict(self, features: Floats) -> Doubles:
         """Predicted pass rates; (P,)."""
-        return np.asarray(features @ self.coefficients + self.intercept)
+        return np.asarray(features.dot(self.coefficients) + self.intercept)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ def mix(trees: Doubles, ridge: Doubles, share: float) -> Doubles:
     """Logit of the blend, from the predicted rates of both regressors."""
     of_trees, of_ridge = logit(np.array((trees, ridge)))
     return np.asarray((1.0 - share) * of_trees + share * of_ridge)
+
+
+def mix_one(trees: float, ridge: float, share: float) -> float:
+    """The same for a single prompt, where the calls weigh more than the numbers."""
+    of_trees, of_ridge = (min(max(rate, _LEAST_RATE), 1.0 - _LEAST_RATE) for rate in (trees, ridge))
+    return (1.0 - share) * math.log(of_trees / (1.0 - of_trees)) + share * math.log(of_ridge / (1.0 - of_ridge))
 
 
 def deviance(target: Doubles, logits: Doubles, weight: Doubles) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -16,7 +16,7 @@ UNKNOWN = 0
 N_SHAPES = 9
 FIRST_WORD = 1 + N_SHAPES
 MOST_CHUNKS, LONGEST_CHUNK = 65_536, 32
-"""Chunks between blanks whose codes are kept, and characters of one: most of a text's were met in others before."""
+"""How many chunks of texts are kept with their codes, and of how many characters."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class TokenTable:
 
     tokens: tuple[str, ...]
     code: dict[str, int] = field(init=False, repr=False, compare=False)
-    _of_chunk: dict[str, tuple[int, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _chunks: _Chunks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code", {token: FIRST_WORD + i for i, token in enumerate(self.tokens)})
+        object.__setattr__(self, "_chunks", _Chunks(self.code))
 
     def __len__(self) -> int:
         return FIRST_WORD + len(self.tokens)
@@ -42,21 +43,10 @@ class TokenTable:
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Codes of all tokens of all texts one after the other, and the number of tokens of each text."""
-        known = self._of_chunk.get
-        by_text = [
-            [code for chunk in beginning(text).split() for code in known(chunk) or self._codes(chunk)] for text in texts
-        ]
+        codes_of = self._chunks.__getitem__
+        by_text = [list(chain.from_iterable(map(codes_of, beginning(text).split()))) for text in texts]
         lengths = np.array([len(codes) for codes in by_text], dtype=np.int64)
         return np.array(list(chain.from_iterable(by_text)), dtype=np.int64), lengths
-
-    def _codes(self, chunk: str) -> tuple[int, ...]:
-        """Codes of what stands between two blanks."""
-        codes = tuple([self.code.get(token) or _shape(token) for token in tokens_of(chunk)])
-        if len(chunk) <= LONGEST_CHUNK:
-            if len(self._of_chunk) >= MOST_CHUNKS:
-                self._of_chunk.clear()
-            self._of_chunk[chunk] = codes
-        return codes
 
     def digits(self) -> NDArray[np.float32]:
         """log10(1 + value) of the number that a code stands for, 0 for words and signs; (n_codes,)."""
@@ -70,6 +60,22 @@ class TokenTable:
         """Whether a code stands for a known word, not for a number or a sign; (n_codes,)."""
         known = [is_word(token) for token in self.tokens]
         return np.concatenate([np.zeros(FIRST_WORD, np.bool_), np.array(known, dtype=np.bool_)])
+
+
+class _Chunks(dict[str, tuple[int, ...]]):
+    """Codes of what stands between two blanks, kept for the next text: most of one was met in others before."""
+
+    def __init__(self, code: Mapping[str, int]) -> None:
+        super().__init__()
+        self._code = code
+
+    def __missing__(self, chunk: str) -> tuple[int, ...]:
+        codes = tuple([self._code.get(token) or _shape(token) for token in tokens_of(chunk)])
+        if len(chunk) <= LONGEST_CHUNK:
+            if len(self) >= MOST_CHUNKS:
+                self.clear()
+            self[chunk] = codes
+        return codes
 
 
 def _shape(token: str) -> int:

@@ -54,8 +54,8 @@ class PairedNoise:
         `accuracy` and its `stderr`, (P, A).
         """
         gap = accuracy[:, arm : arm + 1] - accuracy
-        mean = bins @ self.difference[arm]
-        error = np.sqrt(np.square(bins) @ self.variance[arm])
+        mean = bins.dot(self.difference[arm])
+        error = np.sqrt(np.square(bins).dot(self.variance[arm]))
         unpaired = np.isnan(mean)
         if np.count_nonzero(unpaired):
             forecast = np.sqrt(np.square(stderr[:, arm : arm + 1]) + np.square(stderr))
