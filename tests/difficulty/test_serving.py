@@ -26,6 +26,15 @@ def test_the_native_booster_equals_lightgbm_for_a_batch_and_for_one_row(fitted, 
     assert booster.predict(rows[:0]).shape == (0,)
 
 
+def test_of_a_prompt_alone_is_believed_what_is_believed_of_it_among_others(fitted, unseen):
+    texts = unseen.table.prompts.texts[:50]
+    among = fitted.believe(texts)
+    for row, text in enumerate(texts):
+        alone = fitted.believe([text])
+        assert np.allclose(alone.bins, among.bins[row], atol=1e-5)
+        assert np.allclose(alone.pass_rate, among.pass_rate[row], atol=1e-5)
+
+
 def test_a_missing_library_is_an_error_with_the_command_that_mends_it(monkeypatch):
     monkeypatch.setattr(native.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(NotReady, match="pip install lightgbm"):
