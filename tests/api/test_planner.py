@@ -11,6 +11,7 @@ import pytest
 import planner.api.home
 from planner import Arm, Budget, Planner, Probe
 from planner.errors import InfeasibleBudget, InvalidInput, NoActivePolicy, SchemaOutdated, StoreError
+from planner.policy.chat import prompt_input
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 
@@ -36,6 +37,13 @@ def test_a_budget_that_nothing_fits_raises_the_least_that_would(opened):
 def test_a_batch_gives_errors_as_values(opened):
     answers = opened.recommend_batch([PROMPT, {"prompt": PROMPT, "prompt_id": "x"}], Budget(max_tokens=1))
     assert all(isinstance(answer, InfeasibleBudget) for answer in answers)
+
+
+def test_prompts_that_were_read_already_are_taken_as_they_are(opened):
+    mapping = {"prompt": PROMPT, "prompt_id": "x", "dataset": "lab"}
+    from_mapping, read = opened.recommend_batch([mapping, prompt_input(mapping)], Budget(max_generations=4))
+    assert read.forecast == from_mapping.forecast
+    assert read.prompt_id == "x"
 
 
 def test_a_total_is_kept(opened):
