@@ -26,13 +26,15 @@ _Asked = tuple[PromptInput, asyncio.Future[Recommendation]]
 class Together:
     """Collects what is asked for at one moment, and plans it in one go.
 
-    Whoever asks alone is answered at the event loop's next turn. Where several asked together before, the next of them
-    wait for the others as long as they keep coming, about a millisecond at most. For use on one event loop.
+    Whoever asks first in a turn of the event loop is answered at once, the others of it together at the next. Where
+    several asked together before, the next of them wait for the others as long as they keep coming, about a millisecond
+    at most. For use on one event loop.
     """
 
     planner: Planner
     _n_waiting: int = field(default=0, init=False)
     _usual: int = field(default=1, init=False)
+    _answered_now: bool = field(default=False, init=False)
     _waiting: dict[tuple[tuple[str, Any], ...], list[_Asked]] = field(default_factory=dict, init=False)
 
     async def recommend(self, prompt: Mapping[str, Any], options: Mapping[str, Any]) -> Recommendation:
@@ -44,6 +46,13 @@ class Together:
             return self.planner.recommend(**prompt, **options)
         asked = prompt_input(prompt)  # an error of one prompt is no error of the others
         loop = asyncio.get_running_loop()
+        if self._usual == 1 and not self._waiting and not self._answered_now:
+            self._answered_now = True
+            loop.call_soon(self._turn_over)
+            answer = self.planner.recommend_batch([asked], **options)[0]
+            if not isinstance(answer, Recommendation):
+                raise answer
+            return answer
         self._n_waiting += 1
         if not self._waiting:
             if self._usual > 1:
@@ -53,6 +62,9 @@ class Together:
         future: asyncio.Future[Recommendation] = loop.create_future()
         self._waiting.setdefault(tuple(options.items()), []).append((asked, future))
         return await future
+
+    def _turn_over(self) -> None:
+        self._answered_now = False
 
     def _pause(self, loop: asyncio.AbstractEventLoop, n_left: int) -> None:
         loop.call_later(PAUSE_SECONDS, self._look, loop, n_left - 1, self._n_waiting)

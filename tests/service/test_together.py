@@ -115,15 +115,14 @@ def test_where_several_asked_together_the_next_of_them_wait_for_the_others():
         await ask_in_turns(together, 5)
         return together.planner.sizes
 
-    assert asyncio.run(ask()) == [5, 5]
+    assert asyncio.run(ask()) == [1, 4, 5]
 
 
 def test_who_asks_alone_waits_for_nobody():
     async def ask():
         together = Together(Counting())
         alone = asyncio.create_task(together.recommend({"prompt": PROMPTS[0]}, OPTIONS))
-        await asyncio.sleep(0)  # it asks
-        await asyncio.sleep(0)  # and is planned at the next turn
+        await asyncio.sleep(0)  # it asks, and is planned
         sizes = list(together.planner.sizes)
         await asyncio.gather(alone, return_exceptions=True)
         return sizes
@@ -144,8 +143,8 @@ def test_a_crowd_that_is_gone_is_forgotten():
         return together.planner.sizes
 
     sizes = asyncio.run(ask())
-    assert sizes[:6] == [8, 1, 1, 1, 1, 1]
-    assert len(sizes[6:]) > 1  # nobody waits for what comes at a later turn
+    assert sizes[:7] == [1, 7, 1, 1, 1, 1, 1]
+    assert len(sizes[7:]) > 1  # nobody waits for what comes at a later turn
 
 
 def test_what_a_crowd_asks_of_the_gateway_is_planned_in_one_go(planner, monkeypatch):
@@ -167,5 +166,5 @@ def test_what_a_crowd_asks_of_the_gateway_is_planned_in_one_go(planner, monkeypa
         return await asyncio.gather(*map(budgets.plan, asked))
 
     found = [one.plan for one in asyncio.run(ask())]
-    assert sizes == [8]
+    assert sizes == [1, 7]  # who asks first waits for nobody
     assert [one.arm for one in found] == [planner.recommend(one, Budget(max_generations=4)).arm for one in PROMPTS[:8]]

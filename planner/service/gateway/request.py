@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -79,7 +80,7 @@ class Ask:
         """Whether a stream is to end with the usage."""
         return bool((self.raw.get("stream_options") or {}).get("include_usage"))
 
-    @property
+    @cached_property
     def text(self) -> str | None:
         """The prompt's text; None where it has none."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -114,7 +115,7 @@ class Answered:
     @property
     def content(self) -> str:
         """The chosen text, cut at the client's stop texts."""
-        return cut(self.result.text or "", self.ask.limits.stop)[0]
+        return self._cut[0]
 
     @property
     def finish_reason(self) -> Literal["stop", "length"]:
@@ -122,8 +123,12 @@ class Answered:
         chosen = self.found.chosen
         if chosen is None or self.result.text is None:
             return "length"
-        ended_at_stop = cut(self.result.text, self.ask.limits.stop)[1]
-        return "length" if chosen.status == "truncated" and not ended_at_stop else "stop"
+        return "length" if chosen.status == "truncated" and not self._cut[1] else "stop"
+
+    @cached_property
+    def _cut(self) -> tuple[str, bool]:
+        """The chosen text, and whether a stop text ended it."""
+        return cut(self.result.text or "", self.ask.limits.stop)
 
     def completion(self) -> ChatCompletion:
         """The whole response."""
