@@ -50,9 +50,15 @@ def served(
     )
     if before is not None:
         query = query.where(recommendations.c.recommendation_key < before)
-    if carried_out is not None:
-        known = runs.c.run_key.is_not(None)
-        query = query.where(known if carried_out else ~known)
+    if carried_out is False:
+        query = query.where(runs.c.run_key.is_(None))
+    if carried_out:
+        # Keys first, from the runs: few of many may be carried out, and all the others would be read to find them.
+        key = recommendations.c.recommendation_key
+        keys = select(key).join(last, last.c.recommendation_id == recommendations.c.recommendation_id)
+        if before is not None:
+            keys = keys.where(key < before)
+        query = query.where(key.in_(keys.order_by(key.desc()).limit(limit)))
     return [
         Served(row[0], row[1], Recommendation.model_validate_json(row[2]), _realised(row[3:]))
         for row in connection.execute(query)
