@@ -52,7 +52,7 @@ class NativeBooster:
 
     def predict(self, features: Floats) -> Doubles:
         """Predictions of the rows of features (P, n_features); (P,)."""
-        rows = np.ascontiguousarray(features, dtype=np.float32)
+        rows = np.array(features, dtype=np.float32, order="C")  # a copy: what is read-only gives no address
         assert rows.shape[1] == self._n_features, "LightGBM would read past the end of narrower rows"
         out = np.empty(len(rows), dtype=np.float64)
         if not len(rows):

@@ -24,6 +24,7 @@ def test_the_native_booster_equals_lightgbm_for_a_batch_and_for_one_row(fitted, 
     assert booster.predict(rows).tolist() == expected.tolist()
     assert [booster.predict(row[None, :])[0] for row in rows] == expected.tolist()
     assert booster.predict(rows[:0]).shape == (0,)
+    assert booster.predict(np.broadcast_to(rows[0], (1, rows.shape[1])))[0] == expected[0]  # it is read-only
 
 
 def test_of_a_prompt_alone_is_believed_what_is_believed_of_it_among_others(fitted, unseen):
