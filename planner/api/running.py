@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from planner.api.asked import Asked
 from planner.api.endpoints import LAB, open_endpoint
+from planner.api.mean_budget import MeanBudget
 from planner.api.share import Share
 from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
 from planner.errors import EndpointError, EndpointUnavailable, PlannerError
@@ -68,6 +69,7 @@ class Running:
         opened = open_endpoint(endpoint, settings, verifiers=verifiers, max_concurrency=max_concurrency, memory=memory)
         self._total = None if total is None else Ledger(total.ceilings)
         self._share: Share | None = None
+        self._mean: MeanBudget | None = None
         cards: dict[str, ModelCard] = {stored.card.name: stored.card for stored in store.models()}
         self.runner = Runner(
             opened,
@@ -114,6 +116,8 @@ class Running:
         if adapts and limits is not None:
             if self._share is not None:
                 limits = self._share.of(budget)
+            elif self._mean is not None:
+                limits = self._mean.of(limits)
             search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
         if how.choose is not None:
             plan = plan.model_copy(update={"arm": plan.arm.model_copy(update={"selection": how.choose})})
@@ -142,9 +146,11 @@ class Running:
         """Carry plans out side by side; results come in the order of the plans, each as soon as those before it are.
 
         A prompt that has no plan, or whose run failed, gives its error as a value; once the endpoint has failed many
-        in a row, all that are left do without being tried.
+        in a row, all that are left do without being tried. Where an average over the batch is not met by the runs so
+        far, sessions that begin later are given more, or less.
         """
         luck = _Luck(self.runner.endpoint.name)
+        self._mean = None if budget is None or budget.mean is None else MeanBudget(*budget.mean)
         if self._total is not None:
             plans = list(plans)
             self._share = Share(self._total, sum(not isinstance(planned, PlannerError) for planned in plans))
@@ -157,6 +163,7 @@ class Running:
                 task.add_done_callback(lambda _: room.release())
                 waiting.append(task)
                 while waiting and waiting[0].done():
+                    self._over(waiting[0].result(), len(waiting))
                     yield waiting.popleft().result()
             while waiting:
                 yield await waiting[0]
@@ -187,6 +194,13 @@ class Running:
         if self._share is not None:
             self._share.left -= 1
         return result
+
+    def _over(self, result: RunResult | PlannerError, n_under_way: int) -> None:
+        """A run of a batch is over, and so are all that began before it: those that are the first to end are cheap."""
+        if self._mean is not None and isinstance(result, RunResult):
+            cost = result.cost.in_unit(self._mean.unit)
+            if cost is not None:
+                self._mean.spent(cost, in_flight=n_under_way)
 
 
 @dataclass

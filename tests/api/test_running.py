@@ -12,6 +12,7 @@ from planner import Arm, Budget, Planner
 from planner.errors import EndpointError, EndpointUnavailable, InvalidInput, PlannerError
 from planner.execution.driver import drive
 from planner.execution.meter import Meter
+from planner.execution.session import session
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 ONE = Arm(generator="lab-small")
@@ -127,6 +128,29 @@ def test_a_total_leaves_something_for_every_prompt_of_a_batch(opened, models):
     prompts = [f"Start with {i}. Add 3. How many now?" for i in range(12)]
     results = opened.run_batch(prompts, total=Budget(max_tokens=3000), endpoint=models.url, max_concurrency=2)
     assert [result.answer is not None for result in results] == [True] * 12
+
+
+@pytest.mark.parametrize("completion_tokens", [10, 800])
+def test_an_average_over_a_batch_is_corrected_as_spending_shows(opened, monkeypatch, completion_tokens):
+    given = []
+
+    def seen(task, *, budget, **options):
+        given.append(budget)
+        return session(task, budget=budget, **options)
+
+    monkeypatch.setattr("planner.api.running.session", seen)
+    prompts = [f"Start with {i}. Add 3. How many now?" for i in range(40)]
+    budget = Budget(mean_tokens=150, max_generations=8)
+    with LoopbackModels(completion_tokens=completion_tokens) as models:
+        results = opened.run_batch(prompts, budget, endpoint=models.url, max_concurrency=1)
+    costs, means = [result.cost.tokens for result in results], [one.mean[1] for one in given]
+    overspends = completion_tokens > 150
+    assert min(costs) > 150 if overspends else max(costs) < 150
+    assert means[0] == 150
+    assert means == sorted(means, reverse=overspends)
+    assert 74 < means[-1] < 120 if overspends else 180 < means[-1] < 303
+    assert {one.max_generations for one in given} == {8}
+    assert {result.plan.budget for result in results} == {budget}
 
 
 def test_a_vote_that_told_nothing_is_told(opened, models):

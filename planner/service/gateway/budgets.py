@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from planner.api import Planner
+from planner.api.mean_budget import STEP, MeanBudget, with_mean
 from planner.config import Settings
 from planner.core import Arm, Budget, Cost, Recommendation, Unit
 from planner.errors import InfeasibleBudget, InvalidInput
 from planner.policy import Policy, Restriction
 from planner.policy.restrict import price_unit
 from planner.service.gateway.request import Ask
-from planner.service.gateway.traffic import STEP, MeanBudget, Traffic
+from planner.service.gateway.traffic import Traffic
 from planner.service.logged_flops import with_flops
 from planner.service.metrics import Metrics
 from planner.service.together import Together
@@ -194,9 +195,7 @@ def _corrected(asked: Budget | None, mean: MeanBudget | None) -> list[Budget | N
     tried: list[Budget | None] = []
     log_factor = math.log(mean.factor)
     while abs(log_factor) > STEP / 2:
-        # Not a copy: it would keep what the budget had worked out of its mean.
-        fields = asked.model_dump(exclude_none=True) | {f"mean_{mean.unit}": mean.target * math.exp(log_factor)}
-        tried.append(Budget(**fields))
+        tried.append(with_mean(asked, mean.unit, mean.target * math.exp(log_factor)))
         if log_factor > 0:
             break
         log_factor = round(log_factor / 2 / STEP) * STEP
