@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -28,6 +29,8 @@ DERIVED: tuple[Unit, ...] = ("flops", "usd", "latency_seconds")
 PARTS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
 SPENT = (*PARTS, *DERIVED)
 Indices = NDArray[np.intp]
+Amounts = list[float | None]
+"""What is spent, by `SPENT`; None is unknown."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class CostModel:
     latency: Floats
     latency_worst: Floats
     _tables: dict[tuple[Unit, bool], Floats] = field(default_factory=dict, repr=False, compare=False)
+    _by_arm: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
@@ -91,6 +95,14 @@ class CostModel:
         spent = (self._coefficients[slot] @ load).reshape(len(slot), 2, len(SPENT))
         return spent if begin is None else np.asarray(np.add.reduceat(spent, begin, axis=0))
 
+    def spent(self, loads: Floats, arm: int) -> tuple[Amounts, Amounts]:
+        """What an arm spends on one prompt, from its `loads` (4, G, B): expected, worst; see `parts`."""
+        table = self._by_arm.get(arm)
+        if table is None:
+            table = self._by_arm[arm] = self._of_arm(arm)
+        amounts: Amounts = [None if isnan(x) else x for x in table.dot(loads.reshape(-1)).tolist()]
+        return amounts[: len(SPENT)], amounts[len(SPENT) :]
+
     @cached_property
     def _generator(self) -> Indices:
         place = {name: g for g, name in enumerate(self.lengths.generators)}
@@ -116,6 +128,14 @@ class CostModel:
             for unit in DERIVED:
                 out[:, kind, SPENT.index(unit)] = self._by_slot(unit, worst=kind == 1)
         return out.reshape(len(self.slots), 2 * len(SPENT), -1)
+
+    def _of_arm(self, arm: int) -> Floats:
+        """(14, 4 G B) of all loads of a prompt: what the arm spends by `SPENT`, expected, then worst."""
+        n_parts, n_bins = self.use.expected.shape[:2]
+        out = np.zeros((2 * len(SPENT), n_parts, len(self.lengths.generators), n_bins), dtype=np.float32)
+        for slot in range(self._start[arm], self._start[arm] + self._n_slots[arm]):
+            out[:, :, self._generator[slot]] += self._coefficients[slot].reshape(-1, n_parts, n_bins)
+        return out.reshape(2 * len(SPENT), -1)
 
     def _by_slot(self, unit: Unit, *, worst: bool) -> Floats:
         """(S, 4, B) what one unit of each load costs; NaN where a rate or a count is unknown."""

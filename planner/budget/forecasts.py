@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.budget.cost import CostModel
+from planner.budget.cost import Amounts, CostModel
 from planner.core import Arm, Cost, Forecast, Unit
 from planner.curves.logs import Floats
 
@@ -59,10 +59,12 @@ class Forecasts:
 
     def at(self, prompt: int, arm: int) -> Forecast:
         """Forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
-        return self.at_pairs(np.array([prompt]), np.array([arm]))[0]
+        mean, error = self.accuracy.item(prompt, arm), Z_90 * self.stderr.item(prompt, arm)
+        spent = self.costs.spent(self.loads[prompt], arm)
+        return _forecast(mean, max(mean - error, 0.0), min(mean + error, 1.0), *spent, self.support.by_arm[arm])
 
     def at_pairs(self, prompts: NDArray[np.intp], arms: NDArray[np.intp]) -> list[Forecast]:
-        """Forecasts of each of `arms` on the prompt beside it."""
+        """The same of each of `arms` on the prompt beside it: quicker where they are many."""
         accuracy = self.accuracy[prompts, arms]
         error = Z_90 * self.stderr[prompts, arms]
         spent = self.costs.parts(self.loads, prompts, arms)
@@ -79,23 +81,30 @@ class Forecasts:
         )
         support = self.support.by_arm
         return [
-            Forecast.trusted(
-                {
-                    "accuracy": mean,
-                    "accuracy_low": low,
-                    "accuracy_high": high,
-                    "cost": (cost := _cost(expected)),
-                    "cost_worst": cost if worst == expected else _cost(worst),
-                    "n_prompts": support[arm][0],
-                    "n_runs": support[arm][1],
-                    "extrapolated": support[arm][2],
-                }
-            )
+            _forecast(mean, low, high, expected, worst, support[arm])
             for mean, low, high, (expected, worst), arm in zip(*columns, strict=True)
         ]
 
 
-def _cost(amounts: list[float | None]) -> Cost:
+def _forecast(
+    mean: float, low: float, high: float, expected: Amounts, worst: Amounts, support: tuple[int, int, bool]
+) -> Forecast:
+    cost = _cost(expected)
+    return Forecast.trusted(
+        {
+            "accuracy": mean,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "cost": cost,
+            "cost_worst": cost if worst == expected else _cost(worst),
+            "n_prompts": support[0],
+            "n_runs": support[1],
+            "extrapolated": support[2],
+        }
+    )
+
+
+def _cost(amounts: Amounts) -> Cost:
     """The cost by `cost.SPENT`."""
     generations, prompt, completion, verifier, flops, usd, seconds = amounts
     return Cost.trusted(

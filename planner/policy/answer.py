@@ -22,7 +22,8 @@ from planner.policy.prompt import PromptInput
 from planner.policy.restrict import Mask
 
 N_ALTERNATIVES = 2
-MANY = 200
+FEW, MANY = 12, 200
+"""Forecasts that are made one by one, and prompts from which on it pays to spare them what only costs them."""
 
 
 class Decisions(NamedTuple):
@@ -64,7 +65,11 @@ def recommendations(
     shown, feasible = _shown(decisions), decisions.feasible.tolist()
     rows = [row for row, fits in enumerate(feasible) if fits]
     pairs = [(row, arm) for row, arms in zip(rows, shown, strict=True) for arm in arms]
-    made = iter(forecasts.at_pairs(*np.array(pairs, dtype=np.intp).T) if pairs else ())
+    made = (
+        iter(forecasts.at_pairs(*np.array(pairs, dtype=np.intp).T))
+        if len(pairs) > FEW
+        else (forecasts.at(row, arm) for row, arm in pairs)
+    )
     arms_of = iter(shown)
     # Ids rise with time: an index takes them at its end, where random ones would touch a page each.
     moment, tokens = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10 * len(prompts)).hex()
@@ -132,18 +137,16 @@ def _shown(decisions: Decisions) -> list[list[int]]:
     if np.count_nonzero(decisions.feasible) < len(arm):
         ranking, arm = ranking[decisions.feasible], arm[decisions.feasible]
     n = min(N_ALTERNATIVES + 1, ranking.shape[1])
-    top = np.negative(ranking).argpartition(n - 1, axis=1)[:, :n]
-    worth = ranking[np.arange(len(top))[:, None], top]
+    top = ranking.argpartition(-n, axis=1)[:, -n:].tolist()
     return [
-        # An arm that is not allowed is worth -inf.
-        [
-            chosen,
-            *[j for value, j in sorted(zip(values, row, strict=True), reverse=True) if value > -np.inf and j != chosen][
-                :N_ALTERNATIVES
-            ],
-        ]
-        for chosen, row, values in zip(arm.tolist(), top.tolist(), worth.tolist(), strict=True)
+        [chosen, *_others(values, row, chosen)] for chosen, row, values in zip(arm.tolist(), top, ranking, strict=True)
     ]
+
+
+def _others(worth: Floats, top: list[int], chosen: int) -> list[int]:
+    """Of the arms of most worth those beside the chosen one, the best first; what is not allowed is worth -inf."""
+    ranked = sorted([(worth.item(arm), arm) for arm in top], reverse=True)
+    return [arm for value, arm in ranked if value > -np.inf and arm != chosen][:N_ALTERNATIVES]
 
 
 def _difficulty(belief: Belief, row: int) -> Difficulty:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,7 @@ _FIT_AGAIN = (
 )
 
 
-@dataclass(frozen=True)
-class Restriction:
+class Restriction(NamedTuple):
     """Names that an arm must bear; an empty tuple allows all. Every generator of an arm must be among `generators`."""
 
     generators: tuple[str, ...] = ()
