@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.errors import InvalidInput
 from planner.policy import PromptInput
-from planner.policy.chat import Prompt, prompt_input
+from planner.policy.chat import Described, Prompt, prompt_input
 
 if TYPE_CHECKING:
     from planner.core import Message
@@ -23,7 +23,7 @@ class Asked:
     reference: str | None = None
 
     @classmethod
-    def of(cls, prompt: Prompt | Mapping[str, Any]) -> Asked:
+    def of(cls, prompt: Described) -> Asked:
         """From text, chat messages, or {prompt, prompt_id?, reference?, dataset?, metadata?, probes?}.
 
         Raises InvalidInput for anything else.

@@ -10,7 +10,7 @@ from planner.api.asked import Asked
 from planner.api.recommending import Recommending
 from planner.core import Budget, Recommendation
 from planner.errors import InvalidInput, PlannerError
-from planner.policy.chat import Prompt
+from planner.policy.chat import Described
 
 if TYPE_CHECKING:
     from planner.api.running import How, Running
@@ -44,7 +44,7 @@ class Executing(Recommending):
 
     def run(
         self,
-        plan_or_prompt: Recommendation | Prompt | Mapping[str, Any],
+        plan_or_prompt: Recommendation | Described,
         budget: Budget | None = None,
         **options: Any,  # noqa: ANN401 - those of `arun`
     ) -> RunResult:
@@ -53,7 +53,7 @@ class Executing(Recommending):
 
     async def arun(
         self,
-        plan_or_prompt: Recommendation | Prompt | Mapping[str, Any],
+        plan_or_prompt: Recommendation | Described,
         budget: Budget | None = None,
         *,
         endpoint: str | Endpoint | None = None,
@@ -63,7 +63,7 @@ class Executing(Recommending):
         grade: str | None = None,
         choose: str | None = None,
         seed: int | None = None,
-        prompt: Prompt | Mapping[str, Any] | None = None,
+        prompt: Described | None = None,
         verifiers: Mapping[str, Any] | None = None,
         max_concurrency: int | None = None,
         on_spent: OnSpent | None = None,
@@ -96,7 +96,7 @@ class Executing(Recommending):
 
     def run_batch(
         self,
-        prompts: Sequence[Prompt | Mapping[str, Any]],
+        prompts: Sequence[Described],
         budget: Budget | None = None,
         *,
         total: Budget | None = None,
@@ -132,7 +132,7 @@ class Executing(Recommending):
 
     def session(
         self,
-        prompt: Prompt | Mapping[str, Any],
+        prompt: Described,
         budget: Budget,
         *,
         conventions: Conventions | None = None,
@@ -161,7 +161,7 @@ class Executing(Recommending):
         )
         return session(task, self.policy, asked.input, budget)
 
-    def _asked_for(self, plan: Recommendation, prompt: Prompt | Mapping[str, Any] | None) -> Asked:
+    def _asked_for(self, plan: Recommendation, prompt: Described | None) -> Asked:
         """The prompt of a plan. Raises InvalidInput where it is not known, or another's."""
         if prompt is None:
             remembered = self._asked.get(plan.recommendation_id)
@@ -191,7 +191,7 @@ _MEMBERS = frozenset({"prompt_id", "dataset", "metadata", "probes"})
 _RESTRICTIONS = ("arm", "generators", "searches", "selections")
 
 
-def _with_members(prompt: Prompt | Mapping[str, Any], options: Mapping[str, Any]) -> Prompt | Mapping[str, Any]:
+def _with_members(prompt: Described, options: Mapping[str, Any]) -> Described:
     """The prompt with what the options say of it."""
     members = {name: value for name, value in options.items() if name in _MEMBERS}
     if not members:

@@ -10,7 +10,7 @@ from planner.api.endpoints import LAB
 from planner.api.executing import Executing, waited_for
 from planner.core import Budget, ModelCard
 from planner.errors import InvalidInput
-from planner.policy.chat import Prompt
+from planner.policy.chat import Described
 
 if TYPE_CHECKING:
     from planner.core import Endpoint
@@ -28,7 +28,7 @@ class Exploring(Executing):
 
     def explore(
         self,
-        prompts: Iterable[Prompt | Mapping[str, Any]],
+        prompts: Iterable[Described],
         *,
         endpoint: str | Endpoint | None = None,
         generators: Sequence[str] = (),

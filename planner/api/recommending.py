@@ -12,7 +12,7 @@ from planner.config import Settings
 from planner.core import Arm, Budget, Recommendation
 from planner.errors import InvalidInput
 from planner.policy import PromptInput, Restriction
-from planner.policy.chat import Prompt, prompt_input, prompt_text
+from planner.policy.chat import Described, Prompt, prompt_input, prompt_text
 
 if TYPE_CHECKING:
     from planner.core import Probe
@@ -63,7 +63,7 @@ class Recommending(Home):
 
     def recommend_batch(
         self,
-        prompts: Sequence[Prompt | Mapping[str, Any] | PromptInput],
+        prompts: Sequence[Described | PromptInput],
         budget: Budget | None = None,
         *,
         total: Budget | None = None,
@@ -95,9 +95,7 @@ class Recommending(Home):
                 self._remember(answer, asked, prompt)
         return answers
 
-    def _remember(
-        self, plan: Recommendation, asked: PromptInput, prompt: Prompt | Mapping[str, Any] | PromptInput
-    ) -> None:
+    def _remember(self, plan: Recommendation, asked: PromptInput, prompt: Described | PromptInput) -> None:
         if self.most_remembered == 0:
             return
         # A text is told first: whether it is a mapping takes as long to find out as all else here.

@@ -190,7 +190,7 @@ def _held(coverage: Coverage) -> str:
 
 
 def _interval(interval: Interval | None) -> str:
-    return UNKNOWN if interval is None else f"{interval.value:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
+    return UNKNOWN if interval is None else f"{interval.value:+z.1f} ({interval.low:+z.1f} to {interval.high:+z.1f})"
 
 
 def _plain(value: object) -> str:

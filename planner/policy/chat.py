@@ -9,6 +9,8 @@ from planner.errors import InvalidInput
 from planner.policy.prompt import PromptInput
 
 Prompt = str | Sequence[Mapping[str, Any]]
+Described = Prompt | Mapping[str, Any]
+"""A prompt, or a mapping of it with what is known: {prompt, prompt_id?, dataset?, metadata?, probes?}."""
 _MEMBERS = {"prompt", "prompt_id", "dataset", "metadata", "probes"}
 
 
@@ -23,7 +25,7 @@ def prompt_text(prompt: object) -> str:
     return prompt_text("\n\n".join(_content(message) for message in prompt))
 
 
-def prompt_input(prompt: Prompt | Mapping[str, Any] | PromptInput) -> PromptInput:
+def prompt_input(prompt: Described | PromptInput) -> PromptInput:
     """A prompt as the policy takes it; a mapping is {prompt, prompt_id?, dataset?, metadata?, probes?}."""
     if isinstance(prompt, PromptInput):
         return prompt

@@ -58,7 +58,7 @@ def compare(challenger: Performance, champion: Performance, *, delta: float = DE
     ratio = 1 + float(extra.mean()) / paid if paid > 0 else 1.0
     dearer = ratio > 1 + COST_SLACK and extra.mean() > Z_95_ONE_SIDED * extra.std(ddof=1) / np.sqrt(n)
     figures = (
-        f"{100 * mean:+.2f} points on {n} held-out prompts (at least {100 * low:+.2f} with 95% confidence), "
+        f"{100 * mean:+z.2f} points on {n} held-out prompts (at least {100 * low:+z.2f} with 95% confidence), "
         f"at {ratio:.2f} times the cost"
     )
     if low <= -delta:

@@ -128,7 +128,7 @@ def slope_mb_a_minute(seen: Seen) -> dict[int, str]:
         warm = mine[mine[:, 0] > mine[0, 0] + WARM_SECONDS]
         if len(warm) >= 10:
             slope = 60 * np.polyfit(warm[:, 0], warm[:, 1], 1)[0]
-            found[pid] = f"{slope:+.2f} (at {warm[-1, 1]:.0f} MB, {np.ptp(mine[:, 0]):.0f} s)"
+            found[pid] = f"{slope:+z.2f} (at {warm[-1, 1]:.0f} MB, {np.ptp(mine[:, 0]):.0f} s)"
     return found
 
 

@@ -75,9 +75,9 @@ def main() -> None:
     rows = []
     for name, target in TARGETS.items():
         gains = measure(public_logs(name))
-        each = ", ".join(f"{gain:+.1f}" for gain in gains.gain)
+        each = ", ".join(f"{gain:+z.1f}" for gain in gains.gain)
         in_errors = (gains.gain / gains.stderr).min()
-        rows.append([name, f"{gains.gain.mean():+.2f}", f"{target:+.1f}", each, f"{in_errors:+.1f}"])
+        rows.append([name, f"{gains.gain.mean():+z.2f}", f"{target:+z.1f}", each, f"{in_errors:+z.1f}"])
     header = ["logs", "mean gain, points", "wanted", "by budget, cheapest to dearest", "least gain in standard errors"]
     text = markdown_table(header, rows)
     print(text)

@@ -25,7 +25,7 @@ def gains(name: str, result: Evaluation) -> list[list[str]]:
             f"{line.accuracy:.3f}",
             f"{line.cost:.2e}",
             *(
-                f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
+                f"{gain.value:+z.1f} ({gain.low:+z.1f} to {gain.high:+z.1f})"
                 for gain in (line.gain_fixed, line.gain)
                 if gain
             ),
@@ -33,7 +33,7 @@ def gains(name: str, result: Evaluation) -> list[list[str]]:
         for mean, line in zip(MEANS, lines, strict=True)
     ]
     fixed, own = (np.mean([getattr(line, side).value for line in lines]) for side in ("gain_fixed", "gain"))
-    return [*rows, [f"**{name}, on average**", "", "", f"**{fixed:+.2f}**", f"**{own:+.2f}**"]]
+    return [*rows, [f"**{name}, on average**", "", "", f"**{fixed:+z.2f}**", f"**{own:+z.2f}**"]]
 
 
 def ceiling_gaps(folds: tuple[HeldOut, ...]) -> dict[float, float]:
@@ -67,7 +67,7 @@ def main() -> None:
 
     gaps = ceiling_gaps(fixed.folds)
     header = ["ceiling, FLOPs", *(f"{ceiling:.1e}" for ceiling in gaps)]
-    row = ["fixed arms, points over the best arm that fits", *(f"{gap:+.2f}" for gap in gaps.values())]
+    row = ["fixed arms, points over the best arm that fits", *(f"{gap:+z.2f}" for gap in gaps.values())]
     tables.append(markdown_table(header, [row]))
 
     multiples = [

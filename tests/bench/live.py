@@ -110,7 +110,7 @@ def tables(found: Live) -> str:
     rows = []
     for mean, session in found.sessions.items():
         gains = [found.against(mean, rival) for rival in (found.fixed, found.cascades)]
-        shown = (f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for gain in gains)
+        shown = (f"{gain.value:+z.1f} ({gain.low:+z.1f} to {gain.high:+z.1f})" for gain in gains)
         rows.append([f"{mean:.1e}", f"{session.outcome.mean():.3f}", f"{session.cost.mean():.2e}", *shown])
     average = [np.mean([found.against(mean, r).value for mean in JUDGED]) for r in (found.fixed, found.cascades)]
     rows.append(
@@ -118,7 +118,7 @@ def tables(found: Live) -> str:
             "**on average over " + ", ".join(f"{m:.1e}" for m in JUDGED) + "**",
             "",
             "",
-            *(f"**{a:+.2f}**" for a in average),
+            *(f"**{a:+z.2f}**" for a in average),
         ]
     )
     parts = [markdown_table(header, rows)]

@@ -182,7 +182,7 @@ def _column(table: OutcomeTable, arm: Arm, selection: str) -> int | None:
 
 
 def _tell(arm: Arm, found: Sequence[Difference], seconds: float) -> None:
-    told = ", ".join(f"{one.selection} {one.live:.3f} ({one.errors:+.1f})" for one in found)
+    told = ", ".join(f"{one.selection} {one.live:.3f} ({one.errors:+z.1f})" for one in found)
     print(f"{_name(arm)}: {told}; {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -203,7 +203,7 @@ def _rows(
     return [
         (
             *((name,) if first else ("",)), one.selection, f"{one.logged:.3f}", f"{one.live:.3f}",
-            f"{one.live - one.logged:+.3f} ± {one.error:.3f}", f"{one.errors:+.1f}", *(used if first else [""] * 4),
+            f"{one.live - one.logged:+z.3f} ± {one.error:.3f}", f"{one.errors:+z.1f}", *(used if first else [""] * 4),
         )
         for first, one in ((place == 0, one) for place, one in enumerate(found))
     ]  # fmt: skip

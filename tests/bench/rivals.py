@@ -125,4 +125,4 @@ def _costs(logs: Logs, unit: Unit) -> Floats:
 def difference(gain: np.ndarray) -> str:
     """Points of accuracy gained, with the standard error over prompts."""
     known = gain[np.isfinite(gain)]
-    return f"{100 * known.mean():+.2f} ± {100 * known.std() / np.sqrt(len(known)):.2f}"
+    return f"{100 * known.mean():+z.2f} ± {100 * known.std() / np.sqrt(len(known)):.2f}"

@@ -49,10 +49,10 @@ def against_hulls(logs: Logs) -> str:
             rivals = [hull.at(at, np.ones(len(cost), dtype=bool)) for hull in hulls]
             found = [bootstrap.interval((grade - rival.outcome).astype(np.float32)) for rival in rivals]
             gains.append([gain.value for gain in found])
-            row += [f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})" for gain in found]
+            row += [f"{gain.value:+z.1f} ({gain.low:+z.1f} to {gain.high:+z.1f})" for gain in found]
         rows.append(row)
     average = np.array(gains).reshape(len(MEANS), -1).mean(axis=0)
-    rows.append(["**on average**", "", "", *(f"**{gain:+.2f}**" for gain in average)])
+    rows.append(["**on average**", "", "", *(f"**{gain:+z.2f}**" for gain in average)])
     header = ["mean budget, FLOPs", "accuracy", "spent", *(f"{h}, {c}" for c in COSTS for h in HULLS)]
     return markdown_table(header, rows)
 

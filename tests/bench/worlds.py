@@ -126,7 +126,7 @@ def main(n_seeds: int = 12) -> None:
     by_seed = errors.mean(axis=(1, 2, 3))
     row = [
         "arms chosen on one half of each bin's prompts, reported on the other",
-        f"{by_seed.mean():+.2f} (standard error {by_seed.std() / np.sqrt(len(by_seed)):.2f})",
+        f"{by_seed.mean():+z.2f} (standard error {by_seed.std() / np.sqrt(len(by_seed)):.2f})",
         "within .4",
         f"{np.abs(by_seed).mean():.2f}",
         f"{np.abs(errors.mean(axis=(0, 1))).mean():.2f}",
