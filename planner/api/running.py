@@ -69,7 +69,6 @@ class Running:
         opened = open_endpoint(endpoint, settings, verifiers=verifiers, max_concurrency=max_concurrency, memory=memory)
         self._total = None if total is None else Ledger(total.ceilings)
         self._share: Share | None = None
-        self._mean: MeanBudget | None = None
         cards: dict[str, ModelCard] = {stored.card.name: stored.card for stored in store.models()}
         self.runner = Runner(
             opened,
@@ -116,8 +115,6 @@ class Running:
         if adapts and limits is not None:
             if self._share is not None:
                 limits = self._share.of(budget)
-            elif self._mean is not None:
-                limits = self._mean.of(limits)
             search = partial(session, policy=self._planner.policy, asked=asked.input, budget=limits, plan=plan)
         if how.choose is not None:
             plan = plan.model_copy(update={"arm": plan.arm.model_copy(update={"selection": how.choose})})
@@ -150,7 +147,7 @@ class Running:
         far, sessions that begin later are given more, or less.
         """
         luck = _Luck(self.runner.endpoint.name)
-        self._mean = None if budget is None or budget.mean is None else MeanBudget(*budget.mean)
+        kept = None if budget is None or budget.mean is None else MeanBudget(*budget.mean)
         if self._total is not None:
             plans = list(plans)
             self._share = Share(self._total, sum(not isinstance(planned, PlannerError) for planned in plans))
@@ -159,12 +156,15 @@ class Running:
         try:
             for planned in plans:
                 await room.acquire()
-                task = asyncio.create_task(self._one(planned, budget, how, on_spent, luck))
+                used = budget if budget is None or kept is None else kept.of(budget)
+                task = asyncio.create_task(self._one(planned, used, how, on_spent, luck))
                 task.add_done_callback(lambda _: room.release())
                 waiting.append(task)
                 while waiting and waiting[0].done():
-                    self._over(waiting[0].result(), len(waiting))
-                    yield waiting.popleft().result()
+                    result = waiting.popleft().result()
+                    if kept is not None:
+                        _count(kept, result, in_flight=1 + len(waiting))
+                    yield result
             while waiting:
                 yield await waiting[0]
                 waiting.popleft()
@@ -195,12 +195,12 @@ class Running:
             self._share.left -= 1
         return result
 
-    def _over(self, result: RunResult | PlannerError, n_under_way: int) -> None:
-        """A run of a batch is over, and so are all that began before it: those that are the first to end are cheap."""
-        if self._mean is not None and isinstance(result, RunResult):
-            cost = result.cost.in_unit(self._mean.unit)
-            if cost is not None:
-                self._mean.spent(cost, in_flight=n_under_way)
+
+def _count(kept: MeanBudget, result: RunResult | PlannerError, *, in_flight: int) -> None:
+    """A run of a batch is over, and so are all that began before it: those that are the first to end are cheap."""
+    cost = result.cost.in_unit(kept.unit) if isinstance(result, RunResult) else None
+    if cost is not None:
+        kept.spent(cost, in_flight=in_flight)
 
 
 @dataclass
