@@ -72,6 +72,11 @@ export function select(label, options, value, onchange) {
   return el("label", {}, label, field);
 }
 
+export function signed(value, digits = 1) {
+  const rounded = Number(value.toFixed(digits)) || 0; // no minus before a zero
+  return `${rounded < 0 ? "" : "+"}${rounded.toFixed(digits)}`;
+}
+
 export const percent = (value, digits = 1) => (value === null || value === undefined ? null : `${(100 * value).toFixed(digits)} %`);
 
 export function amount(value) {

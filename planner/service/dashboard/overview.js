@@ -1,7 +1,7 @@
 // What is served, what it was worth on prompts held out, and what it saves.
 
 import { get } from "./api.js";
-import { amount, el, empty, percent, table, tiles, UNITS } from "./dom.js";
+import { amount, el, empty, percent, signed, table, tiles, UNITS } from "./dom.js";
 
 export async function overview() {
   const [manifest, savings, production] = await Promise.all([get("/v1/policies/promoted"), get("/v1/savings"), get("/v1/production")]);
@@ -10,14 +10,14 @@ export async function overview() {
     ["fitted from", `${manifest.n_prompts.toLocaleString("en")} prompts`, `${manifest.n_samples.toLocaleString("en")} samples`],
     ["arms", manifest.arms.length, `difficulty by ${manifest.reference_generator}`],
     ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", savings.times ? `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans` : "nothing has been carried out yet"],
-    ["right in production", production.drift === null ? "–" : `${production.drift >= 0 ? "+" : ""}${(100 * production.drift).toFixed(1)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, ${production.n_graded} graded runs`],
+    ["right in production", production.drift === null ? "–" : `${signed(100 * production.drift)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, ${production.n_graded} graded runs`],
   ]), ...(report ? held(report) : [empty("Too few prompts were graded to hold any out: there is no report.")]));
 }
 
 export function held(report) {
   const unit = UNITS[report.unit] ?? report.unit;
   const mine = report.lines.filter((line) => line.contender === "policy");
-  const gain = (g) => (g ? `${g.value >= 0 ? "+" : ""}${g.value.toFixed(1)} (${g.low.toFixed(1)} to ${g.high.toFixed(1)})` : null);
+  const gain = (g) => (g ? `${signed(g.value)} (${signed(g.low)} to ${signed(g.high)})` : null);
   return [
     el("h3", {}, "On prompts held out"),
     table([
