@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.budget.strengths import Doubles, solve_shared
+from planner.curves.side_by_side import side_by_side
 
 N_FOLDS = 5
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -37,9 +38,16 @@ def fit_detail(data: DetailData) -> Doubles | None:
     """Weights (F + 1, A), or None where prompts left out are forecast no better with them."""
     evidence = [_evidence(data, np.flatnonzero(data.fold == k)) for k in range(N_FOLDS)]
     score, information = sum(e[0] for e in evidence), sum(e[1] for e in evidence)
-    held_out = [solve_shared(score - e[0], information - e[1]) for e in evidence]
+    solved: list[Doubles] = [np.empty(0)] * (N_FOLDS + 1)
+
+    def solve(place: int, seen_score: Doubles, seen_information: Doubles) -> None:
+        solved[place] = solve_shared(score - seen_score, information - seen_information)
+
+    nothing = np.zeros(1), np.zeros(1)
+    side_by_side(solve, [(place, *left_out) for place, left_out in enumerate([*evidence, nothing])])
+    *held_out, whole = solved
     scale = _best_scale(data, held_out)
-    return scale * solve_shared(np.asarray(score), np.asarray(information)) if scale > 0 else None
+    return scale * whole if scale > 0 else None
 
 
 def detail_data(
