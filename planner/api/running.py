@@ -163,7 +163,7 @@ class Running:
                 while waiting and waiting[0].done():
                     result = waiting.popleft().result()
                     if kept is not None:
-                        _count(kept, result, in_flight=1 + len(waiting))
+                        _take_in(kept, result, in_flight=1 + len(waiting))
                     yield result
             while waiting:
                 yield await waiting[0]
@@ -196,8 +196,8 @@ class Running:
         return result
 
 
-def _count(kept: MeanBudget, result: RunResult | PlannerError, *, in_flight: int) -> None:
-    """A run of a batch is over, and so are all that began before it: those that are the first to end are cheap."""
+def _take_in(kept: MeanBudget, result: RunResult | PlannerError, *, in_flight: int) -> None:
+    """What a run of a batch has cost; in the order in which they began, since the first to end are the cheap ones."""
     cost = result.cost.in_unit(kept.unit) if isinstance(result, RunResult) else None
     if cost is not None:
         kept.spent(cost, in_flight=in_flight)

@@ -37,17 +37,15 @@ class DetailData:
 def fit_detail(data: DetailData) -> Doubles | None:
     """Weights (F + 1, A), or None where prompts left out are forecast no better with them."""
     evidence = [_evidence(data, np.flatnonzero(data.fold == k)) for k in range(N_FOLDS)]
-    score, information = sum(e[0] for e in evidence), sum(e[1] for e in evidence)
-    solved: list[Doubles] = [np.empty(0)] * (N_FOLDS + 1)
+    score, information = np.asarray(sum(e[0] for e in evidence)), np.asarray(sum(e[1] for e in evidence))
+    weights = np.empty((N_FOLDS + 1, *score.T.shape))  # without each fold, then from all
 
-    def solve(place: int, seen_score: Doubles, seen_information: Doubles) -> None:
-        solved[place] = solve_shared(score - seen_score, information - seen_information)
+    def solve(place: int, left_out: tuple[Doubles, Doubles]) -> None:
+        weights[place] = solve_shared(score - left_out[0], information - left_out[1])
 
-    nothing = np.zeros(1), np.zeros(1)
-    side_by_side(solve, [(place, *left_out) for place, left_out in enumerate([*evidence, nothing])])
-    *held_out, whole = solved
-    scale = _best_scale(data, held_out)
-    return scale * whole if scale > 0 else None
+    side_by_side(solve, enumerate([*evidence, (np.zeros(1), np.zeros(1))]))
+    scale = _best_scale(data, list(weights[:-1]))
+    return scale * weights[-1] if scale > 0 else None
 
 
 def detail_data(

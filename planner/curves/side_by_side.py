@@ -1,4 +1,4 @@
-"""Replays of many plans on all cores: NumPy lets go of the interpreter while it works on large arrays."""
+"""Replays of many plans, or systems to solve, on all cores: NumPy lets go of the interpreter while it works on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVarTuple
 
 MOST_THREADS = 4
-"""Each holds the matrices of one plan, some tens of megabytes."""
+"""Each holds the matrices of one of them, some tens of megabytes."""
 Ts = TypeVarTuple("Ts")
 
 
