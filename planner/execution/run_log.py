@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from planner.core import Cost, Run
-from planner.errors import BadLog
+from planner.errors import BadLog, StoreError
 from planner.execution.journal import Journal, PromptHash, left_behind
 from planner.store import Store
 
-DELAY_SECONDS = 0.5
-"""How long a run that is over may wait for others to be written with."""
+LOGGER = logging.getLogger("planner.execution")
+
+DELAY_SECONDS, AGAIN_SECONDS = 0.5, 1.0
+"""How long a run that is over may wait for others to be written with, and for a store that was away."""
 MOST_WAITING = 200
 
 
@@ -116,9 +119,15 @@ class RunLog:
                 self._journal.close()
 
     async def _write_later(self) -> None:
-        if len(self._waiting) < MOST_WAITING:
-            await asyncio.sleep(DELAY_SECONDS)
-        await asyncio.shield(self._write())
+        delay = DELAY_SECONDS if len(self._waiting) < MOST_WAITING else 0.0
+        while self._waiting:  # runs that were over while others were being written had to wait for them
+            await asyncio.sleep(delay)
+            delay = DELAY_SECONDS
+            try:
+                await asyncio.shield(self._write())
+            except StoreError as error:
+                LOGGER.warning("%d run(s) wait for the store: %s", len(self._waiting), error)
+                delay = AGAIN_SECONDS
 
     async def _write(self) -> None:
         async with self._writing:
