@@ -57,7 +57,7 @@ def _opened(named: str, settings: Settings, max_concurrency: int | None, memory:
     if named == LAB:
         from planner.lab import LabEndpoint  # noqa: PLC0415 - its models are loaded when they are used
 
-        lab: Endpoint = LabEndpoint()
+        lab: Endpoint = LabEndpoint(max_concurrency=max_concurrency)
         return lab
     from planner.core import Conventions  # noqa: PLC0415 - nothing of it is needed to plan
     from planner.execution.openai import OpenAIEndpoint  # noqa: PLC0415 - aiohttp is no part of planning

@@ -14,6 +14,8 @@ from planner.lab.chat import MAX_TOKENS, answer_tokens, conversation_tokens, fit
 from planner.lab.engine import GENERATORS, VERIFIER, Engine, Order
 
 _CONVENTIONS = Conventions(step_separator="\n", revision_instruction="Revise:", temperature=0.8, max_tokens=MAX_TOKENS)
+_AT_ONCE = 4096
+"""Requests side by side: as many as anybody would run."""
 
 
 class LabEndpoint:
@@ -23,9 +25,10 @@ class LabEndpoint:
     same texts whatever runs beside it. Tokens are counted as in the laboratory's logs (chains.py).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_concurrency: int | None = None) -> None:
         self._engine = Engine()
         self._chains = Chains(self._engine.tokenizer.newline)
+        self._max_concurrency = max_concurrency or _AT_ONCE
 
     @property
     def name(self) -> str:
@@ -39,8 +42,8 @@ class LabEndpoint:
 
     @property
     def max_concurrency(self) -> int:
-        """As many as anybody would run side by side: they wait for each other inside."""
-        return 4096
+        """Requests side by side; they wait for each other inside."""
+        return self._max_concurrency
 
     async def models(self) -> Sequence[str]:
         """Names of the generators and of the verifier."""

@@ -9,6 +9,8 @@ import pytest
 from loopback import LoopbackModels
 
 from planner import Arm, Budget, Planner
+from planner.api.endpoints import open_endpoint
+from planner.api.running import MOST_PROMPTS
 from planner.errors import EndpointError, EndpointUnavailable, InvalidInput, PlannerError
 from planner.execution.driver import drive
 from planner.execution.meter import Meter
@@ -74,6 +76,11 @@ def test_the_lab_is_an_endpoint(opened):
     result = opened.run(PROMPT, Budget(max_generations=2), endpoint="lab", reference="55", seed=1)
     assert result.status == "ok"
     assert result.usage[0].model.startswith("lab-")
+
+
+def test_the_lab_runs_as_many_side_by_side_as_it_is_told(opened):
+    assert open_endpoint("lab", opened.settings, max_concurrency=3).max_concurrency == 3
+    assert open_endpoint("lab", opened.settings).max_concurrency > MOST_PROMPTS
 
 
 def test_an_endpoint_of_ones_own_is_not_closed(opened):
