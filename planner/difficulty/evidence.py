@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -109,12 +109,20 @@ def gather(table: OutcomeTable) -> Evidence:
 
 
 def _replayed(table: OutcomeTable, n_pools: Floats) -> NDArray[np.bool_]:
-    """Which outcomes (prompts, arms) were replayed from pools that the prompt has samples in."""
+    """Which outcomes (prompts, arms) were replayed from pools that the prompt has samples in.
+
+    What pays for no verifier is replayed from every pool of its generator and settings, whoever scored that.
+    """
+    sampled, slots = n_pools > 0, table.slots
+    kind = [pool_key(replace(pool, verifier=None)) for pool in table.pools.pools]
+    alike = np.array([one == other for one in kind for other in kind], dtype=np.float32).reshape(len(kind), len(kind))
+    any_verifier = n_pools @ alike > 0
     replayed = np.zeros(table.outcome.shape, dtype=np.bool_)
     for a, arm in enumerate(table.arms):
-        slots = table.slots.pool[table.slots.arm == a]
-        if arm.search in REPLAYED and len(slots) and (slots >= 0).all():
-            replayed[:, a] = (n_pools[:, slots] > 0).all(axis=1)
+        own = np.flatnonzero(slots.arm == a)
+        if arm.search in REPLAYED and len(own) and (slots.pool[own] >= 0).all():
+            by_slot = [(sampled if slots.verifier[slot] else any_verifier)[:, slots.pool[slot]] for slot in own]
+            replayed[:, a] = np.all(by_slot, axis=0)
     return replayed
 
 

@@ -84,7 +84,7 @@ def outcome_table(prompts, arms, outcome, weight, pools, n_samples, n_correct, s
     slots = Slots(
         np.arange(len(arms), dtype=np.int32),
         tuple(arm.generator for arm in arms),
-        (None,) * len(arms),
+        tuple(arm.verifier for arm in arms),
         np.full(len(arms), -1, np.int32) if slot_pool is None else np.asarray(slot_pool, np.int32),
     )
     tokens = np.full(n_samples.shape, np.nan, np.float32)

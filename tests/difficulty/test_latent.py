@@ -51,6 +51,24 @@ def test_outcomes_replayed_from_a_pool_are_not_counted_twice(telling):
     assert "mcts" in evidence.keys[1]
 
 
+def test_votes_over_two_pools_of_a_generator_are_not_counted_beside_their_samples():
+    """Half of the prompts are in a pool that nobody scored: a vote is replayed from either, and names only one."""
+    scored = np.arange(20) < 10
+    n = np.stack([np.where(scored, 8, 0), np.where(scored, 0, 8)], axis=1).astype(np.float32)
+    arms = (
+        Arm(generator="small", breadth=4, selection="majority_vote"),
+        Arm(generator="small", verifier="judge", breadth=4, selection="best_of_n"),
+    )
+    outcome = np.full((20, 2), 0.5, np.float32)
+    pools = (Pool("small", "judge"), Pool("small"))
+    prompts = worlds.pooled_world(20).table.prompts
+    table = worlds.outcome_table(prompts, arms, outcome, 2 * outcome, pools, n, n / 2, slot_pool=(1, 0))
+    evidence = gather(table)
+    assert evidence.is_pool.tolist() == [True, True, False]
+    assert "best_of_n" in evidence.keys[2]  # runs of it on prompts whose samples have no scores tell of those
+    assert evidence.n[:, 2].tolist() == [0.0] * 10 + [1.0] * 10
+
+
 @settings(max_examples=30)
 @given(st.lists(st.floats(0.02, 0.98), min_size=1, max_size=6, unique=True), st.integers(0, 2**16))
 def test_membership_is_a_distribution_for_any_edges(edges, seed):
