@@ -38,14 +38,15 @@ def fit_probes(
     bins: (P, B) the text's posterior, out of fold. rates: (B, len(RATES)) the pool's pass rates by bin.
     """
     samples = logs.samples
-    own = np.flatnonzero((samples.pool == pool) & (samples.attempt == 0))
-    scored = bool(np.isfinite(samples.score[own]).any())
     place = {name: row for row, name in enumerate(table.prompts.ids)}
     row_of = np.array([place.get(name, -1) for name in logs.prompts.ids], dtype=np.int64)
+    # Samples of prompts that are not the table's are another fold's: nothing is learned from them.
+    own = np.flatnonzero((samples.pool == pool) & (samples.attempt == 0) & (row_of[samples.prompt] >= 0))
     rows = row_of[samples.prompt[own]]
     own = own[np.argsort(rows, kind="stable")]
-    counts = np.bincount(rows[rows >= 0], minlength=len(table.prompts))
-    starts = np.cumsum(counts) - counts + int((rows < 0).sum())
+    scored = bool(np.isfinite(samples.score[own]).any())
+    counts = np.bincount(rows, minlength=len(table.prompts))
+    starts = np.cumsum(counts) - counts
     offset = np.log(np.maximum(bins.astype(np.float64), 1e-12))
     model = fit_probe_model(samples, own)
     updates: dict[int, Update] = {}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,19 @@ def test_ungraded_probes_of_a_generator_that_was_not_logged_change_nothing(silen
     sharper = silent.sharpen(belief, (strange,))
     assert sharper.bins.tolist() == belief.bins.tolist()
     assert sharper.source_of(0) == "prior"
+
+
+def test_grades_of_prompts_that_are_held_out_teach_nothing(telling):
+    samples = telling.logs.samples
+    training = telling.table.take_prompts(np.arange(100))
+    flipped = np.where(samples.prompt >= 100, 1 - samples.correct, samples.correct)
+    one, other = (
+        DifficultyPredictor().fit(training, replace(telling.logs, samples=replace(samples, correct=correct)))
+        for correct in (samples.correct, flipped)
+    )
+    drawn = (agreeing(4), scattered(4))
+    beliefs = [each.sharpen(each.believe((TEXT,) * 2), drawn).bins.tolist() for each in (one, other)]
+    assert beliefs[0] == beliefs[1]
 
 
 def test_probes_are_wanted_for_every_prompt(silent):
