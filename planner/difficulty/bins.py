@@ -100,8 +100,13 @@ def rate_by_bin(posterior: RatePosterior, membership: Doubles) -> Doubles:
 
 
 def folds_of(texts: Sequence[Text], n_folds: int, seed: int) -> NDArray[np.intp]:
-    """A fold for every prompt; prompts of equal text share one, prompts without text stand alone."""
+    """A fold for every prompt; prompts of equal text share one, prompts without text stand alone.
+
+    Where all have one text there is nothing to learn from it, and they stand alone as well.
+    """
     keys = [text or f"\0{i}" for i, text in enumerate(equal_texts(texts))]
+    if len(set(keys)) == 1:
+        keys = [f"\0{i}" for i in range(len(keys))]
     order = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     fold = np.random.default_rng(seed).permutation(len(order)) % n_folds
     return np.array([fold[order[key]] for key in keys], dtype=np.intp)

@@ -96,6 +96,8 @@ def evaluate(
     held, rows = [], []
     for number in range(n_played or folds):
         train, test = np.flatnonzero((fold != number) & judged), np.flatnonzero((fold == number) & judged)
+        if not len(test):  # of fewer texts than folds
+            continue
         full = with_cascades(logs, table, train, seed) if cascades else table
         known = full.take_prompts(train)
         # None of the training prompts may have an outcome of an arm that was carried out a few times only.

@@ -10,9 +10,13 @@ from planner.texts.kept import equal_texts
 
 
 def fold_of_prompts(prompts: PromptTable, n_folds: int, seed: int) -> NDArray[np.intp]:
-    """(P,) the fold of each prompt, 0 to n_folds - 1, of about equal sizes; equal texts share one."""
+    """(P,) the fold of each prompt, 0 to n_folds - 1, of about equal sizes; equal texts share one.
+
+    Where all have one text, no fold could be held out by it, and they are taken apart.
+    """
     texts = equal_texts(prompts.texts)
     names = [prompts.ids[i] if text is None else "\0" + " ".join(text.split()) for i, text in enumerate(texts)]
+    names = names if len(set(names)) > 1 else list(prompts.ids)
     _, group, sizes = np.unique(names, return_inverse=True, return_counts=True)
     order = np.random.default_rng([seed, n_folds]).permutation(len(sizes))
     fold = np.empty(len(sizes), dtype=np.intp)

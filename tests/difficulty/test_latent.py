@@ -88,3 +88,7 @@ def test_prompts_of_equal_text_share_a_fold():
     folds = folds_of(["a", "b", "a", None, None, "b"], 3, seed=0)
     assert folds[0] == folds[2]
     assert folds[1] == folds[5]
+
+
+def test_prompts_that_all_have_one_text_are_held_out_one_by_one():
+    assert len(set(folds_of(["a"] * 20, 3, seed=0).tolist())) == 3

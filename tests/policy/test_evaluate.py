@@ -176,6 +176,17 @@ def test_too_few_prompts_cannot_be_evaluated():
         evaluate(logs, folds=2, cascades=False)
 
 
+@pytest.mark.parametrize("n_texts", [1, 2])
+def test_fewer_texts_than_folds_can_be_evaluated(n_texts):
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(6, rng), rng, n_small=8, n_larger=2)
+    texts = tuple(f"a prompt {'again ' * (i % n_texts)}" for i in range(len(logs.prompts)))
+    budgets = [Budget(mean_flops=n * SAMPLE) for n in (3, 20)]
+    same = replace(logs, prompts=replace(logs.prompts, texts=texts))
+    report = evaluate(same, folds=3, budgets=budgets, probes=(), cascades=False).report
+    assert report.n_prompts == 30
+
+
 def test_votes_and_best_of_n_are_priced_at_64_and_at_their_most(evaluation):
     names = [multiple.baseline for multiple in evaluation.report.multiples]
     assert names == [

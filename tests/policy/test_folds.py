@@ -27,6 +27,10 @@ def test_prompts_without_text_are_their_own():
     assert len(set(fold_of_prompts(prompts([None] * 50), 5, 0))) == 5
 
 
+def test_prompts_that_all_have_one_text_are_held_out_one_by_one():
+    assert len(set(fold_of_prompts(prompts(["question"] * 50), 5, 0))) == 5
+
+
 def test_equal_texts_share_a_fold_where_they_are_not_stored():
     hashed = [HashedText(text_hash(f"question {i // 2}")) for i in range(100)]
     fold = fold_of_prompts(prompts([*hashed, *(f"question {i}" for i in range(50))]), 5, 0)
