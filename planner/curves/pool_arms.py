@@ -160,19 +160,20 @@ def gives_verdicts(arm: Arm, logs: Logs) -> bool:
 
 
 class _Clock:
-    """Latency of a pool's arms, computed once for each depth and only where a speed or a time is known."""
+    """Latency of a pool's arms, computed once for a depth and breadths, and only where a speed or a time is known."""
 
     def __init__(self, logs: Logs, chains: Chains, pool: Pool, verified: Floats) -> None:
         self._chains, self._n_prompts = chains, len(logs.prompts)
         self._pace = pace(logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or ""))
         rows = slice(int(chains.start[0]), int(chains.start[-1] + chains.length[-1]))
         self._known = bool(np.isfinite(self._pace.seconds[rows]).any())
-        self._found: dict[tuple[int, bool], Floats] = {}
+        self._found: dict[tuple[int, bool, tuple[int, ...]], Floats] = {}
 
     def seconds(self, part: PoolCurves, place: int, *, read: bool) -> Floats:
         if not self._known:
             return np.full(self._n_prompts, np.nan, dtype=np.float32)
-        key = (part.depth, read)
+        # Rules that read the last or the least score may hold other samples, and so other breadths.
+        key = (part.depth, read, tuple(part.breadths.tolist()))
         if key not in self._found:
             by_depth = chain_latency(self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read)
             self._found[key] = by_depth[:, -1]

@@ -36,7 +36,8 @@ def verifier_tokens(samples: SampleTable, chains: Chains) -> Floats:
     low, high = chains.start[0], chains.start[-1] + chains.length[-1]
     first = np.repeat(samples.prompt_tokens[chains.start], chains.length)
     here = slice(int(low), int(high))
-    derived = np.where(np.isfinite(samples.score[here]), first + samples.completion_tokens[here], np.float32(np.nan))
+    scored = np.isfinite(samples.score[here]) | np.isfinite(samples.score_min[here])
+    derived = np.where(scored, first + samples.completion_tokens[here], np.float32(np.nan))
     logged = samples.verifier_tokens[here]
     result[here] = np.where(np.isfinite(logged), logged, derived)
     return result

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plain import Row, logs_of
@@ -7,6 +9,7 @@ from plain import Row, logs_of
 from planner.core import ModelCard
 from planner.curves import tabulate
 from planner.curves.costs import logged_cost
+from planner.curves.exact import expected_greatest
 from planner.curves.logs import Pool
 
 SMALL = ModelCard(name="small", active_params=1000, tokens_per_second=10, max_concurrency=2)
@@ -114,6 +117,36 @@ def test_a_verifier_of_unknown_speed_makes_latency_unknown():
     found = column(table, table.latency_seconds, selection="best_of_n", breadth=4, depth=1)
     # two waves of two: the slower of two needs 10/3 + its reading of 10 + 100/3 tokens at 100 a second
     assert found == pytest.approx(2 * (10 / 3 + (10 + 100 / 3) / 100))
+
+
+@pytest.mark.parametrize("missing", ["score", "score_min"])
+def test_rules_over_other_samples_have_the_seconds_of_their_own_breadths(missing):
+    rows = [
+        Row(
+            chain=c,
+            answer=c % 2,
+            correct=float(c % 2),
+            score=0.5,
+            score_min=0.4,
+            prompt_tokens=10,
+            completion_tokens=10 * (c + 1),
+        )
+        for c in range(16)
+    ]
+    some = [row if row.chain < 12 else replace(row, **{missing: np.nan}) for row in rows]
+    quick = SMALL.model_copy(update={"max_concurrency": None})
+    table = tabulate(logs_of(some, models=(quick, PRM)), cascades=False)
+    lasts = np.array([[(c + 1) + (10 + 10 * (c + 1)) / 100 for c in range(16)]])
+    for params in ({}, {"step_score": "min"}):
+        for breadth in (2, 12 if bool(params) == (missing == "score_min") else 16):
+            found = column(table, table.latency_seconds, selection="weighted_vote", breadth=breadth, params=params)
+            assert found == pytest.approx(expected_greatest(lasts, np.array([breadth]))[0])
+
+
+def test_scores_of_every_second_sample_are_enough_for_a_table():
+    rows = [replace(row, score=np.nan if row.chain % 2 else 0.5, score_min=0.4) for row in chains(n_chains=8, depth=1)]
+    table = tabulate(logs_of(rows, models=(SMALL, PRM)), cascades=False)
+    assert np.isfinite(table.latency_seconds).all()
 
 
 def test_measured_seconds_come_before_speeds():
