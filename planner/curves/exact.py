@@ -65,7 +65,7 @@ def majority_vote(group_counts: Sequence[int], k: int) -> float:
     _check_budget(k, int(counts.sum()))
     values = np.zeros((1, len(counts)))
     values[0, 0] = 1
-    return float(plurality(counts[None], values, np.zeros(1, np.int64), k)[0])
+    return float(plurality(counts[None], values, np.zeros(1, np.int64), np.zeros(1), k)[0])
 
 
 def top_weights(n: int, k: int) -> Doubles:

@@ -18,12 +18,12 @@ Complexes = NDArray[np.complex128]
 _CELLS = 1 << 19  # complex numbers a working array may hold: 8 MB, near the cache
 
 
-def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
+def plurality(counts: Longs, values: Doubles, silent: Longs, unanswered: Doubles, k: int) -> Doubles:
     """Expected value of the answer that wins a vote of `k` samples.
 
     counts, values: (rows, groups), samples of each answer and the worth of that answer. silent: (rows,)
-    samples without an answer, which may be drawn but do not vote; where none votes the outcome is 0. All rows
-    hold at least k.
+    samples without an answer, which may be drawn but do not vote; where nobody votes the outcome is one of
+    theirs, whose mean worth is `unanswered`, (rows,). All rows hold at least k.
     """
     order = np.argsort(-np.where(counts > 0, values, -1), axis=1, kind="stable")
     counts, values = (
@@ -33,7 +33,7 @@ def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
     result = np.empty(len(counts))
     total = counts.sum(1) + silent
     whole = total == k
-    result[whole] = _winner(counts[whole], values[whole])
+    result[whole] = np.where(counts[whole].any(1), _winner(counts[whole], values[whole]), unanswered[whole])
     rest = np.flatnonzero(~whole)
     if rest.size:
         groups = (counts[rest] > 0).sum(1)
@@ -43,7 +43,7 @@ def plurality(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
         for start in range(0, rest.size, step):
             rows = rest[start : start + step]
             width = max(1, int(np.flatnonzero((counts[rows] > 0).any(axis=0)).max(initial=0)) + 1)
-            result[rows] = _chunk(counts[rows, :width], values[rows, :width], silent[rows], k)
+            result[rows] = _chunk(counts[rows, :width], values[rows, :width], silent[rows], unanswered[rows], k)
     return result
 
 
@@ -59,7 +59,7 @@ def _winner(counts: Longs, values: Doubles) -> Doubles:
     return np.asarray((top * values).sum(1) / np.maximum(top.sum(1), 1))
 
 
-def _chunk(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
+def _chunk(counts: Longs, values: Doubles, silent: Longs, unanswered: Doubles, k: int) -> Doubles:
     total = counts.sum(1) + silent
     share = k / total
     n_targets = int((values > 0).sum(1).max(initial=0))
@@ -68,7 +68,7 @@ def _chunk(counts: Longs, values: Doubles, silent: Longs, k: int) -> Doubles:
     silence = (1 - share[:, None] + share[:, None] * turn) ** silent[:, None]
     below = np.zeros((*counts.shape, len(turn)), dtype=np.complex128)  # sum over i < m of b_i x^i, by group
     at = _binomial(counts, share[:, None], 0)
-    result = np.zeros(len(counts))
+    result: Doubles = unanswered * _binomial(silent, share, k) * at.prod(1)
     for m in range(1, min(k, int(counts.max(initial=0))) + 1):
         below += at[:, :, None] * turn ** (m - 1)
         at = _binomial(counts, share[:, None], m)

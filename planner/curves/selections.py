@@ -139,13 +139,14 @@ def _majority(cands: Candidates, breadths: Longs, rng: np.random.Generator) -> D
     counts = np.rint(tally(cands.answer, ones, _n_groups(cands)).sum(axis=0)).astype(np.int64).T
     values = group_values(cands).T.astype(np.float64)
     silent = n - counts.sum(axis=1)
+    unanswered = np.where(cands.answer < 0, cands.correct, 0).sum(axis=(1, 2), dtype=np.float64) / np.maximum(silent, 1)
     # With one or two ballots the outcome is a sample's: two that differ tie.
     easy = (breadths <= 2) & (silent.sum() == 0)
     result[:, easy] = cands.correct.mean(axis=(1, 2))[:, None]
     for column in np.flatnonzero(~easy):
         k = int(breadths[column])
         if plurality_work(counts, values, n, k) <= _EXACT_WORK:
-            result[:, column] = plurality(counts, values, silent, k)
+            result[:, column] = plurality(counts, values, silent, unanswered, k)
         else:
             result[:, column] = _votes(cands, ones, breadths[column : column + 1], rng)[:, 0]
     return result

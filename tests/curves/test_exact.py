@@ -70,23 +70,25 @@ def test_majority_vote_is_the_mean_over_all_subsets(counts, data):
 
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=4),
-    st.integers(0, 3),
+    st.lists(st.sampled_from([0.0, 0.5, 1.0]), max_size=3),
     st.data(),
 )
 @settings(deadline=None)
-def test_samples_without_an_answer_are_drawn_but_do_not_vote(groups, silent, data):
+def test_samples_without_an_answer_are_drawn_but_do_not_vote(groups, grades, data):
     counts, values = zip(*groups, strict=True)
-    total = sum(counts) + silent
+    total = sum(counts) + len(grades)
     if total == 0:
         return
     k = data.draw(st.integers(1, total))
-    samples = [group for group, count in enumerate(counts) for _ in range(count)] + [-1] * silent
+    samples = [(group, values[group]) for group, count in enumerate(counts) for _ in range(count)]
+    samples += [(-1, grade) for grade in grades]
     outcomes = []
     for subset in combinations(samples, k):
-        votes = np.bincount([group for group in subset if group >= 0], minlength=len(counts))
-        winners = np.flatnonzero(votes == votes.max()) if votes.any() else []
-        outcomes.append(np.mean([values[group] for group in winners]) if len(winners) else 0.0)
-    found = plurality(np.array([counts]), np.array([values]), np.array([silent]), k)
+        votes = np.bincount([group for group, _ in subset if group >= 0], minlength=len(counts))
+        winners = [values[group] for group in np.flatnonzero(votes == votes.max())]
+        outcomes.append(np.mean(winners if votes.any() else [grade for _, grade in subset]))
+    silent, unanswered = np.array([len(grades)]), np.array([np.mean(grades or [0.0])])
+    found = plurality(np.array([counts]), np.array([values]), silent, unanswered, k)
     assert found[0] == pytest.approx(np.mean(outcomes), abs=1e-12)
 
 
@@ -95,7 +97,7 @@ def test_many_prompts_at_once_give_what_each_gives_alone():
     counts = rng.multinomial(20, [0.4, 0.3, 0.2, 0.05, 0.05], size=30)
     values = np.zeros((30, 5))
     values[:, 0] = 1
-    together = plurality(counts, values, np.zeros(30, np.int64), 7)
+    together = plurality(counts, values, np.zeros(30, np.int64), np.zeros(30), 7)
     assert together == pytest.approx([majority_vote(row, 7) for row in counts.tolist()])
 
 

@@ -143,6 +143,12 @@ def test_a_prompt_without_any_answer_in_the_log_has_no_vote():
     assert found[2] == 0.0
 
 
+def test_where_no_drawn_sample_has_an_answer_a_vote_is_worth_what_was_drawn():
+    rows = [Row(chain=c, answer=a, correct=g) for c, (a, g) in enumerate([(0, 0.0), (-1, 1.0), (-1, 0.5), (-1, 1.0)])]
+    # The answer wins wherever it is drawn, in half of the pairs; the others are three of silent samples.
+    assert outcomes(logs_of(rows), selection="majority_vote", breadth=2)[0] == pytest.approx(0.5 * 2.5 / 3)
+
+
 def test_the_same_seed_gives_the_same_table():
     rng = np.random.default_rng(3)
     rows = [row for p in range(5) for row in random_rows(rng, n_chains=13, depth=1, n_answers=3, prompt=p)]
