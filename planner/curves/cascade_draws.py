@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Ints, Logs, SampleTable
+from planner.curves.usage import pace
 
 Rows = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
@@ -21,6 +22,7 @@ class Columns:
     """What a replay reads of each sample, shape (samples,). An unknown score is 0: it stops nothing.
 
     `correct` is the sample's own, `vote_correct` that of its answer: the mean over samples that gave it.
+    `reading_seconds` are the verifier's, spent where a stage has the sample scored.
     """
 
     answer: Ints
@@ -31,6 +33,7 @@ class Columns:
     completion_tokens: Floats
     verifier_tokens: Floats
     latency_seconds: Floats
+    reading_seconds: Floats
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def _columns(logs: Logs) -> Columns:
     samples = logs.samples
     prompt_tokens = _filled(samples, samples.prompt_tokens)
     completion_tokens = _filled(samples, samples.completion_tokens)
+    verifier_tokens = _verifier_tokens(samples, prompt_tokens, completion_tokens)
+    rate = pace(logs, completion_tokens, verifier_tokens)
     return Columns(
         answer=samples.answer,
         correct=samples.correct,
@@ -115,8 +120,9 @@ def _columns(logs: Logs) -> Columns:
         score=np.where(np.isnan(samples.score), np.float32(0), samples.score),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        verifier_tokens=_verifier_tokens(samples, prompt_tokens, completion_tokens),
-        latency_seconds=_latency(logs, completion_tokens),
+        verifier_tokens=verifier_tokens,
+        latency_seconds=rate.seconds,
+        reading_seconds=rate.reading,
     )
 
 
@@ -156,13 +162,6 @@ def _verifier_tokens(samples: SampleTable, prompt_tokens: Floats, completion_tok
     return np.where(
         np.isnan(samples.verifier_tokens), prompt_tokens[first] + completion_tokens, samples.verifier_tokens
     )
-
-
-def _latency(logs: Logs, completion_tokens: Floats) -> Floats:
-    cards = [logs.models.get(pool.generator) for pool in logs.pools]
-    speed = [np.nan if card is None or card.tokens_per_second is None else card.tokens_per_second for card in cards]
-    derived = completion_tokens / np.array(speed, dtype=np.float32)[logs.samples.pool]
-    return np.where(np.isnan(logs.samples.latency_seconds), derived, logs.samples.latency_seconds)
 
 
 @dataclass(frozen=True)

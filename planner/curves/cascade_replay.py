@@ -98,7 +98,7 @@ def seconds(trace: Trace, stages: Sequence[Stage], concurrency: Sequence[int | N
 
     A batch runs side by side, in waves where the endpoint bears less; a wave lasts as long as its slowest.
     """
-    one = trace.columns.latency_seconds[trace.rows]
+    one = trace.seconds
     if np.isnan(one).all():
         return np.broadcast_to(np.float32(np.nan), (len(one) + 1, one.shape[1]))
     spent = np.zeros(one.shape, np.float32)

@@ -55,8 +55,8 @@ def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, po
     def replay_plan(plan: Plan, places: Sequence[int]) -> None:
         known_by = {votes: drawable(plan, laid, votes=votes)[orders.prompts] for votes in (False, True)}
         trace = Trace(plan, laid, orders)
-        scored = np.repeat([draw.verified for draw in plan], np.diff(trace.bounds))[:, None]
-        spent = prefix_sums(priced.draw[trace.rows] + np.where(scored, priced.score[trace.rows], np.float32(0)))
+        scoring = np.where(trace.verified, priced.score[trace.rows], np.float32(0))
+        spent = prefix_sums(priced.draw[trace.rows] + scoring)
         for place in places:
             known = known_by[needs_answers(arms[place])]
             stages, limits = arms[place].stages, [None] * len(plan)

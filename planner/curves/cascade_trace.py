@@ -76,13 +76,20 @@ class Trace:
         return np.asarray(self.columns.answer[self.rows])
 
     @cached_property
+    def verified(self) -> NDArray[np.bool_]:
+        """Whether a verifier scores the draw, (draws, 1)."""
+        return np.repeat([draw.verified for draw in self.plan], np.diff(self.bounds))[:, None]
+
+    @cached_property
     def score(self) -> Floats:
         """Scores drawn; -inf where the stage has no verifier, which stops nothing and is chosen last."""
-        score = np.array(self.columns.score[self.rows])
-        for place, draw in enumerate(self.plan):
-            if not draw.verified:
-                score[self.bounds[place] : self.bounds[place + 1]] = -np.inf
-        return score
+        return np.where(self.verified, self.columns.score[self.rows], -np.float32(np.inf))
+
+    @cached_property
+    def seconds(self) -> Floats:
+        """Seconds of each draw, with the verifier's where one scores it."""
+        reading = np.where(self.verified, self.columns.reading_seconds[self.rows], np.float32(0))
+        return np.asarray(self.columns.latency_seconds[self.rows] + reading)
 
     @cached_property
     def greatest_score(self) -> Floats:

@@ -164,7 +164,9 @@ class _Clock:
 
     def __init__(self, logs: Logs, chains: Chains, pool: Pool, verified: Floats) -> None:
         self._chains, self._n_prompts = chains, len(logs.prompts)
-        self._pace = pace(logs.samples, verified, logs.models.get(pool.generator), logs.models.get(pool.verifier or ""))
+        self._pace = pace(logs, logs.samples.completion_tokens, verified)
+        card = logs.models.get(pool.generator)
+        self._max_concurrency = None if card is None else card.max_concurrency
         rows = slice(int(chains.start[0]), int(chains.start[-1] + chains.length[-1]))
         self._known = bool(np.isfinite(self._pace.seconds[rows]).any())
         self._found: dict[tuple[int, bool, tuple[int, ...]], Floats] = {}
@@ -175,6 +177,9 @@ class _Clock:
         # Rules that read the last or the least score may hold other samples, and so other breadths.
         key = (part.depth, read, tuple(part.breadths.tolist()))
         if key not in self._found:
-            by_depth = chain_latency(self._chains, self._pace, self._n_prompts, part.depth, part.breadths, read=read)
+            by_depth = chain_latency(
+                self._chains, self._pace, self._n_prompts, part.depth, part.breadths,
+                read=read, max_concurrency=self._max_concurrency,
+            )  # fmt: skip
             self._found[key] = by_depth[:, -1]
         return self._found[key][:, place]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core import ModelCard
 from planner.curves.exact import expected_greatest
-from planner.curves.logs import Floats, SampleTable
+from planner.curves.logs import Floats, Logs, SampleTable
 from planner.curves.units import Chains, Longs, stacks
 
 _CELLS = 1 << 20
@@ -68,25 +68,41 @@ def _within(length: Longs) -> Longs:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of generating each sample of the table, and of its verifier's reading."""
+    """Seconds of generating each sample of the table, and of its verifier's reading; NaN where unknown."""
 
     seconds: Floats
     reading: Floats
-    max_concurrency: int | None
 
 
-def pace(samples: SampleTable, verified: Floats, generator: ModelCard | None, verifier: ModelCard | None) -> Pace:
-    """Seconds as measured, else completion tokens by the generator's speed; NaN where neither is known."""
-    speed = np.float32(np.nan if generator is None else generator.tokens_per_second or np.nan)
-    reading = np.float32(np.nan if verifier is None else verifier.tokens_per_second or np.nan)
-    measured = np.isfinite(samples.latency_seconds)
-    seconds = np.where(measured, samples.latency_seconds, samples.completion_tokens / speed)
+def pace(logs: Logs, completion: Floats, verified: Floats) -> Pace:
+    """Seconds as measured, else tokens by the speeds of the models of a sample's pool.
+
+    `completion` and `verified` are the completion and the verifier tokens of every sample of the table.
+    """
+    measured = np.isfinite(logs.samples.latency_seconds)
+    writing = completion / _speeds(logs, [pool.generator for pool in logs.pools])
+    reading = verified / _speeds(logs, [pool.verifier for pool in logs.pools])
     # A measured sample has waited for its score already.
-    read = np.where(measured, np.float32(0), verified / reading)
-    return Pace(seconds, read, None if generator is None else generator.max_concurrency)
+    return Pace(np.where(measured, logs.samples.latency_seconds, writing), np.where(measured, np.float32(0), reading))
 
 
-def chain_latency(chains: Chains, rate: Pace, n_prompts: int, depth: int, breadths: Longs, *, read: bool) -> Floats:
+def _speeds(logs: Logs, names: Sequence[str | None]) -> Floats:
+    """Tokens a second of the model that each sample's pool names."""
+    cards = [logs.models.get(name or "") for name in names]
+    speeds = [np.nan if card is None else card.tokens_per_second or np.nan for card in cards]
+    return np.array(speeds, dtype=np.float32)[logs.samples.pool]
+
+
+def chain_latency(
+    chains: Chains,
+    rate: Pace,
+    n_prompts: int,
+    depth: int,
+    breadths: Longs,
+    *,
+    read: bool,
+    max_concurrency: int | None,
+) -> Floats:
     """Expected seconds of b chains of d attempts, (prompts, depth, breadths), NaN where unknown.
 
     Attempts follow one another and each waits for the slowest of its chains; chains beyond the endpoint's
@@ -98,7 +114,7 @@ def chain_latency(chains: Chains, rate: Pace, n_prompts: int, depth: int, breadt
         stage = np.full((n_prompts, len(breadths)), np.nan, dtype=np.float32)
         shifted = Chains(chains.start + attempt, chains.length - attempt, chains.prompt)
         for stack in stacks(shifted, seconds, 1, max_cells=_CELLS):
-            stage[stack.prompts] = _waves(seconds[stack.rows[:, :, 0]], breadths, rate.max_concurrency)
+            stage[stack.prompts] = _waves(seconds[stack.rows[:, :, 0]], breadths, max_concurrency)
         total[:, attempt] = stage if attempt == 0 else total[:, attempt - 1] + stage
     return total
 

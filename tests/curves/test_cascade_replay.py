@@ -196,8 +196,8 @@ def test_latency_is_the_slowest_of_each_batch_in_turn():
     rows = [(0, 0, chain, 0, 0, 1.0, 0.1, 10.0 * (1 + chain)) for chain in range(4)]
     models = {"g0": ModelCard(name="g0", tokens_per_second=10, max_concurrency=2)}
     logs = logs_of(rows, [Pool("g0", "v")], models)
-    alone = [cascade(Stage(generator="g0", verifier="v", max_samples=4, batch=batch)) for batch in (1, 4)]
-    table = replay_cascades(logs, alone, n_orders=64)
+    stages = [Stage(generator="g0", max_samples=4, batch=batch) for batch in (1, 4)]
+    table = replay_cascades(logs, [cascade(stage, selection="majority_vote") for stage in stages], n_orders=64)
     assert table.latency_seconds[0, 0] == pytest.approx(10.0, rel=1e-5)
     # Two waves of two: the one with the longest sample takes 4 s, the other 1 to 3 s.
     assert 6.0 < table.latency_worst_seconds[0, 1] < 7.0
