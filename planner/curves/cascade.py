@@ -145,7 +145,7 @@ def _fill(result: Replay, found: Replay, part: slice, known: NDArray[np.bool_]) 
 def _table(logs: Logs, laid: Source, arms: Sequence[Arm], replays: Sequence[Replay]) -> OutcomeTable:
     n_prompts = len(logs.prompts)
     plans = [plan_of(arm, logs.pools) for arm in arms]
-    slots, expected, worst = usage_of(laid, arms, plans, replays, n_prompts)
+    slots, expected, worst = usage_of(logs, laid, arms, plans, replays)
     return OutcomeTable(
         prompts=logs.prompts,
         arms=tuple(arms),

@@ -10,6 +10,7 @@ import numpy as np
 from planner.core import ModelCard, Unit
 from planner.curves.cascade_draws import Source
 from planner.curves.logs import Floats, Logs
+from planner.curves.usage import generations_a_sample
 
 UNITS_TO_RANK_BY: tuple[Unit, ...] = ("flops", "usd", "tokens")
 
@@ -41,7 +42,9 @@ def prices(logs: Logs, laid: Source) -> Prices:
             draw += completion[pool] * columns.completion_tokens
             score = np.nan_to_num(verifier)[pool] * np.nan_to_num(columns.verifier_tokens)
             return Prices(unit, draw, score)
-    return Prices("generations", np.ones(len(columns.answer), np.float32), np.zeros(len(columns.answer), np.float32))
+    each = [generations_a_sample(pool.generator, pool.verifier, logs.models) for pool in logs.pools]
+    score = np.array(each, dtype=np.float32)[logs.samples.pool] - 1
+    return Prices("generations", np.ones_like(score), score)
 
 
 def _rates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from planner.core import Arm
 from planner.curves.cascade_draws import Source
 from planner.curves.cascade_replay import Replay
 from planner.curves.cascade_trace import Draw, Plan
-from planner.curves.logs import Floats
+from planner.curves.logs import Floats, Logs
 from planner.curves.table import Slots, Usage
+from planner.curves.usage import generations_a_sample
 
 # A stage that hardly a replay reaches weighs no more than this allows.
 LEAST_REACHED = 0.01
@@ -42,10 +44,11 @@ def slots_of(arms: Sequence[Arm], plans: Sequence[Plan]) -> tuple[Slots, list[li
 
 
 def usage_of(
-    laid: Source, arms: Sequence[Arm], plans: Sequence[Plan], replays: Sequence[Replay], n_prompts: int
+    logs: Logs, laid: Source, arms: Sequence[Arm], plans: Sequence[Plan], replays: Sequence[Replay]
 ) -> tuple[Slots, Usage, Usage]:
     """Slots of all arms with their expected and their worst use."""
     slots, places = slots_of(arms, plans)
+    n_prompts = len(logs.prompts)
     expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
     means = WorstUse(laid)
     for plan, found, place in zip(plans, replays, places, strict=True):
@@ -54,6 +57,9 @@ def usage_of(
                 getattr(expected, kind)[:, slot] += getattr(found, kind)[:, stage]
                 amount = means.of(draw, kind)
                 getattr(worst, kind)[:, slot] += np.where(np.isnan(found.outcome), np.float32(np.nan), amount)
+    models = zip(slots.generator, slots.verifier, strict=True)
+    each = np.array([generations_a_sample(*names, logs.models) for names in models], dtype=np.float32)
+    expected, worst = (replace(use, generations=use.generations * each) for use in (expected, worst))
     return slots, expected, worst
 
 

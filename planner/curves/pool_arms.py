@@ -14,7 +14,7 @@ from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Logs, Pool
 from planner.curves.selections import Rule, candidates, curves, grades_for
 from planner.curves.units import Chains, Longs, budgets_of, chain_counts, chains_of, stacks
-from planner.curves.usage import ChainUse, chain_latency, chain_use, pace, verifier_tokens
+from planner.curves.usage import ChainUse, chain_latency, chain_use, generations_a_sample, pace, verifier_tokens
 
 _CELLS = 1 << 20  # samples stacked at a time
 
@@ -136,7 +136,7 @@ def arm_of(pool: Pool, rule: Rule, breadth: int, depth: int) -> Arm:
 
 def _usage(use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
     breadth, last = np.float32(arm.breadth), arm.depth - 1
-    calls = np.float32(arm.breadth * arm.depth * (2 if gives_verdicts(arm, logs) else 1))
+    calls = np.float32(arm.breadth * arm.depth * generations_a_sample(arm.generator, arm.verifier, logs.models))
     generations = np.where(drawn, calls, np.float32(np.nan))
     verified = (
         np.where(drawn, np.float32(0), np.float32(np.nan))
@@ -149,14 +149,6 @@ def _usage(use: ChainUse, logs: Logs, arm: Arm, drawn: NDArray[np.bool_]) -> tup
         breadth * use.completion_tokens[:, last],
         verified,
     )
-
-
-def gives_verdicts(arm: Arm, logs: Logs) -> bool:
-    """Whether the verifier is a language model asked for a verdict: such a call counts as one generation."""
-    if arm.verifier is None:
-        return False
-    card = logs.models.get(arm.verifier)
-    return arm.verifier == arm.generator or (card is not None and card.kind == "generator")
 
 
 class _Clock:

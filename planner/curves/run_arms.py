@@ -11,8 +11,8 @@ from planner.core import Arm
 from planner.curves.columns import Column
 from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Logs, RunTable
-from planner.curves.pool_arms import gives_verdicts
 from planner.curves.selections import FILTER_THRESHOLD
+from planner.curves.usage import generations_a_sample
 
 _NOT_SEARCHES = {"sampling", "cascade", "session"}  # their candidates are no tree's leaves at a fixed budget
 
@@ -91,7 +91,7 @@ def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Float
         runs.prompt_tokens[rows],
         runs.completion_tokens[rows],
     )
-    planned = np.float32(arm.breadth * arm.depth * (2 if gives_verdicts(arm, logs) else 1))
+    planned = np.float32(arm.breadth * arm.depth * generations_a_sample(arm.generator, arm.verifier, logs.models))
     generations = np.where(np.isfinite(generations), generations, planned)
     if arm.search == "cascade" and len({(stage.generator, stage.verifier) for stage in arm.stages}) > 1:
         # A run logs its tokens in one sum: which model spent them is not known.

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.core import ModelCard
 from planner.curves.exact import expected_greatest
 from planner.curves.logs import Floats, Logs, SampleTable
 from planner.curves.units import Chains, Longs, stacks
 
 _CELLS = 1 << 20
+
+
+def generations_a_sample(generator: str, verifier: str | None, models: Mapping[str, ModelCard]) -> int:
+    """1, and 2 with a language model for a verifier: it is asked for a verdict, which counts as a generation."""
+    if verifier is None:
+        return 1
+    card = models.get(verifier)
+    return 2 if verifier == generator or (card is not None and card.kind == "generator") else 1
 
 
 @dataclass(frozen=True)

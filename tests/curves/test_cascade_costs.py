@@ -14,7 +14,7 @@ from planner.core import ModelCard, ScoreStop, Stage
 from planner.curves import replay_cascades, tabulate
 from planner.curves.costs import logged_cost
 
-UNITS = ("tokens", "flops", "latency_seconds")
+UNITS = ("generations", "tokens", "flops", "latency_seconds")
 
 
 def timed(logs, *, verifier="prm", speed=10.0, limit=None):

@@ -163,6 +163,9 @@ def test_the_unit_that_ranks_is_the_first_that_is_known_for_all(logs):
     assert prices(dataclasses.replace(logs, models=priced), laid).unit == "usd"
     assert prices(dataclasses.replace(logs, models={}), laid).unit == "tokens"
     assert prices(unknown, source(unknown)).unit == "generations"
+    assert (prices(unknown, source(unknown)).score == 0).all()
+    judged = dataclasses.replace(unknown, models={"v": ModelCard(name="v", kind="generator")})
+    assert (prices(judged, source(judged)).score == 1).all()
 
 
 def test_prompts_with_few_samples_do_not_forbid_cascades_on_the_others():

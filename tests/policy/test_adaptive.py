@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.artifacts.arrays import from_json, to_json
-from planner.core import Budget, Sample
+from planner.core import Budget, ModelCard, Sample
 from planner.curves.cascade_draws import source
 from planner.policy.adaptive.contest import fit_adaptive
 from planner.policy.adaptive.draws import Drawable, empty, lattice, slots_of, successors
@@ -20,6 +20,7 @@ from planner.policy.adaptive.logistic import Logistic
 from planner.policy.adaptive.model import Adaptive, Contest, Seat
 from planner.policy.adaptive.plan import Plan
 from planner.policy.adaptive.plans import THRESHOLDS, Search, carry
+from planner.policy.adaptive.replays import pool_rates
 from planner.policy.adaptive.seen import Judged, Seen
 from planner.policy.evaluate import evaluate
 
@@ -160,6 +161,14 @@ def test_the_mean_cost_of_what_is_followed_keeps_the_average(adaptive):
         plans = {costed.plan: costed.cost["flops"][-1] for costed in adaptive.plans}
         spent = [plans[adaptive.follow(Budget(mean_flops=mean), lot).plan] for lot in lots.tolist()]
         assert np.mean(spent) == pytest.approx(mean, rel=0.02)
+
+
+def test_a_draw_that_a_language_model_judges_counts_its_verdict(logs, learned):
+    judged = replace(logs, models={**logs.models, "verifier": ModelCard(name="verifier", kind="generator")})
+    where = learned.where
+    generations = pool_rates(judged, source(judged), where.places, where.pools)["generations"]
+    assert generations[0].tolist() == [2 if pool.verifier else 1 for pool in where.pools]
+    assert generations.max() == 2
 
 
 def test_where_cascades_did_better_nothing_is_followed(adaptive):

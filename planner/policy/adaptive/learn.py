@@ -44,8 +44,8 @@ class Learned:
     """What was learned from some prompts.
 
     priced: by unit, for each of `PRICES` the place in `plans`; patient: by unit, places of what to follow with more to
-    spend, by rising cost. tilt: what the text tells of the plans, None for nothing. use: (4, 2K) mean generations
-    (one) and prompt, completion and verifier tokens of every kind of draw. rates: by unit (4, K), see `pool_rates`.
+    spend, by rising cost. tilt: what the text tells of the plans, None for nothing. use: (4, 2K) ones, and
+    mean prompt, completion and verifier tokens of every kind of draw. rates: by unit (4, K), see `pool_rates`.
     """
 
     where: Places

@@ -14,6 +14,7 @@ from planner.curves.cascade_draws import Source, draw_orders
 from planner.curves.costs import rates
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import Slots
+from planner.curves.usage import generations_a_sample
 from planner.policy.adaptive.answers import Drawn
 from planner.policy.adaptive.draws import Drawable, Node, Slot, slots, slots_of
 
@@ -26,7 +27,7 @@ class Replays:
 
     slots: the S places of draws. drawn: their answers (coded by the first slot that gave the same one) and scores.
     right: (N, S) grade of the answer of each slot. cost: by unit (N, S), units that are known for every draw.
-    prompt: (N,) rows of the logs' prompts. use: (4, S) mean generations (one), prompt, completion and verifier tokens.
+    prompt: (N,) rows of the logs' prompts. use: (4, S) ones, and mean prompt, completion and verifier tokens.
     """
 
     pools: tuple[Drawable, ...]
@@ -130,11 +131,12 @@ def replay_pools(
 
 
 def pool_rates(logs: Logs, laid: Source, places: Sequence[int], pools: Sequence[Drawable]) -> dict[Unit, Floats]:
-    """Rates (4, K) of a generation and of a prompt, completion and verifier token, in every unit known for all K."""
+    """Rates (4, K) of a draw and of a prompt, completion and verifier token of it, in every unit known for all K."""
     names = tuple(pool.generator for pool in pools)
     verifiers = tuple(pool.verifier for pool in pools)
     of = Slots(np.arange(len(pools), dtype=np.int32), names, verifiers, np.array(places, dtype=np.int32))
     found = {unit: _stacked(of, logs.models, unit) for unit in UNITS}
+    found["generations"][0] = [generations_a_sample(pool.generator, pool.verifier, logs.models) for pool in pools]
     counted = laid.columns
     if np.isnan(counted.prompt_tokens).any() or np.isnan(counted.completion_tokens).any():
         return {"generations": found["generations"]}
