@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -17,7 +17,8 @@ class Column:
     """One arm of one slot; every array is (prompts,), NaN where nothing is known.
 
     usage: generations, prompt tokens, completion tokens and verifier tokens. What a fixed arm spends at worst
-    is what it is expected to spend, since all its samples are always drawn.
+    is what it is expected to spend, since all its samples are always drawn. worst: how many times as much an arm
+    spends, and takes, that had stopped before its end; None for a fixed arm.
     """
 
     arm: Arm
@@ -26,13 +27,19 @@ class Column:
     pool: int
     usage: tuple[Floats, Floats, Floats, Floats]
     latency_seconds: Floats
+    worst: Floats | None = None
 
 
 def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> OutcomeTable:
-    """Outcome table of fixed arms; its expected and worst use are the same arrays."""
+    """Outcome table of arms of one slot; where all are fixed, expected and worst use are the same arrays."""
     shape = (len(logs.prompts), len(columns))
     usage = Usage(*(_stack([column.usage[kind] for column in columns], shape) for kind in range(4)))
     latency = _stack([column.latency_seconds for column in columns], shape)
+    worst, latency_worst = usage, latency
+    if any(column.worst is not None for column in columns):
+        once = np.ones(shape[0], dtype=np.float32)
+        times = _stack([once if column.worst is None else column.worst for column in columns], shape)
+        worst, latency_worst = Usage(*(getattr(usage, f.name) * times for f in fields(Usage))), latency * times
     return OutcomeTable(
         prompts=logs.prompts,
         arms=tuple(column.arm for column in columns),
@@ -46,9 +53,9 @@ def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> Outcome
             pool=np.array([column.pool for column in columns], dtype=np.int32),
         ),
         expected=usage,
-        worst=usage,
+        worst=worst,
         latency_seconds=latency,
-        latency_worst_seconds=latency,
+        latency_worst_seconds=latency_worst,
         extrapolated=np.zeros(len(columns), dtype=bool),
         pools=pools,
     )

@@ -17,7 +17,8 @@ from planner.errors import InvalidInput
 def concatenate_arms(tables: Sequence[OutcomeTable]) -> OutcomeTable:
     """One table with the arms of all, which must hold the same prompts and pools.
 
-    Equal arms are merged: outcomes, use and latency averaged with the number of samples or runs behind them.
+    Equal arms are merged: outcomes, use and latency averaged with the number of samples or runs behind them. Of equal
+    cascades the last is the replay: it alone tells what each stage spends, and at worst.
     Raises InvalidInput where the prompts differ or there is no table.
     """
     if not tables:
@@ -68,11 +69,14 @@ def _merge_equal(table: OutcomeTable) -> OutcomeTable:
     }
     pool, extrapolated = table.slots.pool.copy(), table.extrapolated.copy()
     for group in repeated:
-        keep = group[0]
+        keep = _kept(table, group)
         weight = table.weight[:, group]
-        for name in ("outcome", "latency_seconds", "latency_worst_seconds"):
-            arrays[name][:, keep] = _mean(getattr(table, name)[:, group], weight)
+        arrays["outcome"][:, keep] = _mean(table.outcome[:, group], weight)
         arrays["weight"][:, keep] = weight.sum(axis=1)
+        if table.arms[keep].search == "cascade":
+            continue
+        for name in ("latency_seconds", "latency_worst_seconds"):
+            arrays[name][:, keep] = _mean(getattr(table, name)[:, group], weight)
         extrapolated[keep] = table.extrapolated[group].all()
         for slots in _equal_slots(table.slots, group):
             behind = table.weight[:, table.slots.arm[slots]]
@@ -88,7 +92,11 @@ def _merge_equal(table: OutcomeTable) -> OutcomeTable:
         worst=Usage(*usages["worst"]),
         extrapolated=extrapolated,
     )
-    return merged.take_arms([group[0] for group in places.values()])
+    return merged.take_arms([_kept(table, group) for group in places.values()])
+
+
+def _kept(table: OutcomeTable, group: list[int]) -> int:
+    return group[-1] if table.arms[group[0]].search == "cascade" else group[0]
 
 
 def _equal_slots(slots: Slots, arms: list[int]) -> list[list[int]]:

@@ -61,13 +61,17 @@ def _arm_columns(
             return np.where(count > 0, sums / np.maximum(count, 1), np.nan).astype(np.float32)
 
         fixed = _without_idle_verifier(arm)
+        use = tuple(mean(values) for values in _use(logs, fixed, rows))
+        # What a run of a cascade spent is no worst case: it had stopped. Going on would have taken as much again.
+        stopped = fixed.search == "cascade"
         yield Column(
             arm=fixed,
             outcome=mean(correct[rows]),
             weight=np.bincount(at[np.isfinite(correct[rows])], minlength=n_prompts).astype(np.float32),
             pool=_pool_of(logs, fixed),
-            usage=tuple(mean(values) for values in _use(logs, fixed, rows)),  # type: ignore[arg-type]
+            usage=use,  # type: ignore[arg-type]
             latency_seconds=mean(_seconds(logs, fixed, rows)),
+            worst=np.maximum(_planned(logs, fixed) / np.maximum(use[0], 1), 1) if stopped else None,
         )
 
 
@@ -91,8 +95,7 @@ def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Float
         runs.prompt_tokens[rows],
         runs.completion_tokens[rows],
     )
-    planned = np.float32(arm.breadth * arm.depth * generations_a_sample(arm.generator, arm.verifier, logs.models))
-    generations = np.where(np.isfinite(generations), generations, planned)
+    generations = np.where(np.isfinite(generations), generations, _planned(logs, arm))
     if arm.search == "cascade" and len({(stage.generator, stage.verifier) for stage in arm.stages}) > 1:
         # A run logs its tokens in one sum: which model spent them is not known.
         unknown = np.full(len(rows), np.nan, dtype=np.float32)
@@ -103,6 +106,12 @@ def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Float
     # Every prompt and token is read once; of a revision's context the logs do not say how much is prompt.
     derived = prompt + completion if arm.depth == 1 else np.full(len(rows), np.nan, dtype=np.float32)
     return generations, prompt, completion, np.where(np.isfinite(verified), verified, derived)
+
+
+def _planned(logs: Logs, arm: Arm) -> np.float32:
+    """Generations of a run that nothing stops, the verdicts of a language model among them."""
+    draws = [(arm.breadth * arm.depth, arm)] if arm.search != "cascade" else [(s.max_samples, s) for s in arm.stages]
+    return np.float32(sum(n * generations_a_sample(by.generator, by.verifier, logs.models) for n, by in draws))
 
 
 def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:

@@ -5,7 +5,7 @@ import pytest
 from plain import Row, RunRow, logs_of
 
 from planner.core import Arm, ModelCard
-from planner.curves import concatenate_arms, tabulate
+from planner.curves import concatenate_arms, replay_cascades, tabulate
 from planner.curves.logs import Pool
 from planner.errors import InvalidInput
 
@@ -124,6 +124,46 @@ def test_tokens_of_a_cascade_of_two_models_are_not_told_apart():
     run = RunRow(correct=1.0, prompt_tokens=10, completion_tokens=10)
     table = tabulate(logs_of([], (), arms=(arm,), runs=(run,)), cascades=False)
     assert np.isnan(table.expected.completion_tokens[0, 0])
+
+
+def cascade_of(*stages):
+    params = {"stages": list(stages)}
+    most = sum(stage["max_samples"] for stage in stages)
+    return Arm(generator="small", verifier="prm", search="cascade", selection="best_of_n", breadth=most, params=params)
+
+
+SURE = {"generator": "small", "verifier": "prm", "max_samples": 4, "stop": {"rule": "score", "threshold": 0.8}}
+
+
+def test_a_run_of_a_cascade_that_stopped_is_not_its_worst_case():
+    run = RunRow(correct=1.0, generations=1, prompt_tokens=10, completion_tokens=20, latency_seconds=0.5)
+    table = tabulate(logs_of([], (), arms=(cascade_of(SURE),), runs=(run,)), cascades=False)
+    assert table.expected.generations.tolist() == [[1]]
+    assert table.worst.generations.tolist() == [[4]]
+    assert table.worst.completion_tokens.tolist() == [[80]]
+    assert table.latency_worst_seconds.tolist() == [[2]]
+
+
+def test_a_run_of_a_replayed_cascade_adds_its_outcome_and_leaves_the_cost():
+    arm = cascade_of(SURE, {"generator": "large", "verifier": "prm", "max_samples": 2})
+    rows = [Row(chain=c, answer=c, correct=0.0, score=0.5, prompt_tokens=5.0, completion_tokens=20.0) for c in range(4)]
+    rows += [
+        Row(pool=1, chain=c, answer=0, correct=1.0, score=0.7, prompt_tokens=5.0, completion_tokens=30.0)
+        for c in range(2)
+    ]
+    logs = logs_of(
+        rows, (Pool("small", "prm"), Pool("large", "prm")), arms=(arm,), runs=(RunRow(correct=0.0, generations=1),)
+    )
+    replayed = replay_cascades(logs, [arm])
+    table = concatenate_arms([tabulate(logs, cascades=False), replayed])
+    place = table.arms.index(arm)
+    slots = table.slots.arm == place
+    assert [name for name, own in zip(table.slots.generator, slots, strict=True) if own] == ["small", "large"]
+    for use in ("expected", "worst"):
+        assert getattr(table, use).generations[:, slots].tolist() == getattr(replayed, use).generations.tolist()
+    weight = replayed.weight[0, 0]
+    assert table.weight[0, place] == weight + 1
+    assert table.outcome[0, place] == pytest.approx(replayed.outcome[0, 0] * weight / (weight + 1))
 
 
 def test_simulations_of_mcts_wait_for_one_another_and_beams_do_not():
