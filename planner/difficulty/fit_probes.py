@@ -15,7 +15,7 @@ from planner.difficulty.evidence import Evidence
 from planner.difficulty.latent import Doubles, Latent
 from planner.difficulty.posterior import fit_multinomial, softmax
 from planner.difficulty.probe_features import draw_rows, probe_basis
-from planner.difficulty.probe_model import fit_probe_model
+from planner.difficulty.probe_model import ProbeModel, fit_probe_model
 from planner.difficulty.sharpen import LearnedProbes, Update
 
 PROBE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -49,7 +49,9 @@ def fit_probes(
     starts = np.cumsum(counts) - counts
     offset = np.log(np.maximum(bins.astype(np.float64), 1e-12))
     model = fit_probe_model(samples, own)
+    answered = bool((samples.answer[own] >= 0).any())
     updates: dict[int, Update] = {}
+    unscored: dict[int, Update] = {}
     for k in PROBE_COUNTS:
         enough = np.flatnonzero(counts >= k)
         if len(enough) < _LEAST_PROMPTS:
@@ -64,12 +66,29 @@ def fit_probes(
         graded = np.isfinite(correct)
         target = without(prompts, graded.sum(axis=1), np.where(graded, correct, 0.0).sum(axis=1))
         answers, scores = samples.answer[drawn].astype(np.int64), samples.score[drawn].astype(np.float64)
-        expected = model.by_bin(answers, scores, rates)
-        share = _best_share(offset[prompts], expected, target)
-        told = offset[prompts] + share * expected
-        updates[k] = Update(share, fit_multinomial(probe_basis(answers, scores), target, told, ridge=_RIDGE * draws))
-    answered = bool((samples.answer[own] >= 0).any())
-    return LearnedProbes(model, updates, answered) if updates else None
+
+        text, ridge = offset[prompts], _RIDGE * draws
+        updates[k] = _learned(model, text, rates, target, answers, scores, ridge=ridge)
+        if scored and answered and k > 1:
+            unscored[k] = _learned(model, text, rates, target, answers, np.full_like(scores, np.nan), ridge=ridge)
+    return LearnedProbes(model, updates, unscored if scored else None, answered) if updates else None
+
+
+def _learned(
+    model: ProbeModel,
+    offset: Doubles,
+    rates: Doubles,
+    target: Doubles,
+    answers: NDArray[np.int64],
+    scores: Doubles,
+    *,
+    ridge: float,
+) -> Update:
+    """What R draws tell beside `offset` (R, B), the log probabilities from the text; target: (R, B) soft labels."""
+    expected = model.by_bin(answers, scores, rates)
+    share = _best_share(offset, expected, target)
+    basis = probe_basis(answers, scores)
+    return Update(share, fit_multinomial(basis, target, offset + share * expected, ridge=ridge))
 
 
 def _best_share(offset: Doubles, expected: Doubles, target: Doubles) -> float:

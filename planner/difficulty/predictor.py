@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from planner.curves.logs import Floats, Logs
+from planner.curves.side_by_side import side_by_side
 from planner.curves.table import OutcomeTable
 from planner.difficulty import bins as binning
 from planner.difficulty import state as states
@@ -250,20 +251,24 @@ class DifficultyPredictor:
     def _learn_probes(
         self, table: OutcomeTable, evidence: Evidence, log_prior: Doubles, logs: Logs | None
     ) -> ProbeUpdate:
-        learned: dict[str, LearnedProbes] = {}
-        rates = {self.reference_: self.rates_by_bin_}
         pools = {} if logs is None else {pool_key(pool): i for i, pool in enumerate(logs.pools)}
         pooled = zip(evidence.generators, evidence.is_pool, strict=True)
-        for generator in sorted({name for name, is_pool in pooled if is_pool}):
+        names = sorted({name for name, is_pool in pooled if is_pool})
+        rates = {self.reference_: self.rates_by_bin_} | dict.fromkeys(names, self.rates_by_bin_)
+        learned: dict[str, LearnedProbes | None] = dict.fromkeys(names)  # in an order that no thread decides
+
+        def learn(generator: str) -> None:
             column = reference_column(table, evidence, generator)
-            posterior = rate_posterior(self.latent_, evidence, column, log_prior)
-            rates.setdefault(generator, rate_by_bin(posterior, self.membership_.astype(np.float64)))
+            if generator != self.reference_:
+                posterior = rate_posterior(self.latent_, evidence, column, log_prior)
+                rates[generator] = rate_by_bin(posterior, self.membership_.astype(np.float64))
             if logs is not None and (pool := pools.get(evidence.keys[column])) is not None:
                 without = leave_out(self.latent_, evidence, column, self.column_, self.edges_, log_prior)
                 bins, seed = self.belief_.bins, self.random_state
-                told = fit_probes(table, logs, pool, bins, rates[generator], without, seed=seed)
-                learned |= {generator: told} if told else {}
-        return ProbeUpdate(self.reference_, learned, rates)
+                learned[generator] = fit_probes(table, logs, pool, bins, rates[generator], without, seed=seed)
+
+        side_by_side(learn, ((name,) for name in names))
+        return ProbeUpdate(self.reference_, {name: told for name, told in learned.items() if told}, rates)
 
     def _cut(self, posterior: RatePosterior, logits: Doubles) -> None:
         self.edges_ = (

@@ -8,9 +8,9 @@ where nothing was logged to learn from, they change nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from planner.core import Probe
 
 _TINY = 1e-12
+By = Literal["both", "answer", "score"]
+"""What probes are judged by: answers and scores, as far as they were logged, or one of them alone."""
 
 
 @dataclass(frozen=True)
@@ -39,38 +41,45 @@ class Update:
 class LearnedProbes:
     """What was learned of one generator's ungraded probes.
 
-    updates: by number of probes. answered: whether their answers were logged; where they were not, updates are learned
-    from scores alone.
+    updates: by number of probes, as they were logged. unscored: the same without their scores, where they had some.
+    answered: whether their answers were logged; where they were not, updates are learned from scores alone.
     """
 
     model: ProbeModel
     updates: Mapping[int, Update]
+    unscored: Mapping[int, Update] | None = None
     answered: bool = True
 
-    def tell(self, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
+    def tell(self, by: By, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
         """What probes say of the bins, equally many for each of R prompts; (R, B), added to log probabilities."""
-        update = self.updates[len(drawn[0])]
+        update = self._by(by)[len(drawn[0])]
         coded = [_coded(own) for own in drawn]
         answers = np.array([answers for answers, _ in coded], dtype=np.int64)
         scores = np.array([scores for _, scores in coded], dtype=np.float64)
+        if by == "score":  # who does not know their answers cannot say whether they agree
+            return np.asarray(update.share * self.model.by_bin_of_scores(scores, rates))
+        if by == "answer":
+            scores = np.full_like(scores, np.nan)
         expected = self.model.by_bin(answers, scores, rates)
         return np.asarray(update.share * expected + probe_basis(answers, scores) @ update.coefficients)
 
-    def tell_by_scores(self, drawn: Sequence[Sequence[Probe]], rates: Doubles) -> Doubles:
-        """The same for probes whose answers are unknown: who does not know them cannot say whether they agree."""
-        scores = np.array([[probe.score for probe in own] for own in drawn], dtype=np.float64)
-        return np.asarray(self.updates[len(drawn[0])].share * self.model.by_bin_of_scores(scores, rates))
-
-    def telling(self, drawn: Sequence[Probe]) -> tuple[list[Probe], list[Probe]]:
-        """Of ungraded probes those that tell by answer and score, and those that tell by their score alone."""
+    def telling(self, drawn: Sequence[Probe]) -> Iterator[tuple[By, list[Probe]]]:
+        """Of ungraded probes those that tell something, as many as an update was learned for, and by what they tell."""
         if not self.answered:
-            return list(drawn), []
-        scored = [] if self.model.slope == 0.0 else [p for p in drawn if p.answer is None and p.score is not None]
-        return [p for p in drawn if p.answer is not None], scored
+            yield from self._most("both", list(drawn))
+            return
+        answered = [p for p in drawn if p.answer is not None]
+        bare = self.unscored is not None and any(p.score is None for p in answered)
+        yield from self._most("answer" if bare else "both", answered)
+        if self.model.slope != 0.0:
+            yield from self._most("score", [p for p in drawn if p.answer is None and p.score is not None])
 
-    def most(self, n_probes: int) -> int:
-        """The greatest number of probes with a learned update that is at hand; 0 for none."""
-        return max((k for k in self.updates if k <= n_probes), default=0)
+    def _most(self, by: By, drawn: list[Probe]) -> Iterator[tuple[By, list[Probe]]]:
+        if k := max((k for k in self._by(by) if k <= len(drawn)), default=0):
+            yield by, drawn[:k]
+
+    def _by(self, by: By) -> Mapping[int, Update]:
+        return self.unscored or {} if by == "answer" else self.updates
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class ProbeUpdate:
         """The belief after the probes of each prompt; prompts without any that tell something are as before."""
         log_bins = np.log(np.maximum(belief.bins.astype(np.float64), _TINY))
         told = np.zeros(len(belief), dtype=np.bool_)
-        ungraded: dict[tuple[str, int, bool], list[tuple[int, list[Probe]]]] = defaultdict(list)
+        ungraded: dict[tuple[str, int, By], list[tuple[int, list[Probe]]]] = defaultdict(list)
         for row, drawn in enumerate(probes):
             for generator, own in self._by_generator(drawn).items():
                 graded = [probe.correct for probe in own if probe.correct is not None]
@@ -99,15 +108,12 @@ class ProbeUpdate:
                 learned = self.learned.get(generator)
                 if learned is None:
                     continue
-                for by_scores, rest in enumerate(learned.telling([probe for probe in own if probe.correct is None])):
-                    if k := learned.most(len(rest)):
-                        ungraded[generator, k, bool(by_scores)].append((row, rest[:k]))
-                        told[row] = True
-        for (generator, _, by_scores), group in ungraded.items():
+                for by, telling in learned.telling([probe for probe in own if probe.correct is None]):
+                    ungraded[generator, len(telling), by].append((row, telling))
+                    told[row] = True
+        for (generator, _, by), group in ungraded.items():
             rows, drawn_of = np.array([row for row, _ in group]), [drawn for _, drawn in group]
-            learned = self.learned[generator]
-            tell = learned.tell_by_scores if by_scores else learned.tell
-            log_bins[rows] += tell(drawn_of, self.rates[generator])
+            log_bins[rows] += self.learned[generator].tell(by, drawn_of, self.rates[generator])
         return self._sharper(belief, softmax(log_bins), told)
 
     def _sharper(self, belief: Belief, bins: Doubles, told: np.ndarray[Any, np.dtype[np.bool_]]) -> Belief:

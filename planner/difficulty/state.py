@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -186,7 +187,8 @@ def probes_state(probes: ProbeUpdate) -> State:
         "learned": {
             name: {
                 "model": vars(own.model),
-                "updates": {str(k): vars(update) for k, update in own.updates.items()},
+                "updates": _updates_state(own.updates),
+                "unscored": None if own.unscored is None else _updates_state(own.unscored),
                 "answered": own.answered,
             }
             for name, own in probes.learned.items()
@@ -200,12 +202,22 @@ def probes_from(state: State) -> ProbeUpdate:
     learned = {
         name: LearnedProbes(
             ProbeModel(**own["model"]),
-            {int(k): Update(of_k["share"], _doubles(of_k["coefficients"])) for k, of_k in own["updates"].items()},
-            own.get("answered", True),  # nearly all logs hold answers, and policies made before do not say it
+            _updates_from(own["updates"]),
+            # What policies made before do not say.
+            None if own.get("unscored") is None else _updates_from(own["unscored"]),
+            own.get("answered", True),
         )
         for name, own in state["learned"].items()
     }
     return ProbeUpdate(state["reference"], learned, {name: _doubles(v) for name, v in state["rates"].items()})
+
+
+def _updates_state(updates: Mapping[int, Update]) -> State:
+    return {str(k): vars(update) for k, update in updates.items()}
+
+
+def _updates_from(state: State) -> dict[int, Update]:
+    return {int(k): Update(of_k["share"], _doubles(of_k["coefficients"])) for k, of_k in state.items()}
 
 
 def version_of(quick: QuickFeatures | SketchFeatures) -> int:

@@ -70,6 +70,24 @@ def test_ungraded_probes_of_a_generator_that_was_not_logged_change_nothing(silen
     assert sharper.source_of(0) == "prior"
 
 
+def test_probes_without_scores_tell_by_agreement_where_logs_are_scored(silent, unseen):
+    """Their missing scores were read as even ones: a lone answer, which tells nothing, made every prompt harder."""
+    rng = np.random.default_rng(0)
+    samples, n = unseen.logs.samples, len(unseen.bins)
+    belief = silent.believe((TEXT,) * n)
+    log_chance = [np.log(belief.bins[np.arange(n), unseen.bins]).mean()]
+    for k in (1, 4, 8):
+        drawn = [
+            [Probe(answer=str(samples.answer[32 * p + i])) for i in rng.choice(32, k, replace=False)] for p in range(n)
+        ]
+        sharper = silent.sharpen(belief, drawn)
+        log_chance.append(np.log(sharper.bins[np.arange(n), unseen.bins]).mean())
+        assert sharper.pass_rate.mean() == pytest.approx(unseen.rates.mean(), abs=0.06)
+        assert k > 1 or sharper.bins.tolist() == belief.bins.tolist()
+    assert log_chance[2] > log_chance[1] + 0.1
+    assert log_chance[3] > log_chance[2]
+
+
 def test_grades_of_prompts_that_are_held_out_teach_nothing(telling):
     samples = telling.logs.samples
     training = telling.table.take_prompts(np.arange(100))
@@ -116,10 +134,10 @@ def test_a_sample_that_gave_no_answer_is_not_one_whose_answer_is_unknown(silent)
 def test_what_scores_tell_is_kept_in_the_state(silent):
     state, text = silent.to_state()
     kept = DifficultyPredictor.from_state(state, text)
-    drawn = ([Probe(score=0.95)] * 4,)
-    assert kept.sharpen(kept.believe((TEXT,)), drawn).bins == pytest.approx(
-        silent.sharpen(silent.believe((TEXT,)), drawn).bins
-    )
+    for drawn in ([Probe(score=0.95)] * 4, [Probe(answer="7")] * 4):
+        assert kept.sharpen(kept.believe((TEXT,)), (drawn,)).bins == pytest.approx(
+            silent.sharpen(silent.believe((TEXT,)), (drawn,)).bins
+        )
 
 
 @pytest.mark.parametrize("probe", [{}, {"generator": "small", "prompt_tokens": 3}, {"answer": None}])
