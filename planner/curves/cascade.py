@@ -81,7 +81,7 @@ def choose_arms(logs: Logs, laid: Source, prompts: NDArray[np.integer[Any]], *, 
     n_orders = int(np.clip(SCREENED_ROWS // len(few), 4, 32))
     n_draws = max(arm.breadth for arm in arms)
     orders = draw_orders(laid.chains, few, n_orders=n_orders, n_draws=n_draws, rng=rng)
-    screened = screen(arms, laid, orders, priced, logs.pools)
+    screened = screen(arms, laid, orders, priced)
     known = ~np.isnan(screened.accuracy)
     difficulty = 1 - np.where(known, screened.accuracy, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     is_rival = np.arange(len(arms)) < len(arms) - len(candidates)
@@ -103,7 +103,7 @@ def replay_all(
     seed: int,
 ) -> list[Replay]:
     """Replays of `arms` on `prompts`, one an arm; NaN on prompts with too few samples."""
-    plans = [plan_of(arm, logs.pools) for arm in arms]
+    plans = [plan_of(arm, laid) for arm in arms]
     by_plan: defaultdict[Plan, list[int]] = defaultdict(list)
     for place, plan in enumerate(plans):
         by_plan[plan].append(place)
@@ -144,7 +144,7 @@ def _fill(result: Replay, found: Replay, part: slice, known: NDArray[np.bool_]) 
 
 def _table(logs: Logs, laid: Source, arms: Sequence[Arm], replays: Sequence[Replay]) -> OutcomeTable:
     n_prompts = len(logs.prompts)
-    plans = [plan_of(arm, logs.pools) for arm in arms]
+    plans = [plan_of(arm, laid) for arm in arms]
     slots, expected, worst = usage_of(logs, laid, arms, plans, replays)
     return OutcomeTable(
         prompts=logs.prompts,

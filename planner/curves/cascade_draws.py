@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.grades import known_grades
-from planner.curves.logs import Floats, Ints, Logs, SampleTable
+from planner.curves.logs import Floats, Ints, Logs, Pool, SampleTable
 from planner.curves.usage import pace
 
 Rows = NDArray[np.integer[Any]]
@@ -54,10 +54,20 @@ class Chains:
 
 @dataclass(frozen=True)
 class Source:
-    """Samples of logs laid out for drawing: one `Chains` a pool, over shared columns."""
+    """Samples of logs laid out for drawing: over shared columns one `Chains` a pool, then one for each of `alike`.
+
+    `alike`: places of `pools` that differ in their verifier alone. A stage that reads no score may draw from any of
+    them; there each prompt has the chains of the pool that holds most of it.
+    """
 
     columns: Columns
     chains: tuple[Chains, ...]
+    pools: tuple[Pool, ...]
+    alike: tuple[tuple[int, ...], ...]
+
+    def pool_of(self, place: int) -> int:
+        """A pool whose samples the chains at `place` are."""
+        return place if place < len(self.pools) else self.alike[place - len(self.pools)][-1]
 
 
 def source(logs: Logs) -> Source:
@@ -71,10 +81,37 @@ def source(logs: Logs) -> Source:
     length = np.diff(np.append(first, len(samples)))
     graded = np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
     first, length = first[graded], length[graded]
-    return Source(
-        _columns(logs),
-        tuple(_chains(logs, pool, first, length) for pool in range(len(logs.pools))),
-    )
+    chains = [_chains(logs, pool, first, length) for pool in range(len(logs.pools))]
+    alike = _alike(logs.pools)
+    largest = [_largest([chains[place] for place in places]) for places in alike]
+    return Source(_columns(logs), (*chains, *largest), logs.pools, alike)
+
+
+def _alike(pools: Sequence[Pool]) -> tuple[tuple[int, ...], ...]:
+    groups: list[list[int]] = []
+    for place, pool in enumerate(pools):
+        for group in groups:
+            other = pools[group[0]]
+            if other.generator == pool.generator and dict(other.params) == dict(pool.params):
+                group.append(place)
+                break
+        else:
+            groups.append([place])
+    return tuple(tuple(group) for group in groups if len(group) > 1)
+
+
+def _largest(pools: Sequence[Chains]) -> Chains:
+    """The chains, prompt by prompt, of the pool with most of them and answers.
+
+    Pools are not poured together: two verifiers may have scored the same samples.
+    """
+    most = np.argmax([pool.n * pool.answered for pool in pools], axis=0)
+    width = max(pool.start.shape[1] for pool in pools)
+    start = np.full((len(most), width), -1, dtype=np.int32)
+    for place, pool in enumerate(pools):
+        start[most == place, : pool.start.shape[1]] = pool.start[most == place]
+    each = ("n", "depth", "scored", "answered")
+    return Chains(start, *(np.choose(most, [getattr(pool, name) for pool in pools]) for name in each))
 
 
 def _chain_starts(samples: SampleTable) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,42 +11,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import AgreementStop, Arm, BetaVoteStop, ScoreStop, Stage, Stop
+from planner.curves.cascade_draws import Source
 from planner.curves.cascade_trace import SCORED, Draw, Plan, Trace, at, prefix_sums
 from planner.curves.logs import Floats, Ints, Logs, Pool
 from planner.curves.stop import least_lead
 from planner.errors import InvalidInput
 
 
-def plan_of(arm: Arm, pools: Sequence[Pool]) -> Plan:
-    """Find the draws of a cascade, each with the pool that holds its samples.
+def plan_of(arm: Arm, laid: Source) -> Plan:
+    """Find the draws of a cascade, each with the place of the chains that it draws from.
 
-    Raises InvalidInput where no pool does, or the selection or a stop rule needs scores that a stage lacks.
+    Raises InvalidInput where none are logged, or the selection or a stop rule needs scores that a stage lacks.
     """
     settings = arm.params.get("settings") or [{}] * len(arm.stages)
     scored = arm.selection in SCORED
-    plan = []
+    found = []
     for stage, setting in zip(arm.stages, settings, strict=True):
         if stage.verifier is None and (scored or isinstance(stage.stop, ScoreStop)):
             raise InvalidInput(f"stage {stage.generator!r} of a cascade needs a verifier: its scores are asked for")
-        plan.append(Draw(_pool_of(stage, setting, pools), stage.draw, stage.max_samples, stage.verifier is not None))
-    return tuple(plan)
+        found.append(_pools_of(stage, setting, laid.pools))
+    verified = {places[0] for places, stage in zip(found, arm.stages, strict=True) if stage.verifier is not None}
+    return tuple(
+        Draw(_place(places, verified, laid), stage.draw, stage.max_samples, stage.verifier is not None)
+        for places, stage in zip(found, arm.stages, strict=True)
+    )
+
+
+def _pools_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> tuple[int, ...]:
+    """Places of the pools that hold samples of a stage: all alike where it has no verifier."""
+    places = tuple(
+        place
+        for place, pool in enumerate(pools)
+        if pool.generator == stage.generator
+        and dict(pool.params) == setting
+        and stage.verifier in {None, pool.verifier}
+    )
+    if places:
+        return places
+    scored = f" scored by {stage.verifier!r}" if stage.verifier else ""
+    raise InvalidInput(
+        f"no samples of {stage.generator!r}{scored} are logged: cascades are replayed from independent ones"
+    )
+
+
+def _place(places: tuple[int, ...], verified: Collection[int], laid: Source) -> int:
+    """Of several pools one that a verified stage draws from: no sample is to be drawn twice. Else the largest."""
+    if len(places) == 1:
+        return places[0]
+    shared = [place for place in places if place in verified]
+    return shared[0] if shared else len(laid.pools) + laid.alike.index(places)
 
 
 def needs_answers(arm: Arm) -> bool:
     """Whether equal answers have to be told: by a vote, or by a rule that looks at agreement."""
     rules = any(isinstance(stage.stop, AgreementStop | BetaVoteStop) for stage in arm.stages)
     return rules or arm.selection.endswith("_vote")
-
-
-def _pool_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> int:
-    for place, pool in enumerate(pools):
-        same = pool.generator == stage.generator and dict(pool.params) == setting
-        if same and stage.verifier in (None, pool.verifier):
-            return place
-    scored = f" scored by {stage.verifier!r}" if stage.verifier else ""
-    raise InvalidInput(
-        f"no samples of {stage.generator!r}{scored} are logged: cascades are replayed from independent ones"
-    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from planner.curves.cascade_draws import Orders, Source
 from planner.curves.cascade_price import Prices
 from planner.curves.cascade_replay import needs_answers, plan_of, seconds, stop_points
 from planner.curves.cascade_trace import Plan, Trace, at, drawable, prefix_sums
-from planner.curves.logs import Floats, Pool
+from planner.curves.logs import Floats
 from planner.curves.side_by_side import side_by_side
 
 # Arms that differ by less than this, in mean over prompts, in cost (relative) and accuracy are one arm.
@@ -43,13 +43,13 @@ class Means:
     latency: Floats
 
 
-def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices, pools: Sequence[Pool]) -> Screened:
+def screen(arms: Sequence[Arm], laid: Source, orders: Orders, priced: Prices) -> Screened:
     """Replay many cascades for accuracy and cost alone; plans that several share are drawn once."""
     shape = (len(orders.prompts), len(arms))
     result = Screened(*(np.full(shape, np.nan, np.float32) for _ in range(4)))
     by_plan: defaultdict[Plan, list[int]] = defaultdict(list)
     for place, arm in enumerate(arms):
-        by_plan[plan_of(arm, pools)].append(place)
+        by_plan[plan_of(arm, laid)].append(place)
     timed = not np.isnan(laid.columns.latency_seconds).all()
 
     def replay_plan(plan: Plan, places: Sequence[int]) -> None:

@@ -23,7 +23,10 @@ SCORED = ("best_of_n", "weighted_vote", "filter_vote")
 
 @dataclass(frozen=True)
 class Draw:
-    """The draws of one stage, without its stop rule: `n` samples, or attempts of one chain, of `pool`."""
+    """The draws of one stage, without its stop rule: `n` samples, or attempts of one chain.
+
+    `pool` is their place among the chains of a `Source`.
+    """
 
     pool: int
     kind: Literal["samples", "attempts"]

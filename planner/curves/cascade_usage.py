@@ -20,7 +20,7 @@ LEAST_REACHED = 0.01
 KINDS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
 
 
-def slots_of(arms: Sequence[Arm], plans: Sequence[Plan]) -> tuple[Slots, list[list[int]]]:
+def slots_of(arms: Sequence[Arm], plans: Sequence[Plan], laid: Source) -> tuple[Slots, list[list[int]]]:
     """Slots of all arms, and the slot of each stage of each arm: stages of one model share theirs."""
     arm: list[int] = []
     generator: list[str] = []
@@ -37,7 +37,7 @@ def slots_of(arms: Sequence[Arm], plans: Sequence[Plan]) -> tuple[Slots, list[li
                 arm.append(number)
                 generator.append(stage.generator)
                 verifier.append(stage.verifier)
-                pool.append(draw.pool)
+                pool.append(laid.pool_of(draw.pool))
             places[-1].append(known[key])
     slots = Slots(np.array(arm, np.int32), tuple(generator), tuple(verifier), np.array(pool, np.int32))
     return slots, places
@@ -47,7 +47,7 @@ def usage_of(
     logs: Logs, laid: Source, arms: Sequence[Arm], plans: Sequence[Plan], replays: Sequence[Replay]
 ) -> tuple[Slots, Usage, Usage]:
     """Slots of all arms with their expected and their worst use."""
-    slots, places = slots_of(arms, plans)
+    slots, places = slots_of(arms, plans, laid)
     n_prompts = len(logs.prompts)
     expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
     means = WorstUse(laid)

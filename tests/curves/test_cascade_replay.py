@@ -38,7 +38,8 @@ selections = st.sampled_from(["majority_vote", "weighted_vote", "filter_vote", "
 def test_a_replay_does_what_a_plain_simulation_does_on_the_same_orders(chosen, selection, seed, last_stage_answers):
     logs = random_logs(seed, n_prompts=3, n_samples=9, depth=3, silent=0.3, digits=1)
     arm = cascade(*chosen, selection=selection, **({"answer_from": "last_stage"} if last_stage_answers else {}))
-    laid, plan = source(logs), plan_of(arm, logs.pools)
+    laid = source(logs)
+    plan = plan_of(arm, laid)
     orders = draw_orders(laid.chains, np.arange(3), n_orders=5, n_draws=9, rng=np.random.default_rng(seed))
     found = replay(Trace(plan, laid, orders), arm, 5, [None] * len(plan))
 
@@ -231,3 +232,50 @@ def test_pools_of_other_settings_are_told_apart():
     logs = logs_of(rows, [Pool("g0", "v", {"temperature": 0.2}), Pool("g0", "v", {"temperature": 0.8})])
     arm = cascade(Stage(generator="g0", verifier="v", max_samples=2), settings=[{"temperature": 0.8}])
     assert replay_cascades(logs, [arm]).outcome[0, 0] == 1
+
+
+def split(logs, *, scored, kept=8):
+    """The logs' one pool as two: without a verifier, and (on prompts `scored`, `kept` samples each) with one."""
+    s = logs.samples
+    rows = list(
+        zip(s.pool, s.prompt, s.chain, s.attempt, s.answer, s.correct, s.score, s.completion_tokens, strict=True)
+    )
+    plain = [(*row[:6], np.nan, row[7]) for row in rows if row[1] not in scored]
+    judged = [(1, *row[1:]) for row in rows if row[1] in scored and row[2] < kept]
+    return logs_of([*plain, *judged], [Pool("g0"), Pool("g0", "v")])
+
+
+@pytest.mark.parametrize("n", [1, 8])
+def test_a_vote_draws_from_all_pools_of_its_generator(n):
+    logs = random_logs(13, n_prompts=6, n_samples=8, n_pools=1)
+    arm = cascade(Stage(generator="g0", max_samples=n), selection="majority_vote")
+    one, two = (replay_cascades(each, [arm]) for each in (logs, split(logs, scored={1, 4})))
+    assert two.outcome == pytest.approx(one.outcome, abs=1e-6)
+    assert two.weight.tolist() == one.weight.tolist()
+    for kind in ("expected", "worst"):
+        tokens = [getattr(table, kind).completion_tokens for table in (two, one)]
+        assert tokens[0] == pytest.approx(tokens[1], rel=1e-5)
+
+
+def test_a_vote_draws_from_the_pool_with_most_samples_of_a_prompt():
+    logs = random_logs(14, n_prompts=2, n_samples=8, n_pools=1)
+    s = logs.samples
+    rows = list(
+        zip(s.pool, s.prompt, s.chain, s.attempt, s.answer, s.correct, s.score, s.completion_tokens, strict=True)
+    )
+    again = [(1, *row[1:]) for row in rows if row[1] == 0 or row[2] < 4]
+    doubled = logs_of([*rows, *again], [Pool("g0", "v"), Pool("g0", "w")])
+    arms = [cascade(Stage(generator="g0", max_samples=n), selection="majority_vote") for n in (4, 8, 12)]
+    one, two = (replay_cascades(each, arms, n_orders=64) for each in (logs, doubled))
+    assert two.outcome[:, 1] == pytest.approx(one.outcome[:, 1], abs=1e-6)
+    assert np.isnan(two.outcome[:, 2]).all()
+    assert two.weight[:, 0].tolist() == [8, 8]
+
+
+def test_stages_with_and_without_a_verifier_draw_no_sample_twice():
+    logs = random_logs(15, n_prompts=4, n_samples=8, n_pools=1)
+    stages = [Stage(generator="g0", verifier=verifier, max_samples=2) for verifier in ("v", None)]
+    arm = cascade(*stages, selection="majority_vote")
+    for kept, known in ((4, [False, True, True, False]), (3, [False] * 4)):
+        table = replay_cascades(split(logs, scored={1, 2}, kept=kept), [arm])
+        assert np.isfinite(table.outcome[:, 0]).tolist() == known

@@ -78,7 +78,8 @@ def test_a_live_run_does_what_its_replay_does_on_the_same_order(plan_and_selecti
     stages, selection = plan_and_selection
     logs = random_logs(seed, n_prompts=1, n_samples=9, depth=3, silent=0.3, digits=1)
     arm = cascade(*stages, selection=selection, **({"answer_from": "last_stage"} if last_stage_answers else {}))
-    laid, plan = source(logs), plan_of(arm, logs.pools)
+    laid = source(logs)
+    plan = plan_of(arm, laid)
     orders = draw_orders(laid.chains, np.arange(1), n_orders=1, n_draws=9, rng=np.random.default_rng(seed))
     found = replay(Trace(plan, laid, orders), arm, 1, [None] * len(plan))
 
