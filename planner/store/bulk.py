@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import compress, repeat
 from typing import Any, cast
 
 from sqlalchemy import Connection, Double, Integer, Table
 
+from planner.store.sqlite_time import sqlite_time
 from planner.store.tables import UtcDateTime
 
 
@@ -79,5 +80,4 @@ def _is_null(column: Iterable[Any], n_rows: int) -> bool:
 
 
 def _sqlite_time(moment: datetime | None) -> str | None:
-    # as SQLAlchemy writes it
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return None if moment is None else sqlite_time(moment)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from planner.core import Recommendation
+from planner.store.sqlite_time import sqlite_time
 from planner.store.version import HEAD
 from planner.store.writer import Columns, RecommendationWriter
 
@@ -89,8 +90,7 @@ class QuickStore:
         self._writer.flush()
 
     def _insert(self, columns: Columns, n_rows: int, *, again: bool = False) -> None:
-        # As SQLAlchemy writes it: UTC, without a zone.
-        text_of = {moment: f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in set(columns["created_at"])}
+        text_of = {moment: sqlite_time(moment) for moment in set(columns["created_at"])}
         moments = [text_of[moment] for moment in columns["created_at"]]
         values = columns | {"created_at": moments}
         statement = f"INSERT {'OR IGNORE ' * again}INTO recommendations ({', '.join(values)}) VALUES "  # noqa: S608 - own

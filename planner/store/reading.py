@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
+
+from planner.store.sqlite_time import sqlite_time
 
 Array = NDArray[Any]
 
@@ -52,7 +54,7 @@ class LogFilter:
             among("models.name", self.exclude_generators, "NOT IN")
         if self.since is not None:
             clauses.append(f"coalesce(runs.started_at, imports.imported_at) >= {mark}")
-            values.append(_moment(self.since, dialect))
+            values.append(sqlite_time(self.since) if dialect == "sqlite" else self.since)
         return " AND ".join(clauses) or "1 = 1", tuple(values)
 
 
@@ -105,8 +107,3 @@ def _array(column: tuple[Any, ...], kind: type) -> Array:
     if kind is not str:
         return np.array(column, dtype=kind)
     return np.fromiter((0 if text is None else hash(text) or 1 for text in column), np.int64, len(column))
-
-
-def _moment(moment: datetime, dialect: str) -> datetime | str:
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%d %H:%M:%S.%f") if dialect == "sqlite" else utc

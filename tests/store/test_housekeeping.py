@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from store_worlds import NOW, run, sampled, tree
@@ -57,6 +57,11 @@ def test_old_runs_are_deleted_by_time(store):
     store.append([run("old", started_at=NOW - timedelta(days=2)), run("new", started_at=NOW)])
     assert store.delete(before=NOW - timedelta(days=1)).n_runs == 1
     assert store.append([run("new")]).duplicates == 1
+
+
+def test_no_run_is_older_than_a_year_that_was_mistyped(store):
+    store.append([run("a", started_at=NOW), run("b")])
+    assert store.delete(before=datetime(26, 1, 31, tzinfo=UTC)).n_runs == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -146,6 +146,7 @@ def test_logs_are_filtered_by_data_set_generator_and_time(store):
     assert ids(exclude_generators=["large"]) == ["one", "three", "four"]
     assert "four" not in ids(since=NOW - timedelta(days=1))
     assert "three" in ids(since=NOW - timedelta(days=1))
+    assert ids(since=datetime(26, 1, 1, tzinfo=UTC)) == ["one", "two", "three", "four"]
     assert ids(datasets=[]) == []
 
 
