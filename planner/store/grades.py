@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from planner.core.batch import Batch
 from planner.errors import InvalidInput
+from planner.store.bulk import select_in
 from planner.store.tables import arms, runs, samples
 
 
-def fill_grades(connection: Connection, batch: Batch, known: Mapping[str, tuple[Any, ...]], *, import_key: int) -> int:
-    """Fill null grades of known runs from a batch that holds them again; give how many were filled.
+class _Logged(NamedTuple):
+    """What is known of a run; `is_ungraded`: itself, as 0 or 1, and `n_ungraded` its samples, or itself."""
 
-    `known`: run_id -> (run_key, whether its own grade is null, null grades, samples). `import_key`: of who fills.
+    key: int
+    is_ungraded: int
+    n_ungraded: int
+    n_samples: int
+
+
+def fill_grades(connection: Connection, batch: Batch, *, import_key: int) -> int:
+    """Fill null grades of runs that are logged from a batch that holds them again; give how many were filled.
+
+    `import_key`: of who fills.
     """
+    columns = "run_id, run_key, CASE WHEN correct IS NULL THEN 1 ELSE 0 END, n_ungraded, n_samples"
+    rows = select_in(connection, columns, "runs", "run_id", batch.runs.run_id)
+    known = {run_id: _Logged(*values) for run_id, *values in rows}
     of_runs, of_samples = _grades(batch, known)
     filled = 0
     for key, correct in of_runs:
@@ -75,18 +88,18 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
     _count_ungraded(connection, {row.run_key})
 
 
-def _grades(batch: Batch, known: Mapping[str, tuple[Any, ...]]) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
+def _grades(batch: Batch, known: Mapping[str, _Logged]) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:
     """Grades that the batch has for known runs, and for their samples, where one may be missing."""
     columns, rows = batch.runs, batch.samples
     of_runs = [
-        (known[run_id][0], correct)
+        (known[run_id].key, correct)
         for run_id, correct in zip(columns.run_id, columns.correct, strict=True)
-        if correct is not None and run_id in known and known[run_id][1]
+        if correct is not None and known[run_id].is_ungraded
     ]
     lacking = {
-        place: known[run_id][0]
+        place: known[run_id].key
         for place, run_id in enumerate(columns.run_id)
-        if run_id in known and known[run_id][2] and known[run_id][3]
+        if known[run_id].n_ungraded and known[run_id].n_samples
     }
     of_samples = [
         {"k": lacking[run], "c": chain, "a": attempt, "s": stage, "y": correct}

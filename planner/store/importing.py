@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from planner.core.batch import Batch, KnownPrompt, KnownRun, RunColumns, SampleColumns, ScoreScale, Written
 from planner.errors import BadLog
+from planner.store.batches import Booleans, grades, in_order, split
 from planner.store.bulk import insert_columns, select_in
 from planner.store.engine import Database
 from planner.store.grades import fill_grades
@@ -23,7 +24,6 @@ from planner.store.registry import Registry, next_key
 from planner.store.rows import ArmRow, text_hash
 from planner.store.tables import imports, prompts, runs, samples
 
-Booleans = NDArray[np.bool_]
 MOST_ANSWER_CHARACTERS = 64
 """Where no texts are kept, a longer answer is kept as its hash: equal ones are equal still."""
 
@@ -110,32 +110,23 @@ class ImportSession:
 
     def _write(self, batch: Batch) -> Written:
         self._registry.add_prompts(batch.prompts)
-        fresh, n_filled = self._fresh(batch)
-        batch, owner = _in_order(batch)
-        n_samples = np.bincount(owner, minlength=len(batch.runs))
-        keys = self._next_run - 1 + np.cumsum(fresh)
-        self._next_run += int(fresh.sum())
-        self._insert_runs(batch.runs, fresh, keys, n_samples, _ungraded(batch, owner, n_samples))
-        position = np.arange(len(owner)) - np.repeat(np.cumsum(n_samples) - n_samples, n_samples)
-        self._insert_samples(batch.samples, fresh[owner], keys[owner], position)
-        return Written(int(fresh.sum()), int(n_samples[fresh].sum()), int((~fresh).sum()), n_filled)
+        new, again = split(batch, self._fresh(batch.runs.run_id))
+        self._insert(new)
+        n_filled = fill_grades(self._connection, again, import_key=self._import_key) if len(again.runs) else 0
+        return Written(len(new.runs), len(new.samples), len(again.runs), n_filled)
 
-    def _fresh(self, batch: Batch) -> tuple[Booleans, int]:
-        """Which runs are new, and how many null grades were filled by those that are not."""
-        ids = batch.runs.run_id
-        columns = "run_id, run_key, correct IS NULL, n_ungraded, n_samples"
-        perhaps = self._perhaps_known(ids)
-        known = {row[0]: row[1:] for row in select_in(self._connection, columns, "runs", "run_id", perhaps)}
-        self._written_ids.update(map(hash, ids))
-        if not known and len(set(ids)) == len(ids):
-            return np.ones(len(ids), dtype=np.bool_), 0
-        filled = fill_grades(self._connection, batch, known, import_key=self._import_key) if known else 0
-        seen = set(known)
-        fresh = np.ones(len(ids), dtype=np.bool_)
-        for place, run_id in enumerate(ids):
+    def _fresh(self, run_ids: Sequence[str]) -> Booleans:
+        """Which runs are met for the first time, in the store and in the batch."""
+        known = select_in(self._connection, "run_id", "runs", "run_id", self._perhaps_known(run_ids))
+        self._written_ids.update(map(hash, run_ids))
+        fresh = np.ones(len(run_ids), dtype=np.bool_)
+        if not known and len(set(run_ids)) == len(run_ids):
+            return fresh
+        seen = {run_id for (run_id,) in known}
+        for place, run_id in enumerate(run_ids):
             fresh[place] = run_id not in seen
             seen.add(run_id)
-        return fresh, filled
+        return fresh
 
     def _perhaps_known(self, run_ids: Sequence[str]) -> Sequence[str]:
         """Ids that need a look-up; into an empty store, only those whose hash this import has met."""
@@ -143,43 +134,38 @@ class ImportSession:
             return run_ids
         return [run_id for run_id in run_ids if hash(run_id) in self._written_ids]
 
-    def _insert_runs(
-        self,
-        columns: RunColumns,
-        fresh: Booleans,
-        keys: NDArray[np.int64],
-        n_samples: NDArray[np.int64],
-        n_ungraded: NDArray[np.int64],
-    ) -> None:
+    def _insert(self, batch: Batch) -> None:
+        """Add runs that are new, with their samples."""
+        batch, owner = in_order(batch)
+        n_samples = np.bincount(owner, minlength=len(batch.runs))
+        correct, n_ungraded = grades(batch, owner, n_samples)
+        keys = self._next_run + np.arange(len(batch.runs))
+        self._next_run += len(batch.runs)
+        position = np.arange(len(owner)) - np.repeat(np.cumsum(n_samples) - n_samples, n_samples)
+        self._insert_runs(batch.runs, run_key=keys, n_samples=n_samples, n_ungraded=n_ungraded)
+        self._insert_samples(batch.samples, run_key=keys[owner], position=position, correct=correct)
+
+    def _insert_runs(self, columns: RunColumns, **made: NDArray[np.int64]) -> None:
         arms = map(
             ArmRow,
             columns.generator, columns.verifier, columns.search, columns.selection,
             columns.breadth, columns.depth, columns.params,
         )  # fmt: skip
         values = {name: getattr(columns, name) for name in _RUN_FIELDS} | {
-            "run_key": keys,
             "prompt_key": self._registry.prompt_keys(columns.prompt_id),
             "arm_key": self._registry.arm_keys(list(arms)),
             "import_key": repeat(self._import_key),
-            "n_samples": n_samples,
-            "n_ungraded": n_ungraded,
         }
-        values |= self._without_texts(columns)
-        insert_columns(self._connection, runs, values, len(columns), keep=_keep(fresh))
+        insert_columns(self._connection, runs, values | made | self._without_texts(columns), len(columns))
 
-    def _insert_samples(
-        self, columns: SampleColumns, fresh: Booleans, keys: NDArray[np.int64], position: NDArray[np.int64]
-    ) -> None:
+    def _insert_samples(self, columns: SampleColumns, **made: NDArray[Any]) -> None:
         values = {name: getattr(columns, name) for name in _SAMPLE_FIELDS} | {
-            "run_key": keys,
-            "position": position,
             "status": [None if status == "ok" else status for status in columns.status],
             "step_scores": [None if s is None else json.dumps(list(s)) for s in columns.step_scores],
             "generator_key": self._registry.model_keys(columns.generator, "generator"),
             "verifier_key": self._registry.model_keys(columns.verifier, "orm"),
         }
-        values |= self._without_texts(columns)
-        insert_columns(self._connection, samples, values, len(columns), keep=_keep(fresh))
+        insert_columns(self._connection, samples, values | made | self._without_texts(columns), len(columns))
 
     def _without_texts(self, columns: RunColumns | SampleColumns) -> dict[str, list[str | None]]:
         """What stands for answers where no texts are kept: they say their questions again."""
@@ -197,8 +183,8 @@ _RUN_FIELDS = (
     "usd", "latency_seconds", "status", "recommendation_id", "propensity", "started_at",
 )  # fmt: skip
 _SAMPLE_FIELDS = (
-    "chain", "attempt", "answer", "correct", "score", "score_min", "prompt_tokens",
-    "completion_tokens", "verifier_tokens", "latency_seconds", "text", "stage",
+    "chain", "attempt", "answer", "score", "score_min", "prompt_tokens", "completion_tokens", "verifier_tokens",
+    "latency_seconds", "text", "stage",
 )  # fmt: skip
 
 
@@ -250,25 +236,3 @@ def _new_id(connection: Connection, now: datetime) -> str:
         number += 1
         name = f"{stem}-{number}"
     return name
-
-
-def _in_order(batch: Batch) -> tuple[Batch, NDArray[np.intp]]:
-    owner = np.array(batch.samples.run, dtype=np.intp)
-    if (np.diff(owner) >= 0).all():
-        return batch, owner
-    order = np.argsort(owner, kind="stable")
-    return Batch(batch.prompts, batch.runs, batch.samples.take(order.tolist())), owner[order]
-
-
-def _ungraded(batch: Batch, owner: NDArray[np.intp], n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
-    own, of_samples = _is_null(batch.runs.correct), _is_null(batch.samples.correct)
-    counted = np.bincount(owner, weights=of_samples, minlength=len(own))
-    return np.where(n_samples > 0, counted, own).astype(np.int64)
-
-
-def _is_null(column: Sequence[Any]) -> Booleans:
-    return np.isnan(np.array(column, dtype=np.float64))
-
-
-def _keep(fresh: Booleans) -> Sequence[bool] | None:
-    return None if fresh.all() else fresh.tolist()

@@ -47,6 +47,15 @@ def test_a_run_id_twice_in_one_import_is_one_run(store):
     assert store.imports()[0].n_duplicates == 1
 
 
+def test_a_known_run_leaves_no_model_and_no_arm(store, all_rows):
+    store.append([sampled("a")])
+    before = all_rows(store)
+    changed = sampled("a", verifier="another judge", params={"temperature": 1})
+    staged = sampled("a").samples[0].model_copy(update={"generator": "another"})
+    store.append([changed, changed.model_copy(update={"samples": (staged,)})])
+    assert all_rows(store) == before
+
+
 def test_a_known_run_is_skipped_with_its_samples_and_the_others_keep_theirs(store):
     store.append([sampled("a", corrects=(1, 1))])
     store.append([sampled("a", corrects=(0, 0)), sampled("b", prompt="other", corrects=(0, 1, 0))])

@@ -6,6 +6,7 @@ from store_worlds import run, sampled, tree
 
 from planner.core import Sample
 from planner.errors import InvalidInput
+from planner.store.rows import as_batch
 
 
 def test_a_later_record_fills_a_null_grade(store):
@@ -27,6 +28,32 @@ def test_a_later_record_fills_null_grades_of_samples(store):
     assert store.append([sampled("a", corrects=(0, 1, None))]).grades == 1
     assert np.array_equal(store.read_logs().samples.correct, [1, 1, np.nan], equal_nan=True)
     assert store.count().n_ungraded == 1
+
+
+def apart(store, runs):
+    with store.begin_import(source="x") as session:
+        return [session.write(as_batch([one])).grades for one in runs][-1]
+
+
+@pytest.mark.parametrize("write", [apart, lambda store, runs: store.append(runs).grades])
+@pytest.mark.parametrize(
+    ("first", "later", "of_samples"),
+    [
+        (run("a"), run("a", correct=1), []),
+        (tree("a", correct=None), tree("a"), [1, 0]),
+        (sampled("a", corrects=(1, None)), sampled("a", corrects=(0, 0.5)), [1, 0.5]),
+    ],
+)
+def test_a_grade_of_the_same_import_is_filled_wherever_its_batches_end(store, write, first, later, of_samples):
+    assert write(store, [first, run("b", "other"), later]) == 1
+    (found,) = store.find_runs(["a"])
+    assert (found.correct, [sample.correct for sample in found.samples]) == (later.correct, of_samples)
+    assert store.count().n_ungraded == 1  # of b
+
+
+def test_of_grades_that_come_again_the_first_counts(store):
+    assert store.append([run("a"), run("a", correct=0), run("a", correct=1)]).grades == 1
+    assert store.read_logs().samples.correct.tolist() == [0]
 
 
 def test_stages_of_a_cascade_are_told_apart(store):
