@@ -31,8 +31,12 @@ def in_order(batch: Batch) -> tuple[Batch, NDArray[np.intp]]:
 
 
 def grades(batch: Batch, owner: NDArray[np.intp], n_samples: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.int64]]:
-    """Grades of the samples, NaN where there is none, and how many each run lacks: its samples', or its own."""
+    """Grades of the samples, NaN where there is none, and how many each run lacks: its samples', or its own.
+
+    The grade of a run of one sample is its sample's.
+    """
     own, of_samples = (np.array(column, dtype=np.float64) for column in (batch.runs.correct, batch.samples.correct))
+    of_samples = np.where(np.isnan(of_samples) & (n_samples == 1)[owner], own[owner], of_samples)
     lacking = np.bincount(owner, weights=np.isnan(of_samples), minlength=len(own))
     return of_samples, np.where(n_samples > 0, lacking, np.isnan(own)).astype(np.int64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from planner.core.batch import Batch
 from planner.errors import InvalidInput
@@ -25,20 +25,22 @@ class _Logged(NamedTuple):
 def fill_grades(connection: Connection, batch: Batch, *, import_key: int) -> int:
     """Fill null grades of runs that are logged from a batch that holds them again; give how many were filled.
 
-    `import_key`: of who fills.
+    Where a run has one sample, it gets the run's grade, and both count once. `import_key`: of who fills.
     """
     columns = "run_id, run_key, CASE WHEN correct IS NULL THEN 1 ELSE 0 END, n_ungraded, n_samples"
     rows = select_in(connection, columns, "runs", "run_id", batch.runs.run_id)
     known = {run_id: _Logged(*values) for run_id, *values in rows}
     of_runs, of_samples = _grades(batch, known)
-    filled = 0
+    graded = set()
     for key, correct in of_runs:
         result = connection.execute(
             update(runs)
             .where(runs.c.run_key == key, runs.c.correct.is_(None))
             .values(correct=correct, grade_import_key=import_key)
         )
-        filled += result.rowcount
+        if result.rowcount:
+            graded.add(key)
+    filled = len(graded)
     if of_samples:
         statement = update(samples).where(
             samples.c.run_key == bindparam("k"),
@@ -49,13 +51,18 @@ def fill_grades(connection: Connection, batch: Batch, *, import_key: int) -> int
         )
         values = {"correct": bindparam("y"), "grade_import_key": import_key}
         filled += connection.execute(statement.values(**values), of_samples).rowcount
-    _count_ungraded(connection, {key for key, _ in of_runs} | {row["k"] for row in of_samples})
+    alone = {run.key for run in known.values() if run.n_samples == 1 and run.n_ungraded}
+    filled += _grade_lone(connection, alone - graded, import_key)
+    _grade_lone(connection, alone & graded, import_key)  # counted with their runs
+    _count_ungraded(connection, alone | {key for key, _ in of_runs} | {row["k"] for row in of_samples})
     return filled
 
 
 def unfill_grades(connection: Connection, import_key: int) -> int:
     """Take back the grades that an import filled into runs of others; give how many there were."""
-    n_taken, keys = 0, set()
+    by_both = [table.c.grade_import_key == import_key for table in (runs, samples)]
+    n_lone = select(func.count()).select_from(runs).join(samples).where(*by_both, runs.c.n_samples == 1)
+    n_taken, keys = -connection.execute(n_lone).scalar_one(), set()
     for table in (runs, samples):
         mine = table.c.grade_import_key == import_key
         keys |= set(connection.execute(select(table.c.run_key).where(mine)).scalars())
@@ -86,6 +93,17 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
     if row.n_samples == 1:
         connection.execute(update(samples).where(samples.c.run_key == row.run_key).values(**values))
     _count_ungraded(connection, {row.run_key})
+
+
+def _grade_lone(connection: Connection, run_keys: Collection[int], import_key: int) -> int:
+    """Give runs' grades to their lone samples that have none."""
+    if not run_keys:
+        return 0
+    own = select(runs.c.correct).where(runs.c.run_key == samples.c.run_key).scalar_subquery()
+    mine = samples.c.run_key == bindparam("k")
+    statement = update(samples).where(mine, samples.c.correct.is_(None), own.is_not(None))
+    values = {"correct": own, "grade_import_key": import_key}
+    return connection.execute(statement.values(**values), [{"k": key} for key in run_keys]).rowcount
 
 
 def _grades(batch: Batch, known: Mapping[str, _Logged]) -> tuple[list[tuple[int, float]], list[dict[str, Any]]]:

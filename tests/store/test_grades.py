@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 from store_worlds import run, sampled, tree
 
 from planner.core import Sample
@@ -94,6 +95,46 @@ def test_a_grade_of_a_run_of_one_sample_is_its_samples(store):
     store.grade("a", correct=1)
     assert store.read_logs().samples.correct.tolist() == [1]
     assert store.count().n_ungraded == 0
+
+
+def test_a_later_grade_of_a_run_of_one_sample_is_its_samples_until_it_is_taken_back(store):
+    store.append([run("a", samples=(Sample(answer="1"),))], source="first")
+    assert store.append([run("a", correct=1)], source="second").grades == 1
+    assert store.read_logs().samples.correct.tolist() == [1]
+    assert store.count().n_ungraded == 0
+    assert store.undo(store.imports()[0].import_id).n_grades == 1
+    assert np.isnan(store.read_logs().samples.correct).all()
+    assert store.count().n_ungraded == 1
+
+
+def test_a_later_grade_of_a_lone_sample_counts_before_its_runs(store):
+    store.append([run("a", samples=(Sample(answer="1"),))])
+    store.append([run("a", correct=1, samples=(Sample(answer="1", correct=0.5),))])
+    assert store.read_logs().samples.correct.tolist() == [0.5]
+
+
+def test_a_lone_sample_that_lacks_the_grade_of_its_run_gets_it_when_the_run_comes_again(store):
+    store.append([run("a", correct=1, samples=(Sample(answer="1"),))])
+    with store.database.writing() as connection:  # as it was stored by a planner that left it so
+        connection.execute(text("UPDATE samples SET correct = NULL"))
+        connection.execute(text("UPDATE runs SET n_ungraded = 1"))
+    assert store.append([run("a", samples=(Sample(answer="1"),))]).grades == 1
+    assert store.read_logs().samples.correct.tolist() == [1]
+    assert store.undo(store.imports()[0].import_id).n_grades == 1
+    assert store.count().n_ungraded == 1
+
+
+def test_a_run_that_comes_with_its_grade_gives_it_to_its_lone_sample(store):
+    ungraded = (Sample(answer="1"), Sample(chain=1, answer="2"))
+    store.append(
+        [
+            run("a", correct=1, samples=ungraded[:1]),
+            tree("b", "other", correct=1).model_copy(update={"samples": ungraded}),
+        ]
+    )
+    corrects = {one.run_id: [sample.correct for sample in one.samples] for one in store.find_runs(["a", "b"])}
+    assert corrects == {"a": [1], "b": [None, None]}
+    assert store.count().n_ungraded == 2
 
 
 def test_an_unknown_run_cannot_be_graded(store):
