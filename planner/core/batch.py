@@ -151,5 +151,11 @@ class ImportSink(Protocol):
     def write(self, batch: Batch) -> Written:
         """Add what is new; a run that is known only gets grades (its own and its samples') where it had none."""
 
+    def warnings(self, *, answers_as_logged: bool) -> Sequence[str]:
+        """What was given otherwise than it is stored, and so left out, with what to do about it.
+
+        `answers_as_logged`: they were not read anew, so that other answers of a known run are other samples.
+        """
+
     def finish(self, *, warnings: Sequence[str], score_scales: Mapping[str, ScoreScale]) -> None:
         """Keep what is to be remembered of this import; an import that wrote nothing leaves no record."""

@@ -169,6 +169,7 @@ class _Job:
             *self._warnings(kept, n_equal, n_unplaced if changed else 0),
             *self.rules.warnings(total.duplicates - n_equal),
             *(watch.warnings() if changed else ()),
+            *sink.warnings(answers_as_logged=self.rules.extract is None),
         ]
         sink.finish(warnings=warnings, score_scales=kept)
         return ImportReport(

@@ -18,14 +18,12 @@ from planner.core.batch import Batch, KnownPrompt, KnownRun, RunColumns, SampleC
 from planner.errors import BadLog
 from planner.store.batches import Booleans, grades, in_order, split
 from planner.store.bulk import insert_columns, select_in
+from planner.store.conflicts import Conflicts
 from planner.store.engine import Database
 from planner.store.grades import fill_grades
 from planner.store.registry import Registry, next_key
-from planner.store.rows import ArmRow, text_hash
+from planner.store.rows import ArmRow, without_text
 from planner.store.tables import imports, prompts, runs, samples
-
-MOST_ANSWER_CHARACTERS = 64
-"""Where no texts are kept, a longer answer is kept as its hash: equal ones are equal still."""
 
 
 class ImportSession:
@@ -45,7 +43,8 @@ class ImportSession:
         self.written = before or Written()
         self._connection = connection
         self._import_key = import_key
-        self._registry = Registry(connection, import_key, store_prompt_text=store_prompt_text)
+        self._conflicts = Conflicts()
+        self._registry = Registry(connection, import_key, self._conflicts, store_prompt_text=store_prompt_text)
         self._store_texts = store_prompt_text
         self._next_run = next_key(connection, runs.c.run_key)
         self._was_empty = self._next_run == 1
@@ -87,6 +86,10 @@ class ImportSession:
         )
         return written
 
+    def warnings(self, *, answers_as_logged: bool = True) -> Sequence[str]:
+        """What was given otherwise than it is stored, and so left out, with what to do; see `ImportSink.warnings`."""
+        return list(self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged))
+
     def finish(self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None) -> None:
         """Keep what is to be remembered of this import; one that wrote nothing leaves no record."""
         mine = imports.c.import_key == self._import_key
@@ -112,8 +115,13 @@ class ImportSession:
         self._registry.add_prompts(batch.prompts)
         new, again = split(batch, self._fresh(batch.runs.run_id))
         self._insert(new)
-        n_filled = fill_grades(self._connection, again, import_key=self._import_key) if len(again.runs) else 0
-        return Written(len(new.runs), len(new.samples), len(again.runs), n_filled)
+        n_graded = self._note_again(again) if len(again.runs) else 0
+        return Written(len(new.runs), len(new.samples), len(again.runs), n_graded)
+
+    def _note_again(self, batch: Batch) -> int:
+        """Take what runs that are logged still lack from a batch that holds them again; give how many grades."""
+        self._conflicts.note_samples(self._connection, batch, self._import_key)
+        return fill_grades(self._connection, batch, import_key=self._import_key)
 
     def _fresh(self, run_ids: Sequence[str]) -> Booleans:
         """Which runs are met for the first time, in the store and in the batch."""
@@ -171,10 +179,7 @@ class ImportSession:
         """What stands for answers where no texts are kept: they say their questions again."""
         if self._store_texts:
             return {}
-        answers = [
-            answer if answer is None or len(answer) <= MOST_ANSWER_CHARACTERS else f"sha256:{text_hash(answer)}"
-            for answer in columns.answer
-        ]
+        answers = [answer if answer is None else without_text(answer) for answer in columns.answer]
         return {"answer": answers} | ({"text": [None] * len(columns)} if isinstance(columns, SampleColumns) else {})
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from planner.core.batch import KnownPrompt, PromptColumns
 from planner.errors import BadLog
 from planner.store.bulk import insert_columns, select_in
+from planner.store.conflicts import Conflicts
 from planner.store.rows import ArmRow, canonical_json, text_hash
 from planner.store.tables import arms, models, prompts
 from planner.texts.sketch import is_current, sketch
@@ -34,8 +35,11 @@ class _Stored(NamedTuple):
 class Registry:
     """Keys given out within one transaction that writes alone."""
 
-    def __init__(self, connection: Connection, import_key: int, *, store_prompt_text: bool) -> None:
+    def __init__(
+        self, connection: Connection, import_key: int, conflicts: Conflicts, *, store_prompt_text: bool
+    ) -> None:
         self._connection = connection
+        self._conflicts = conflicts
         self._import_key = import_key
         self._store_prompt_text = store_prompt_text
         self._prompts: dict[str, _Stored] = {}
@@ -157,6 +161,9 @@ class Registry:
         self._prompts[prompt_id] = stored._replace(has_text=kept is not None, sketch=own_sketch)
 
     def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
+        for name, old, new in zip(("dataset", "reference"), stored.details, details, strict=False):
+            if old is not None and new is not None and old != new:
+                self._conflicts.note_detail(name, stored.key, prompt_id, old, new)
         filled = tuple(new if old is None else old for old, new in zip(stored.details, details, strict=True))
         if filled != stored.details:
             dataset, reference, metadata = filled

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from planner.core import Run, Sample
 from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
 
+MOST_ANSWER_CHARACTERS = 64
+"""A longer answer says its question again."""
+
 
 class ArmRow(NamedTuple):
     """How a run was made; `params` is canonical JSON."""
@@ -33,6 +36,11 @@ def canonical_json(value: object) -> str:
 def text_hash(text: str) -> str:
     """SHA-256 of a prompt's text, in hex: its id where it bears none."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def without_text(answer: str) -> str:
+    """What is kept of an answer where no texts are: a long one as its hash, so that equal ones are equal still."""
+    return answer if len(answer) <= MOST_ANSWER_CHARACTERS else f"sha256:{text_hash(answer)}"
 
 
 def run_id_of(run: Run) -> str:

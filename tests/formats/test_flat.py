@@ -51,6 +51,31 @@ def test_rows_that_name_no_chain_are_chains_in_their_order(store, rows, tmp_path
     assert [tuple(row.values()) for row in samples] == [(0, 0, "5"), (1, 0, "4"), (2, 0, "3")]
 
 
+def test_a_run_that_is_cut_by_the_end_of_a_shard_is_told(store, tmp_path):
+    columns = {
+        "prompt": [f"q{i // 8}" for i in range(80)],
+        "generator": ["small"] * 80,
+        "run_id": [f"pass-{i // 8}" for i in range(80)],
+        "answer": [str(i % 3) for i in range(80)],
+        "correct": [float(i % 2) for i in range(80)],
+    }
+    whole, shards = pa.table(columns), [tmp_path / "0.parquet", tmp_path / "1.parquet"]
+    pq.write_table(whole.slice(0, 44), shards[0])
+    pq.write_table(whole.slice(44), shards[1])
+    report = import_logs(store, shards)
+    assert report.n_samples == 76
+    (warning,) = report.warnings
+    assert warning.startswith(
+        "1 runs that are logged came with samples or answers that are not, such as run_id 'pass-5'"
+    )
+    assert f"({report.import_id}; `planner logs undo ID`)" in warning
+    assert import_logs(store, shards).warnings == (warning,)
+    store.undo(report.import_id)
+    pq.write_table(whole, shards[0])
+    report = import_logs(store, shards[0])
+    assert (report.n_samples, report.warnings) == (80, ())
+
+
 def test_params_tell_pools_apart(store, rows, tmp_path):
     params = ['{"temperature": 0}', '{"temperature":0.8}', '{ "temperature": 0.80 }', None]
     import_logs(store, parquet(tmp_path / "t.parquet", params=params, run_id=..., chain=..., attempt=...))
