@@ -58,9 +58,9 @@ class Journal:
     def begin(self, run: Run, hashed: PromptHash | None = None) -> None:
         """A run begins: how it will be logged if nothing more is heard of it. It needs a `run_id`."""
         assert run.run_id is not None
-        self._open_runs.add(run.run_id)
         header = run.model_dump(mode="json", exclude_defaults=True)
         self._write({"run": header, "hashed": None if hashed is None else astuple(hashed)})
+        self._open_runs.add(run.run_id)
 
     def spend(self, run_id: str, spent: Mapping[str, float | None]) -> None:
         """All that a run has spent so far, in columns of a `Run`."""
@@ -87,12 +87,14 @@ class Journal:
         self.close()
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        # It begins a line of its own, whatever became of the one before on a full disk.
+        line = b"\n" + json.dumps(event, ensure_ascii=True).encode()
         with self._lock, _words(self._folder):
             if self._file is None:
                 self._open()
             assert self._file is not None
-            os.write(self._file, line)
+            while line:  # a disk that is nearly full takes a part without an error
+                line = line[os.write(self._file, line) :]
 
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,8 @@ def _take_in(begun: dict[str, tuple[dict[str, Any], list[Any] | None]], event: d
         header = event["run"]
         begun[header["run_id"]] = (header, event["hashed"])
     elif "spent" in event:
-        begun[event["id"]][0].update(event["spent"])
+        if event["id"] in begun:  # not where the disk was full as it began
+            begun[event["id"]][0].update(event["spent"])
     else:
         for run_id in event["ended"]:
             begun.pop(run_id, None)

@@ -317,8 +317,9 @@ def test_a_line_that_was_being_written_is_passed_over(store):
     kill_in_the_middle(store, texts=True)
     (path,) = journal_folder(store).glob("*.jsonl")
     lines = path.read_bytes()
-    path.write_bytes(lines + json.dumps({"id": "x", "spent": {}}).encode()[:9])
+    path.write_bytes(lines + b"\n" + json.dumps({"id": "x", "spent": {}}).encode()[:9])
     assert recover(store) == 1
+    assert logged(store)[0].completion_tokens == 30
 
 
 def test_the_journal_is_only_the_users_to_read(store):

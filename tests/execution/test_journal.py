@@ -1,0 +1,71 @@
+"""The journal of what runs spend: whatever becomes of the disk and the process, what was written is logged."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from planner.execution.run_log import journal_folder, recover
+from planner.store import Store
+
+FULL = """
+import os, resource, signal, sys
+from pathlib import Path
+from planner.core import Run
+from planner.errors import StoreError
+from planner.execution.journal import Journal
+
+def begin(name):
+    run = Run(run_id=name, prompt_id="p", prompt="How many? " * 20, generator="small", status="error")
+    journal.begin(run)
+
+def limit(n_bytes):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, resource.RLIM_INFINITY))
+
+journal = Journal(Path(sys.argv[1]))
+begin("first")
+(path,) = Path(sys.argv[1]).glob("*.jsonl")
+limit(path.stat().st_size + 60)
+try:
+    begin("second")
+except StoreError as error:
+    print(error)
+limit(resource.RLIM_INFINITY)
+journal.spend("second", {"completion_tokens": 100})
+journal.spend("first", {"completion_tokens": 50})
+begin("third")
+if sys.argv[2] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+journal.end(["first", "third"])
+journal.close()
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(f"sqlite:///{tmp_path / 'planner.db'}") as opened:
+        yield opened
+
+
+def fill_the_disk(store, ending):
+    script = [sys.executable, "-c", FULL, str(journal_folder(store)), ending]
+    return subprocess.run(script, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_a_run_that_begins_on_a_full_disk_is_an_error_and_no_other_is_lost(store):
+    ended = fill_the_disk(store, "killed")
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert "what runs spend cannot be written" in ended.stdout
+    assert "check its permissions and the disk" in ended.stdout
+    assert recover(store) == 2
+    spent = {run.run_id: run.completion_tokens for run in store.stream_runs()}
+    assert spent == {"first": 50, "third": None}
+    assert recover(store) == 0
+
+
+def test_a_journal_leaves_no_file_for_a_run_that_could_not_begin(store):
+    assert fill_the_disk(store, "closed").returncode == 0
+    assert list(journal_folder(store).iterdir()) == []
