@@ -41,18 +41,10 @@ def recover(store: Store, *, store_texts: bool = True) -> int:
     if not folder.is_dir():
         return 0
     with left_behind(folder) as found:
-        for one in found:
-            if one.hashed is not None and one.run.prompt_id is not None:
-                own_sketch = one.hashed.sketch
-                store.add_hashed_prompt(
-                    one.run.prompt_id,
-                    text_sha256=one.hashed.sha256,
-                    n_characters=one.hashed.n_characters,
-                    sketch=None if own_sketch is None else bytes.fromhex(own_sketch),
-                )
-        if found:
-            _append(store, [one.run for one in found], source="recovered", import_id=None, store_texts=store_texts)
-    return len(found)
+        runs = [one.run if one.hashed is None else _placed(store, one.run, one.hashed) for one in found]
+        if runs:
+            _append(store, runs, source="recovered", import_id=None, store_texts=store_texts)
+    return len(runs)
 
 
 @dataclass
@@ -166,11 +158,25 @@ def _append(store: Store, runs: Sequence[Run], *, source: str, import_id: str | 
             try:
                 store.append([run], source=source, store_prompt_text=store_texts, import_id=import_id)
             except BadLog:
-                # Its prompt_id stands for another text: the text's own hash is an id that no other text has.
-                renamed = run.model_copy(
-                    update={"prompt_id": None, "metadata": {**run.metadata, "prompt_id": run.prompt_id}}
-                )
-                store.append([renamed], source=source, store_prompt_text=store_texts, import_id=import_id)
+                store.append([_renamed(run, None)], source=source, store_prompt_text=store_texts, import_id=import_id)
+
+
+def _placed(store: Store, run: Run, hashed: PromptHash) -> Run:
+    """The run by an id under which the store knows its text's hash."""
+    prompt_id = store.add_hashed_prompt(
+        run.prompt_id or hashed.sha256,
+        text_sha256=hashed.sha256,
+        n_characters=hashed.n_characters,
+        sketch=None if hashed.sketch is None else bytes.fromhex(hashed.sketch),
+    )
+    if run.prompt_id in (None, prompt_id):
+        return run.model_copy(update={"prompt_id": prompt_id})
+    return _renamed(run, prompt_id)
+
+
+def _renamed(run: Run, prompt_id: str | None) -> Run:
+    """Where its prompt_id stands for another text: the text's own hash (None) is an id that no other text has."""
+    return run.model_copy(update={"prompt_id": prompt_id, "metadata": {**run.metadata, "prompt_id": run.prompt_id}})
 
 
 def _whole(value: float | None) -> int | None:

@@ -180,12 +180,20 @@ _PROMPT_FIELDS = (
 
 def add_hashed_prompt(
     connection: Connection, prompt_id: str, *, text_sha256: str, n_characters: int, own_sketch: bytes | None
-) -> None:
-    """Store a prompt whose text may not be kept, unless it is known; it belongs to no import."""
-    if connection.execute(select(prompts.c.prompt_key).where(prompts.c.prompt_id == prompt_id)).first() is None:
-        about = {"text_sha256": text_sha256, "n_characters": n_characters, "sketch": own_sketch}
-        key = next_key(connection, prompts.c.prompt_key)
-        connection.execute(insert(prompts), {"prompt_key": key, "prompt_id": prompt_id, **about})
+) -> str:
+    """Store a prompt whose text may not be kept, unless it is known; it belongs to no import.
+
+    Gives the id that it is known by: the hash, where `prompt_id` stands for another text.
+    """
+    for name in (prompt_id, text_sha256):
+        known = connection.execute(select(prompts.c.text_sha256).where(prompts.c.prompt_id == name)).scalar()
+        if known is None:
+            about = {"text_sha256": text_sha256, "n_characters": n_characters, "sketch": own_sketch}
+            key = next_key(connection, prompts.c.prompt_key)
+            connection.execute(insert(prompts), {"prompt_key": key, "prompt_id": name, **about})
+        if known in (None, text_sha256):
+            return name
+    raise BadLog(f"prompt: prompt_id {text_sha256!r}, the hash of a text, stands for another text")
 
 
 def next_key(connection: Connection, column: Any) -> int:  # noqa: ANN401 - a column of any table

@@ -116,12 +116,15 @@ class Store:
 
     def add_hashed_prompt(
         self, prompt_id: str, *, text_sha256: str, n_characters: int, sketch: bytes | None = None
-    ) -> None:
-        """Make a prompt known by the hash of its text, and its sketch, so that runs on it can be appended."""
+    ) -> str:
+        """Make a prompt known by the hash of its text, and its sketch, so that runs on it can be appended.
+
+        Gives the id to append them by: the hash, where `prompt_id` stands for another text.
+        """
         from planner.store.registry import add_hashed_prompt  # noqa: PLC0415
 
         with self.database.writing() as connection:
-            add_hashed_prompt(
+            return add_hashed_prompt(
                 connection, prompt_id, text_sha256=text_sha256, n_characters=n_characters, own_sketch=sketch
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from planner.core import Run
 from planner.errors import StoreError
 from planner.execution import run_log
-from planner.execution.run_log import RunLog
+from planner.execution.journal import Journal, PromptHash
+from planner.execution.run_log import RunLog, journal_folder, recover
 from planner.store import Store
 
 
@@ -109,3 +111,19 @@ def test_who_waits_for_the_log_hears_that_the_store_is_away(store, append):
 
     asyncio.run(one())
     assert stored(store) == {"first"}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_run_whose_prompt_id_stands_for_another_text_is_recovered_by_the_texts_hash(store, named):
+    prompt_id = "p" if named else None
+    store.append([Run(run_id="known", prompt_id="p", prompt="one text", generator="small")])
+    journal = Journal(journal_folder(store))
+    for name in ("first", "second"):
+        run = Run(run_id=name, prompt_id=prompt_id, generator="small", status="error")
+        journal.begin(run, PromptHash.of("another text"))
+    os.close(journal._file)  # as its process ended
+    assert recover(store, store_texts=False) == 2
+    runs = {run.run_id: run for run in store.find_runs(["first", "second"])}
+    assert {run.prompt_id for run in runs.values()} == {PromptHash.of("another text").sha256}
+    assert runs["first"].metadata == ({"prompt_id": "p"} if named else {})
+    assert runs["first"].prompt is None

@@ -8,6 +8,7 @@ from store_worlds import run
 
 from planner.artifacts.fingerprint import fingerprint
 from planner.core import Sample
+from planner.errors import BadLog
 from planner.store.rows import text_hash
 from planner.texts.kept import HashedText
 from planner.texts.sketch import sketch
@@ -61,6 +62,20 @@ def test_a_prompt_is_made_known_by_hash_and_sketch(store):
     store.add_hashed_prompt("id of How many?", text_sha256=HASHED.sha256, n_characters=9, sketch=HASHED.sketch)
     store.append([run("a").model_copy(update={"prompt": None})], store_prompt_text=False)
     assert store.read_logs().prompts.texts == (HASHED,)
+
+
+def test_a_hash_is_the_id_of_a_text_whose_own_id_stands_for_another(store):
+    store.append([run("a", prompt_id="p")])
+    other = {"text_sha256": text_hash("Which?"), "n_characters": 6}
+    assert [store.add_hashed_prompt("p", **other) for _ in range(2)] == [text_hash("Which?")] * 2
+    assert store.add_hashed_prompt("p", text_sha256=HASHED.sha256, n_characters=9) == "p"
+    assert store.count().n_prompts == 2
+
+
+def test_a_hash_that_is_the_id_of_another_text_is_refused(store):
+    store.append([run("a", prompt_id="p"), run("b", "Who?", prompt_id=text_hash("Which?"))])
+    with pytest.raises(BadLog, match="stands for another text"):
+        store.add_hashed_prompt("p", text_sha256=text_hash("Which?"), n_characters=6)
 
 
 def test_answers_leave_no_texts_and_long_ones_a_hash(store):
