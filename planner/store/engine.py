@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from planner.errors import InvalidInput, StoreError
+from planner.errors import BadLog, InvalidInput, PlannerError, StoreError
 
 BUSY_TIMEOUT_SECONDS = 30
 # any constant that no other program is likely to lock on
@@ -104,7 +104,7 @@ class Database:
 
     @contextmanager
     def errors_in_words(self) -> Iterator[None]:
-        """Turn the driver's errors into StoreError with advice."""
+        """Turn the driver's errors into StoreError with advice, and into BadLog where a value cannot be stored."""
         driver = self.engine.dialect.loaded_dbapi
         try:
             yield
@@ -115,8 +115,10 @@ class Database:
         except driver.Error as error:
             raise self._in_words(error) from error
 
-    def _in_words(self, error: BaseException) -> StoreError:
+    def _in_words(self, error: BaseException) -> PlannerError:
         text = " ".join(str(error).split())
+        if isinstance(error, self.engine.dialect.loaded_dbapi.DataError):
+            return BadLog(f"a value cannot be stored: {text}")
         advice = next((advice for sign, advice in _ADVICE if sign in text.lower()), "run `planner db status`")
         place = self.url.render_as_string(hide_password=True)
         return StoreError(f"the store {place} cannot be used ({text}): {advice}")
