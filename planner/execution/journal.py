@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import secrets
 import threading
@@ -18,6 +19,7 @@ from planner.core import Run
 from planner.errors import StoreError
 from planner.texts.sketch import sketch
 
+LOGGER = logging.getLogger("planner.execution")
 _SUFFIX = ".jsonl"
 KILLED = "its process ended"
 
@@ -53,32 +55,53 @@ class Journal:
         self._file: int | None = None
         self._path: Path | None = None
         self._open_runs: set[str] = set()
+        self._closing = False
         self._lock = threading.Lock()
 
     def begin(self, run: Run, hashed: PromptHash | None = None) -> None:
         """A run begins: how it will be logged if nothing more is heard of it. It needs a `run_id`."""
         assert run.run_id is not None
         header = run.model_dump(mode="json", exclude_defaults=True)
-        self._write({"run": header, "hashed": None if hashed is None else astuple(hashed)})
-        self._open_runs.add(run.run_id)
+        self._write({"run": header, "hashed": None if hashed is None else astuple(hashed)}, opens=run.run_id)
 
     def spend(self, run_id: str, spent: Mapping[str, float | None]) -> None:
-        """All that a run has spent so far, in columns of a `Run`."""
-        self._write({"id": run_id, "spent": dict(spent)})
+        """All that a run has spent so far, in columns of a `Run`; nothing for one that is not open."""
+        if run_id in self._open_runs:
+            self._write({"id": run_id, "spent": dict(spent)})
 
     def end(self, run_ids: list[str]) -> None:
         """These runs are in the store."""
-        self._open_runs.difference_update(run_ids)
-        self._write({"ended": run_ids})
+        with self._lock, _words(self._folder):
+            self._open_runs.difference_update(run_ids)
+            if self._file is None:
+                return
+            if self._open_runs:
+                self._put({"ended": run_ids})
+            elif self._closing:
+                self._let_go()
+            else:
+                os.ftruncate(self._file, 0)  # texts of prompts are kept for no longer than they are needed
 
-    def close(self) -> None:
-        """Let go of the file, which is removed unless a run in it is not in the store."""
+    def close(self, *, given_up: bool = False) -> None:
+        """Let go of the file, which is removed; with runs that are still under way, when the last of them has ended.
+
+        given_up: runs in it could not be stored, and are left there for whoever looks for them next.
+        """
         with self._lock:
-            if self._file is not None and self._path is not None:
-                if not self._open_runs:
-                    self._path.unlink(missing_ok=True)
-                os.close(self._file)
-            self._file = self._path = None
+            if given_up:
+                self._let_go()
+                self._open_runs.clear()
+            elif self._open_runs:
+                self._closing = True
+            else:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._file is not None and self._path is not None:
+            if not self._open_runs:
+                self._path.unlink(missing_ok=True)
+            os.close(self._file)
+        self._file, self._path, self._closing = None, None, False
 
     def __enter__(self) -> Self:
         return self
@@ -86,15 +109,20 @@ class Journal:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _write(self, event: Mapping[str, Any]) -> None:
+    def _write(self, event: Mapping[str, Any], *, opens: str | None = None) -> None:
+        with self._lock, _words(self._folder):
+            self._put(event)
+            if opens is not None:
+                self._open_runs.add(opens)
+
+    def _put(self, event: Mapping[str, Any]) -> None:
         # It begins a line of its own, whatever became of the one before on a full disk.
         line = b"\n" + json.dumps(event, ensure_ascii=True).encode()
-        with self._lock, _words(self._folder):
-            if self._file is None:
-                self._open()
-            assert self._file is not None
-            while line:  # a disk that is nearly full takes a part without an error
-                line = line[os.write(self._file, line) :]
+        if self._file is None:
+            self._open()
+        assert self._file is not None
+        while line:  # a disk that is nearly full takes a part without an error
+            line = line[os.write(self._file, line) :]
 
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -117,9 +145,11 @@ def left_behind(folder: Path) -> Iterator[list[Recovered]]:
                 file = _take(path)
                 if file is not None:
                     taken.append((path, file))
-        yield [run for path, _ in taken for run in _read(path)]
-        for path, _ in taken:
-            path.unlink(missing_ok=True)
+        found = {path: _readable(path) for path, _ in taken}
+        yield [run for runs in found.values() for run in runs or ()]
+        for path, runs in found.items():
+            if runs is not None:
+                path.unlink(missing_ok=True)
     finally:
         for _, file in taken:
             os.close(file)
@@ -137,6 +167,17 @@ def _take(path: Path) -> int | None:
         os.close(file)
         return None
     return file
+
+
+def _readable(path: Path) -> list[Recovered] | None:
+    """The runs of a journal; one that cannot be read is set aside under another name: None."""
+    try:
+        return _read(path)
+    except (ValueError, LookupError, TypeError) as error:
+        aside = path.with_suffix(".unreadable")
+        path.rename(aside)
+        LOGGER.warning("the journal of runs %s cannot be read (%s): it is set aside", aside, error)
+        return None
 
 
 def _read(path: Path) -> list[Recovered]:

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from planner.core import Cost, Run
 from planner.errors import BadLog, StoreError
 from planner.execution.journal import Journal, PromptHash, left_behind
 from planner.store import Store
+from planner.strategies.drawing import storable
 
 LOGGER = logging.getLogger("planner.execution")
 
@@ -108,7 +111,7 @@ class RunLog:
             await self.flush()
         finally:
             if self._journal is not None:
-                self._journal.close()
+                self._journal.close(given_up=bool(self._waiting))
 
     async def _write_later(self) -> None:
         delay = DELAY_SECONDS if len(self._waiting) < MOST_WAITING else 0.0
@@ -151,14 +154,41 @@ def run_costs(cost: Cost, verifier_calls: int) -> dict[str, Any]:
 
 def _append(store: Store, runs: Sequence[Run], *, source: str, import_id: str | None, store_texts: bool) -> None:
     """Append all, or where one is refused each by itself: a run that was paid for is never lost."""
+    append = partial(store.append, source=source, store_prompt_text=store_texts, import_id=import_id)
     try:
-        store.append(runs, source=source, store_prompt_text=store_texts, import_id=import_id)
+        append(runs)
     except BadLog:
         for run in runs:
-            try:
-                store.append([run], source=source, store_prompt_text=store_texts, import_id=import_id)
-            except BadLog:
-                store.append([_renamed(run, None)], source=source, store_prompt_text=store_texts, import_id=import_id)
+            _append_one(run, append)
+
+
+def _append_one(run: Run, append: Callable[[Sequence[Run]], object]) -> None:
+    try:
+        append([run])
+    except BadLog as refused:
+        for form in (run, _cleaned(run)):
+            with suppress(BadLog):
+                append([_renamed(form, None)])
+                return
+        # It must not keep all others from being stored.
+        LOGGER.warning("run %s, which spent %s, cannot be stored: %s", run.run_id, _spent(run), refused)
+
+
+def _cleaned(run: Run) -> Run:
+    """The run with texts that any store can hold."""
+
+    def clean(value: Any) -> Any:  # noqa: ANN401 - of JSON
+        if isinstance(value, str):
+            return storable(value)
+        if isinstance(value, dict):
+            return {storable(str(name)): clean(own) for name, own in value.items()}
+        return [clean(own) for own in value] if isinstance(value, list | tuple) else value
+
+    return Run.model_validate(clean(run.model_dump()))
+
+
+def _spent(run: Run) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in run_costs(Cost(), 0)}
 
 
 def _placed(store: Store, run: Run, hashed: PromptHash) -> Run:

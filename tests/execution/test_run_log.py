@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 
 import pytest
 
-from planner.core import Run
+from planner.core import Cost, Run
 from planner.errors import StoreError
 from planner.execution import run_log
 from planner.execution.journal import Journal, PromptHash
@@ -127,3 +128,67 @@ def test_a_run_whose_prompt_id_stands_for_another_text_is_recovered_by_the_texts
     assert {run.prompt_id for run in runs.values()} == {PromptHash.of("another text").sha256}
     assert runs["first"].metadata == ({"prompt_id": "p"} if named else {})
     assert runs["first"].prompt is None
+
+
+def test_a_run_that_no_store_takes_keeps_no_other_from_being_stored(store, caplog):
+    odd = run("odd").model_copy(update={"answer": "half \ud800 a pair", "metadata": {"a\ud800": ["b\ud800"]}})
+    hopeless = run("hopeless").model_copy(update={"prompt": None, "prompt_id": None})
+
+    async def three():
+        log = RunLog(store)
+        begun(log, "first")
+        log.add(odd)
+        log.add(hopeless)
+        begun(log, "last")
+        await log.close()
+
+    asyncio.run(three())
+    assert stored(store) == {"first", "odd", "last"}
+    assert "run hopeless, which spent" in caplog.text
+    (kept,) = [one for one in store.stream_runs() if one.run_id == "odd"]
+    assert kept.answer == "half ? a pair"
+    assert kept.metadata["a?"] == ["b?"]
+
+
+def test_runs_that_are_under_way_when_the_log_is_closed_are_kept_for(store):
+    """A task that was cancelled later wrote a journal without its run, at which every later process stopped."""
+
+    async def left():
+        log = RunLog(store)
+        log.begin(run("slow"))
+        await log.close()
+        log.spend("slow", Cost(completion_tokens=7), 0)
+        (path,) = journal_folder(store).glob("*.jsonl")
+        assert b'"completion_tokens": 7' in path.read_bytes()
+        log.add(run("slow"))
+        assert await soon(store, {"slow"})
+
+    asyncio.run(left())
+    assert list(journal_folder(store).glob("*.jsonl")) == []
+
+
+def test_the_journal_keeps_no_text_of_what_is_stored(store):
+    async def several():
+        log = RunLog(store)
+        for place in range(20):
+            begun(log, f"r{place}")
+        await log.flush()
+        (path,) = journal_folder(store).glob("*.jsonl")
+        size = path.stat().st_size
+        await log.close()
+        return size
+
+    assert asyncio.run(several()) == 0
+
+
+def test_a_journal_that_cannot_be_read_is_set_aside(store, caplog):
+    folder = journal_folder(store)
+    folder.mkdir()
+    (folder / "1-a.jsonl").write_text('{"run": {"run_id": "x", "breadth": "wide"}, "hashed": null}\n')
+    good = run("good").model_dump(mode="json", exclude_defaults=True)
+    (folder / "1-b.jsonl").write_text(json.dumps({"run": good, "hashed": None}))
+    assert recover(store) == 1
+    assert stored(store) == {"good"}
+    assert [path.name for path in folder.iterdir()] == ["1-a.unreadable"]
+    assert "cannot be read" in caplog.text
+    assert recover(store) == 0
