@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields
 from datetime import datetime
+from operator import add
 from typing import Any, Protocol, Self
 
 
@@ -124,12 +125,20 @@ class ScoreScale:
 
 @dataclass(frozen=True)
 class Written:
-    """What one batch changed: new runs and samples, runs that were there already, grades filled into them."""
+    """What one batch changed: new runs and samples, runs that were there already, grades filled into them.
+
+    `prompts`: of earlier imports, that got a text, data set, reference or metadata which they lacked.
+    """
 
     runs: int = 0
     samples: int = 0
     duplicates: int = 0
     grades: int = 0
+    prompts: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        """What two batches changed."""
+        return Written(*map(add, astuple(self), astuple(other)))
 
 
 class ImportSink(Protocol):

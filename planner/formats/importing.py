@@ -56,6 +56,8 @@ class ImportReport:
     n_samples: int = 0
     n_duplicates: int = 0
     n_graded: int = 0
+    n_filled: int = 0
+    """Prompts of earlier imports that got a text, data set, reference or metadata which they lacked."""
     n_rejected: int = 0
     rejected_path: str | None = None
     warnings: tuple[str, ...] = ()
@@ -65,11 +67,14 @@ class ImportReport:
         """One line for people."""
         known = f"{self.n_duplicates:,} runs were known already" if self.n_duplicates else ""
         if self.import_id is None:
-            text = f"nothing new: {known or 'no runs were found'}, the store is as it was before"
+            text = f"nothing new: {known or 'no runs were found'}"
+            text += "" if self.n_filled else ", the store is as it was before"
         else:
             text = f"imported {self.n_runs:,} runs with {self.n_samples:,} samples as {self.import_id}"
             text += f"; {known}" if known else ""
         text += f"; {self.n_graded:,} grades were filled" if self.n_graded else ""
+        if self.n_filled:
+            text += f"; {self.n_filled:,} prompts got a text, data set, reference or metadata that they lacked"
         if self.n_rejected:
             text += f"; {self.n_rejected:,} bad lines were left out, see {self.rejected_path}"
         return text
@@ -159,7 +164,7 @@ class _Job:
                 raise _ScaleNeeded({name for name in lacking if name is not None})
             used |= apply_scales(batch, scales)
             watch.observe(batch)
-            total = _sum(total, sink.write(batch))
+            total += sink.write(batch)
         problems.raise_if_any()
         if problems.rejected is not None:
             problems.rejected.flush()  # where they cannot be kept, nothing is imported
@@ -179,6 +184,7 @@ class _Job:
             n_samples=total.samples,
             n_duplicates=total.duplicates,
             n_graded=total.grades,
+            n_filled=total.prompts,
             n_rejected=problems.count,
             warnings=tuple(warnings),
         )
@@ -213,10 +219,6 @@ def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     if not files:
         raise InvalidInput("no file to import was named")
     return files
-
-
-def _sum(a: Written, b: Written) -> Written:
-    return Written(a.runs + b.runs, a.samples + b.samples, a.duplicates + b.duplicates, a.grades + b.grades)
 
 
 def _unnamed_verifier(path: Path) -> InvalidInput:

@@ -49,6 +49,7 @@ class ImportSession:
         self._next_run = next_key(connection, runs.c.run_key)
         self._was_empty = self._next_run == 1
         self._written_ids: set[int] = set()
+        self._is_finished = False
 
     def known_prompts(self, prompt_ids: Sequence[str]) -> Mapping[str, KnownPrompt]:
         """Those of the prompts that the store (this import included) knows."""
@@ -81,9 +82,8 @@ class ImportSession:
             written = self._write(batch)
         except UnicodeEncodeError as error:
             raise BadLog(f"a text is no valid UTF-8: {error}") from error
-        self.written = Written(
-            *(a + b for a, b in zip(asdict(self.written).values(), asdict(written).values(), strict=True))
-        )
+        self.written += written
+        self._is_finished = False
         return written
 
     def warnings(self, *, answers_as_logged: bool = True) -> Sequence[str]:
@@ -91,7 +91,8 @@ class ImportSession:
         return list(self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged))
 
     def finish(self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None) -> None:
-        """Keep what is to be remembered of this import; one that wrote nothing leaves no record."""
+        """Keep what is to be remembered of this import; one that wrote no run and no grade leaves no record."""
+        self._is_finished = True
         mine = imports.c.import_key == self._import_key
         done = self.written
         if done.runs == 0 and done.grades == 0:
@@ -111,12 +112,17 @@ class ImportSession:
             values["score_scales"] = json.dumps(scales)  # type: ignore[assignment]
         self._connection.execute(update(imports).where(mine).values(**values))
 
+    def close(self) -> None:
+        """Finish what was not finished since the last batch."""
+        if not self._is_finished:
+            self.finish()
+
     def _write(self, batch: Batch) -> Written:
-        self._registry.add_prompts(batch.prompts)
+        n_filled = self._registry.add_prompts(batch.prompts)
         new, again = split(batch, self._fresh(batch.runs.run_id))
         self._insert(new)
         n_graded = self._note_again(again) if len(again.runs) else 0
-        return Written(len(new.runs), len(new.samples), len(again.runs), n_graded)
+        return Written(len(new.runs), len(new.samples), len(again.runs), n_graded, n_filled)
 
     def _note_again(self, batch: Batch) -> int:
         """Take what runs that are logged still lack from a batch that holds them again; give how many grades."""
@@ -207,11 +213,11 @@ def begin_import(
     """See `Store.begin_import`."""
     with database.writing(trusted=True) as connection:
         known = None if import_id is None else _known(connection, import_id)
-        if known is not None:
-            key, name, before = known
-            session = ImportSession(connection, key, name, store_prompt_text=store_prompt_text, before=before)
+        if import_id is not None and known is not None:
+            key, before = known
+            session = ImportSession(connection, key, import_id, store_prompt_text=store_prompt_text, before=before)
             yield session
-            session.finish()
+            session.close()
             return
         key, name = next_key(connection, imports.c.import_key), import_id or _new_id(connection, now)
         row = {"import_key": key, "import_id": name, "source": source, "sha256": sha256, "format": format_name}
@@ -219,19 +225,14 @@ def begin_import(
         connection.execute(insert(imports), row | counts | {"imported_at": now})
         session = ImportSession(connection, key, name, store_prompt_text=store_prompt_text)
         yield session
-        if session.written != _recorded(connection, key):
-            session.finish()
+        session.close()
 
 
-def _known(connection: Connection, import_id: str) -> tuple[int, str, Written] | None:
-    key = connection.execute(select(imports.c.import_key).where(imports.c.import_id == import_id)).scalar_one_or_none()
-    return None if key is None else (key, import_id, _recorded(connection, key) or Written())
-
-
-def _recorded(connection: Connection, key: int) -> Written | None:
-    columns = (imports.c.n_runs, imports.c.n_samples, imports.c.n_duplicates, imports.c.n_graded)
-    row = connection.execute(select(*columns).where(imports.c.import_key == key)).one_or_none()
-    return None if row is None else Written(*row)
+def _known(connection: Connection, import_id: str) -> tuple[int, Written] | None:
+    names = ("import_key", "n_runs", "n_samples", "n_duplicates", "n_graded")
+    query = select(*(imports.c[name] for name in names)).where(imports.c.import_id == import_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row[0], Written(*row[1:]))
 
 
 def _new_id(connection: Connection, now: datetime) -> str:

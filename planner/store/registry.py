@@ -46,7 +46,7 @@ class Registry:
         self._arms: dict[ArmRow, int] = {}
         named = connection.execute(select(models.c.name, models.c.model_key))
         self._models: dict[str, int] = {row.name: row.model_key for row in named}
-        self._next_prompt = next_key(connection, prompts.c.prompt_key)
+        self._first_prompt = self._next_prompt = next_key(connection, prompts.c.prompt_key)
         self._next_model = next_key(connection, models.c.model_key)
         self._next_arm = next_key(connection, arms.c.arm_key)
 
@@ -56,13 +56,14 @@ class Registry:
         known = ((prompt_id, self._prompts.get(prompt_id)) for prompt_id in prompt_ids)
         return {i: KnownPrompt(row.text_sha256, row.reference) for i, row in known if row is not None}
 
-    def add_prompts(self, columns: PromptColumns) -> None:
-        """Store new prompts, fill what was null in known ones.
+    def add_prompts(self, columns: PromptColumns) -> int:
+        """Store new prompts, fill what was null in known ones; give how many of earlier imports were filled.
 
         Raises BadLog for a text that is missing, differs or cannot be stored.
         """
         self._look_up(columns.prompt_id)
         fresh: list[tuple[Any, ...]] = []
+        n_filled = 0
         rows = zip(
             columns.prompt_id,
             columns.text,
@@ -76,8 +77,8 @@ class Registry:
             digest = _checked_hash(prompt_id, text, stored)
             details = (dataset, reference, canonical_json(dict(metadata)) if metadata else None)
             if stored is not None:
-                self._fill(prompt_id, stored, details)
-                self._fill_text(prompt_id, text)
+                is_filled = self._fill(prompt_id, stored, details) | self._fill_text(prompt_id, text)
+                n_filled += is_filled and stored.key < self._first_prompt
                 continue
             kept, own_sketch = self._kept(text or "")
             self._prompts[prompt_id] = _Stored(self._next_prompt, digest, kept is not None, own_sketch, *details)
@@ -87,6 +88,7 @@ class Registry:
         insert_columns(
             self._connection, prompts, dict(zip(_PROMPT_FIELDS, zip(*fresh, strict=True), strict=False)), len(fresh)
         )
+        return n_filled
 
     def prompt_keys(self, prompt_ids: Sequence[str]) -> list[int]:
         """Key of each prompt. Raises BadLog for one that is not known."""
@@ -148,28 +150,32 @@ class Registry:
         """What is stored of a text: itself, or its sketch."""
         return (text, None) if self._store_prompt_text else (None, sketch(text))
 
-    def _fill_text(self, prompt_id: str, text: str | None) -> None:
+    def _fill_text(self, prompt_id: str, text: str | None) -> bool:
         """Keep the text, or a sketch of our version, where a known prompt has neither."""
         stored = self._prompts[prompt_id]
         if text is None or stored.has_text:
-            return
+            return False
         if not self._store_prompt_text and stored.sketch is not None and is_current(stored.sketch):
-            return
+            return False
         kept, own_sketch = self._kept(text)
         values = {"text": kept, "sketch": own_sketch}
         self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
         self._prompts[prompt_id] = stored._replace(has_text=kept is not None, sketch=own_sketch)
+        return True
 
-    def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> None:
+    def _fill(self, prompt_id: str, stored: _Stored, details: tuple[str | None, ...]) -> bool:
+        """Keep details that a known prompt lacks, note those that differ."""
         for name, old, new in zip(("dataset", "reference"), stored.details, details, strict=False):
             if old is not None and new is not None and old != new:
                 self._conflicts.note_detail(name, stored.key, prompt_id, old, new)
         filled = tuple(new if old is None else old for old, new in zip(stored.details, details, strict=True))
-        if filled != stored.details:
-            dataset, reference, metadata = filled
-            values = {"dataset": dataset, "reference": reference, "metadata": metadata}
-            self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
-            self._prompts[prompt_id] = stored._replace(dataset=dataset, reference=reference, metadata=metadata)
+        if filled == stored.details:
+            return False
+        dataset, reference, metadata = filled
+        values = {"dataset": dataset, "reference": reference, "metadata": metadata}
+        self._connection.execute(update(prompts).where(prompts.c.prompt_key == stored.key).values(**values))
+        self._prompts[prompt_id] = stored._replace(dataset=dataset, reference=reference, metadata=metadata)
+        return True
 
 
 _PROMPT_FIELDS = (

@@ -53,6 +53,23 @@ def test_the_same_file_twice_changes_nothing_and_says_so(good, store, contents, 
     assert contents() == before
 
 
+def test_what_known_runs_fill_in_of_their_prompts_is_said(good, store, rows, write_lines):
+    bare = {name: value for name, value in good.items() if name not in ("reference", "dataset")}
+    import_logs(store, write_lines(bare), store_prompt_text=False)
+    for n_filled, given in ((1, bare), (1, good), (0, good)):
+        report = import_logs(store, write_lines(given))
+        assert (report.import_id, report.n_filled) == (None, n_filled)
+        assert ("the store is as it was before" in report.summary) == (n_filled == 0)
+        assert ("; 1 prompts got a text" in report.summary) == (n_filled == 1)
+    assert rows("SELECT text, reference FROM prompts") == [{"text": good["prompt"], "reference": "4"}]
+
+
+def test_prompts_that_one_import_fills_in_itself_are_not_counted(good, store, write_lines):
+    bare = {name: value for name, value in good.items() if name != "reference"}
+    files = [write_lines(bare, name="a.jsonl"), write_lines(good | {"run_id": "r2"}, name="b.jsonl")]
+    assert import_logs(store, files).n_filled == 0
+
+
 def test_a_run_without_id_gets_its_content_hash_and_a_prompt_its_texts(good, store, rows, write_lines):
     bare = {k: v for k, v in good.items() if k not in ("run_id", "prompt_id")}
     import_logs(store, write_lines(bare, bare | {"answer": "4"}))

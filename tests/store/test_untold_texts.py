@@ -40,7 +40,7 @@ def test_a_text_that_is_stored_stays_where_texts_are_not_stored_any_more(store):
 
 def test_a_text_takes_the_place_of_its_sketch_where_texts_are_stored_again(store):
     store.append([run("a")], store_prompt_text=False)
-    store.append([run("a")])
+    assert store.append([run("a"), run("b")]).prompts == 1
     assert kept(store) == [("How many?", None)]
 
 
