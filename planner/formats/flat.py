@@ -180,7 +180,9 @@ def _content_hash(rows: FlatRows, grouped: _Grouped, first: int, last: int) -> s
     span = slice(first, last)
     content: list[Any] = [_key_hash(rows, first), grouped.chain[span].tolist(), grouped.attempt[span].tolist()]
     content += [_column(rows, name, np.arange(first, last)) for name in ("answer", "status", "text")]
-    content += [repr(rows.numbers[name][span].tolist()) for name in _HASHED[2:] if name in rows.numbers]
+    # a column without a value in this run must not count: that the table has it is due to other runs
+    figures = [rows.numbers[name][span] for name in _HASHED[2:] if name in rows.numbers]
+    content += [repr(values.tolist()) for values in figures if not np.isnan(values).all()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
