@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import BadLog
-from planner.formats.limits import MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, NAMES
+from planner.formats.limits import EMPTY_IS_NONE, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, NAMES
 from planner.formats.problems import shown
 from planner.formats.tables import plain_values
 from planner.formats.values import text_problem
@@ -75,7 +75,8 @@ def text_codes(column: pa.Array, name: str, words: Vocabulary, report: Report) -
     for place, wrong in problems.items():
         for row in np.flatnonzero(codes == place):
             report(int(row), name, wrong)
-    absent = {place for place, text in enumerate(texts) if text == ""} if name in NAMES and "" in texts else set()
+    empty_is_none = name in EMPTY_IS_NONE and "" in texts
+    absent = {place for place, text in enumerate(texts) if text == ""} if empty_is_none else set()
     absent |= problems.keys()
     lookup = np.full(len(texts) + 1, -1, dtype=np.int32)
     usable = [place for place in range(len(texts)) if place not in absent] if absent else range(len(texts))
@@ -151,7 +152,7 @@ def _parsed(column: pa.Array, name: str, report: Report) -> Numbers:
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     lookup = np.full(len(encoded.dictionary) + 1, np.nan)
     for place, text in enumerate(_decoded(encoded.dictionary)):
-        found = _number(text or "?", name)
+        found = _number("?" if text is None else text, name)
         if found is None:
             for row in np.flatnonzero(codes == place):
                 report(int(row), name, f"is {shown(text) if text is not None else 'no valid UTF-8'}")

@@ -12,6 +12,8 @@ STATUSES = ("ok", "truncated", "error")
 NAMES = frozenset(
     {"prompt_id", "dataset", "generator", "verifier", "run_id", "search", "selection", "recommendation_id"}
 )
+EMPTY_IS_NONE = NAMES | {"reference", "metadata", "params", "status", "samples", "started_at"}
+"""Fields of a table in which the empty text, as of CSV that quotes every value, is no value."""
 
 _SHARE = "a number in 0..1 (true and false are read too), or null"
 _NUMBER = f"a finite number (of at most {MAX_SCORE:,.0f} in size), or null"

@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.errors import BadLog
 from planner.formats.json_lines import parse
-from planner.formats.limits import EXPECTED
+from planner.formats.limits import EMPTY_IS_NONE, EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import RECORD_FIELDS, Read, RecordReader
 from planner.formats.tables import Block, Table, line_in, plain_values
@@ -47,10 +47,10 @@ def _block(path: Path, block: Block, reader: RecordReader, problems: Problems) -
 
 
 def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever the table holds
-    """A cell as JSON Lines would have it: NaN is null, JSON texts are read, texts of CSV become numbers."""
+    """A cell as JSON Lines would have it: NaN and empty names are null, JSON texts are read, CSV's numbers too."""
     if isinstance(value, bytes):
         raise Wrong(name, "is no valid UTF-8")
-    if isinstance(value, float) and math.isnan(value):
+    if (isinstance(value, float) and math.isnan(value)) or (value == "" and name in EMPTY_IS_NONE):
         return None
     if name == "samples" and isinstance(value, list):
         return [_without_nulls(one) for one in value]

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import csv
+
+import pytest
 from flat_tables import parquet
 
+from planner.errors import BadLog
 from planner.formats import import_logs
 
 RUN = {"prompt": "2 + 2?", "generator": "small", "answer": "4"}
+
+
+def quoted(path, *rows):
+    """CSV whose every value stands in quotes; null is the empty text."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), quoting=csv.QUOTE_ALL)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_empty_values_of_a_flat_table_that_quotes_all_are_null(store, rows, tmp_path):
+    empty = dict.fromkeys(("verifier", "reference", "params", "metadata", "correct", "score", "chain", "status"), "")
+    import_logs(store, quoted(tmp_path / "t.csv", RUN | empty))
+    (sample,) = rows("SELECT answer, correct, score, status FROM samples")
+    assert tuple(sample.values()) == ("4", None, None, None)
+    assert rows("SELECT reference, metadata FROM prompts") == [{"reference": None, "metadata": None}]
+
+
+def test_empty_values_of_a_table_of_runs_that_quotes_all_are_null(store, rows, tmp_path):
+    names = ("search", "selection", "verifier", "dataset", "reference", "params", "samples", "status", "started_at")
+    import_logs(store, quoted(tmp_path / "t.csv", RUN | dict.fromkeys((*names, "correct", "usd"), "")))
+    (run,) = rows("SELECT answer, correct, usd, started_at, status FROM runs")
+    assert tuple(run.values()) == ("4", None, None, None, "ok")
+
+
+def test_text_that_is_no_number_is_still_named(store, tmp_path):
+    with pytest.raises(BadLog, match=r"t.csv:2: correct: is '\?', expected a number"):
+        import_logs(store, quoted(tmp_path / "t.csv", RUN | {"correct": "?"}))
 
 
 def test_a_run_keeps_its_id_when_another_of_its_table_gets_a_score(store, tmp_path):
