@@ -17,8 +17,9 @@ from planner.formats.flat_columns import Codes, Numbers, Vocabulary, numbers, te
 from planner.formats.flat_lost import RUN_KEY, Key, LostRows
 from planner.formats.limits import EXPECTED
 from planner.formats.problems import Problems
-from planner.formats.records import canonical, text_hash
+from planner.formats.records import text_hash
 from planner.formats.tables import Block, Table, line_in, row_values
+from planner.formats.values import Wrong, mapping
 
 TEXTS = (
     "prompt_id", "prompt", "dataset", "reference", "metadata", "generator", "verifier", "run_id", "params",
@@ -161,22 +162,24 @@ def _check_vocabulary(codes: Mapping[str, Codes], words: Mapping[str, Vocabulary
     for name in _OBJECTS:
         if name in codes:
             for place in np.unique(codes[name][codes[name] >= 0]):
-                if _object(words[name].texts[place]) is None:
-                    for row in np.flatnonzero(codes[name] == place):
-                        report(int(row), name, "is no JSON object")
+                wrong = _no_object(name, words[name].texts[place])
+                if wrong is None:
+                    continue
+                for row in np.flatnonzero(codes[name] == place):
+                    report(int(row), name, wrong.wrong, wrong.expected)
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _no_object(name: str, text: str) -> Wrong | None:
     try:
         found = json.loads(text)
+        if isinstance(found, dict):
+            mapping(name, found)
+            return None
+    except Wrong as wrong:
+        return wrong
     except (ValueError, RecursionError):
-        return None
-    # NaN and Infinity are no JSON, and PostgreSQL's and SQLite's own functions refuse them
-    return (
-        found
-        if isinstance(found, dict) and "NaN" not in canonical(found) and "Infinity" not in canonical(found)
-        else None
-    )
+        pass
+    return Wrong(name, "is no JSON object")
 
 
 def _fill_prompt_id(codes: dict[str, Codes], words: Mapping[str, Vocabulary], n: int) -> None:

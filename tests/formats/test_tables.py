@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 from flat_tables import parquet
@@ -40,6 +41,33 @@ def test_empty_values_of_a_table_of_runs_that_quotes_all_are_null(store, rows, t
 def test_text_that_is_no_number_is_still_named(store, tmp_path):
     with pytest.raises(BadLog, match=r"t.csv:2: correct: is '\?', expected a number"):
         import_logs(store, quoted(tmp_path / "t.csv", RUN | {"correct": "?"}))
+
+
+def test_metadata_may_speak_of_infinity(store, rows, tmp_path):
+    film = '{"title": "Avengers: Infinity War"}'
+    import_logs(store, parquet(tmp_path / "t.parquet", metadata=[film, None, None, None]))
+    (found,) = rows("SELECT metadata FROM prompts WHERE prompt_id = 'p1'")
+    assert json.loads(found["metadata"]) == json.loads(film)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"x": Infinity}', "metadata: holds inf, expected finite numbers"),
+        ('{"x": [NaN]}', "metadata: holds nan, expected finite numbers"),
+        (r'{"x": "\ud800"}', "metadata: holds half of a surrogate pair"),
+        ("[1]", "metadata: is no JSON object, expected a JSON object"),
+        ('{"a":' * 10_000, "metadata: is no JSON object, expected a JSON object"),
+    ],
+    ids=["infinity", "nan", "surrogate", "array", "deep"],
+)
+def test_metadata_that_cannot_be_kept_is_named_and_skipped(store, tmp_path, text, message):
+    path = parquet(tmp_path / "t.parquet", metadata=[None, None, None, text])
+    with pytest.raises(BadLog) as caught:
+        import_logs(store, path)
+    assert str(caught.value).startswith(f"{path}:4: {message}")
+    report = import_logs(store, path, skip_bad=True, rejected_path=tmp_path / "rejected.jsonl")
+    assert (report.n_runs, report.n_rejected) == (1, 1)
 
 
 def test_a_run_keeps_its_id_when_another_of_its_table_gets_a_score(store, tmp_path):
