@@ -10,12 +10,15 @@ from planner.formats.json_lines import read_json_lines
 from planner.formats.problems import Problems
 from planner.formats.records import Read
 
+_OF_RUNS = {"search", "samples"}
+"""Columns that only a table of runs has."""
+
 
 def read_runs(path: str | Path, *, format: str = "auto", problems: Problems) -> Iterator[Read]:  # noqa: A002 - as the command line has it
     """Complete runs of a log, a batch at a time, checked; bad lines go to `problems`.
 
-    Formats: `jsonl` (plain, gzip, zstandard), `parquet`, `csv` (also gzip); a table with a column `search` holds
-    one row a run, else one row a sample (FORMATS 1).
+    Formats: `jsonl` (plain, gzip, zstandard), `parquet`, `csv` (also gzip); a table with a column `search` or `samples`
+    holds one row a run, else one row a sample (FORMATS 1).
     Raises InvalidInput where the format cannot be told, BadLog where the file cannot be read to its end.
     """
     path = Path(path)
@@ -31,5 +34,5 @@ def read_runs(path: str | Path, *, format: str = "auto", problems: Problems) -> 
     from planner.formats.tables import read_table  # noqa: PLC0415
 
     table = read_table(path, found, problems)
-    reader = read_run_table if "search" in table.columns else read_flat
+    reader = read_flat if _OF_RUNS.isdisjoint(table.columns) else read_run_table
     yield from reader(path, table, problems)

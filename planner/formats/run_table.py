@@ -1,4 +1,4 @@
-"""Tables with a column `search`: one row a run, with the fields of the planner's own log as columns."""
+"""Tables with a column `search` or `samples`: one row a run, with the fields of the planner's own log as columns."""
 
 from __future__ import annotations
 

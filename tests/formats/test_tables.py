@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from flat_tables import parquet
 
@@ -41,6 +43,15 @@ def test_empty_values_of_a_table_of_runs_that_quotes_all_are_null(store, rows, t
 def test_text_that_is_no_number_is_still_named(store, tmp_path):
     with pytest.raises(BadLog, match=r"t.csv:2: correct: is '\?', expected a number"):
         import_logs(store, quoted(tmp_path / "t.csv", RUN | {"correct": "?"}))
+
+
+@pytest.mark.parametrize("is_text", [False, True], ids=["nested", "json"])
+def test_a_table_with_samples_is_one_of_runs_without_a_search_too(store, tmp_path, is_text):
+    samples = [{"answer": "4", "correct": 1.0}, {"answer": "5", "correct": 0.0}]
+    given = RUN | {"samples": json.dumps(samples) if is_text else samples}
+    pq.write_table(pa.Table.from_pylist([given]), tmp_path / "t.parquet")
+    report = import_logs(store, tmp_path / "t.parquet")
+    assert (report.n_runs, report.n_samples) == (1, 2)
 
 
 def test_metadata_may_speak_of_infinity(store, rows, tmp_path):
