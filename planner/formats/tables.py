@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ROWS = 65_536
 _BLOCK_BYTES = 8 << 20
+_OF_VIEWS = {"string_view": "large_string", "binary_view": "large_binary"}
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,16 @@ def _parquet(path: Path) -> Iterator[Block]:
         yield Block(pa.RecordBatch.from_pylist([], schema=file.schema_arrow), 1)
         first = 1
         for rows in file.iter_batches(batch_size=_ROWS, use_threads=False):
-            yield Block(rows, first)
+            yield Block(_plain_texts(rows), first)
             first += rows.num_rows
+
+
+def _plain_texts(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows, columns of views being made columns of texts or bytes."""
+    if not any(str(column.type) in _OF_VIEWS for column in rows.columns):
+        return rows
+    columns = [column.cast(_OF_VIEWS.get(str(column.type), column.type)) for column in rows.columns]
+    return type(rows).from_arrays(columns, names=rows.schema.names)
 
 
 def _csv(path: Path, problems: Problems, ragged: list[int | None]) -> Iterator[Block]:
@@ -142,16 +151,24 @@ def _newlines(rows: pa.RecordBatch) -> int:
 def plain_values(name: str, column: pa.Array) -> list[Any]:
     """Values of a column as Python has them; a text that is no valid UTF-8 stays bytes.
 
-    Raises BadLog where such a text is part of something larger.
+    Times are cut to microseconds; one that Python cannot tell comes as the text of its number.
+    Raises BadLog where such a text or time is part of something larger.
     """
     import pyarrow as pa  # noqa: PLC0415
 
+    is_time = pa.types.is_timestamp(column.type)
+    if is_time and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError as error:
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             raise BadLog(f"{name}: the column holds texts that are no valid UTF-8, expected text in UTF-8") from error
         values = column.cast(pa.large_binary()).to_pylist()
+    except (ValueError, OverflowError) as error:
+        if not is_time:
+            raise BadLog(f"{name}: the column holds values that cannot be read: {error}") from error
+        values = [_time(value) for value in column]
     return [_decoded(value) if isinstance(value, bytes) else value for value in values]
 
 
@@ -166,6 +183,13 @@ def row_values(block: Block, row: int) -> dict[str, Any]:
             value = None
         shown[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     return shown
+
+
+def _time(value: Any) -> Any:  # noqa: ANN401 - pyarrow's scalar, and what Python has for it
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return str(value.value)
 
 
 def _decoded(value: bytes) -> str | bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,6 +44,38 @@ def test_empty_values_of_a_table_of_runs_that_quotes_all_are_null(store, rows, t
 def test_text_that_is_no_number_is_still_named(store, tmp_path):
     with pytest.raises(BadLog, match=r"t.csv:2: correct: is '\?', expected a number"):
         import_logs(store, quoted(tmp_path / "t.csv", RUN | {"correct": "?"}))
+
+
+@pytest.mark.parametrize("extra", [{}, {"search": ["sampling"]}], ids=["flat", "runs"])
+def test_views_of_texts_and_bytes_are_read(store, rows, tmp_path, extra):
+    columns = {
+        "prompt": pa.array(["2 + 2?"], pa.string_view()),
+        "generator": pa.array([b"small"], pa.binary_view()),
+        "answer": pa.array(["4"], pa.string_view()),
+    }
+    pq.write_table(pa.table(columns | extra), tmp_path / "t.parquet")
+    import_logs(store, tmp_path / "t.parquet")
+    assert rows("SELECT text FROM prompts") == [{"text": "2 + 2?"}]
+    assert rows("SELECT name FROM models") == [{"name": "small"}]
+
+
+def runs_at(path, times):
+    columns = {name: [value] * len(times) for name, value in RUN.items()} | {"search": ["sampling"] * len(times)}
+    pq.write_table(pa.table(columns | {"started_at": times}), path)
+    return path
+
+
+def test_a_time_to_the_nanosecond_is_kept_to_the_microsecond(store, tmp_path):
+    path = runs_at(tmp_path / "t.parquet", pa.array([1_700_000_000_000_001_999], pa.timestamp("ns", "UTC")))
+    import_logs(store, path)
+    (run,) = store.stream_runs()
+    assert run.started_at == datetime(2023, 11, 14, 22, 13, 20, 1, tzinfo=UTC)
+
+
+def test_a_time_that_python_cannot_tell_is_named_with_its_line(store, tmp_path):
+    times = pa.array([0, 2**62], pa.timestamp("us", "UTC"))
+    with pytest.raises(BadLog, match=r"^\S+t.parquet:2: started_at: is '4611686018427387904', expected an ISO 8601"):
+        import_logs(store, runs_at(tmp_path / "t.parquet", times))
 
 
 @pytest.mark.parametrize("is_text", [False, True], ids=["nested", "json"])
