@@ -187,9 +187,9 @@ def _confirm(datasets: tuple[str, ...], generators: tuple[str, ...], before: str
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(f"--before: {text!r} is no time, expected for example 2026-01-31") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _echo_removed(removed: Removed) -> None:

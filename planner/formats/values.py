@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -157,6 +157,10 @@ def moment(field: str, value: Any) -> datetime | None:  # noqa: ANN401
         raise Wrong(field, f"is {shown(value)}") from None
     if found.tzinfo is None:
         raise Wrong(field, f"{shown(str(value))} names no zone")
+    try:
+        found.astimezone(UTC)
+    except OverflowError:
+        raise Wrong(field, f"{shown(str(value))} lies outside the years 1 to 9999 in UTC") from None
     return found
 
 

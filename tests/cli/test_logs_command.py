@@ -98,7 +98,12 @@ def test_old_runs_are_deleted_by_a_day(planner, log):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [((), "say what to delete"), (("--before", "soon"), "'soon' is no time")]
+    ("arguments", "message"),
+    [
+        ((), "say what to delete"),
+        (("--before", "soon"), "'soon' is no time"),
+        (("--before", "0001-01-01T00:00:00+01:00"), "is no time"),
+    ],
 )
 def test_deleting_without_a_usable_condition_is_refused(planner, log, arguments, message):
     planner("logs", "import", log(RUN))

@@ -43,6 +43,8 @@ CASES = [
     ({"status": "fine"}, "status: is 'fine', expected one of ok, truncated, error"),
     ({"started_at": "yesterday"}, "started_at: is 'yesterday', expected an ISO 8601 time with its zone"),
     ({"started_at": "2026-01-01T00:00:00"}, "names no zone, expected an ISO 8601 time with its zone"),
+    ({"started_at": "0001-01-01T00:00:00+01:00"}, "lies outside the years 1 to 9999 in UTC, expected an ISO 8601"),
+    ({"started_at": "9999-12-31T23:59:59-01:00"}, "lies outside the years 1 to 9999 in UTC, expected an ISO 8601"),
     ({"params": []}, "params: is [], expected a JSON object"),
     ({"metadata": "x"}, "metadata: is 'x', expected a JSON object"),
     ({"samples": {}}, "samples: is no array, expected an array of objects"),
