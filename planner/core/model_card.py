@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from planner.core.base import Frozen
+from planner.core.run import MAX_INTEGER
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -19,5 +20,5 @@ class ModelCard(Frozen):
     usd_per_million_prompt_tokens: NonNegative | None = None
     usd_per_million_completion_tokens: NonNegative | None = None
     tokens_per_second: Positive | None = None
-    max_concurrency: Annotated[int, Field(ge=1)] | None = None
-    revision_context_attempts: Annotated[int, Field(ge=0)] | None = None
+    max_concurrency: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
+    revision_context_attempts: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from planner.core import ModelCard, Recommendation, Run
 from planner.core.batch import Written
-from planner.errors import PlannerError, StoreError
+from planner.errors import InvalidInput, PlannerError, StoreError
 from planner.store import grades, housekeeping, models, outcomes, policies, recommendations
 from planner.store.engine import Database
 from planner.store.schema import check_schema, create_schema, is_blank
@@ -130,8 +130,11 @@ class Store:
 
     def grade(self, run_id: str, *, correct: float, grader: str | None = None) -> None:
         """Set the grade of a run, 0..1. Raises InvalidInput for an unknown run or a grade that cannot be."""
-        with self.database.writing() as connection:
-            grades.grade_run(connection, run_id, correct, grader=grader)
+        try:
+            with self.database.writing() as connection:
+                grades.grade_run(connection, run_id, correct, grader=grader)
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"no run {run_id!r} is logged: ids are text in UTF-8, and this is none") from error
 
     def read_logs(
         self,

@@ -123,6 +123,11 @@ def test_a_grade_of_an_unknown_run_or_out_of_bounds_is_refused(planner, log, run
     assert planner("grade", run, "--correct", correct, code=2).stderr.startswith("error: ")
 
 
+def test_a_grade_of_a_run_whose_id_is_no_text_is_refused_as_of_an_unknown_one(planner, log):
+    planner("logs", "import", log(RUN))
+    assert r"error: no run '\udcff' is logged" in planner("grade", "\udcff", "--correct", "1", code=2).stderr
+
+
 def test_listing_where_nothing_is_stored_names_the_command_that_helps(planner):
     assert "planner db init" in planner("logs", "list", code=5).stderr
 

@@ -33,6 +33,14 @@ def test_a_bad_card_is_bad_input_and_changes_nothing(planner, tmp_path):
     assert not (tmp_path / "planner.db").exists()
 
 
+@pytest.mark.parametrize("field", ["max_concurrency", "revision_context_attempts"])
+def test_a_number_that_no_store_holds_is_named(planner, tmp_path, field):
+    (tmp_path / "models.json").write_text(json.dumps([{"name": "huge", field: 10**24}]))
+    result = planner("models", "import", "models.json")
+    assert result.exit_code == 2
+    assert f"model 1 (huge): {field}: Input should be less than or equal to 2147483647" in result.stderr
+
+
 def test_an_empty_store_says_how_models_come(planner):
     planner("db", "init")
     result = planner("models", "list")
