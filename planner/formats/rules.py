@@ -20,6 +20,8 @@ class AnswerRules:
     grade: Grader | None = None
     extract_name: str = ""
     n_without_reference: int = 0
+    n_unread: int = 0
+    """Texts that stay ungraded since no extractor was named and no answer stands beside them."""
     n_read: int = 0
     n_nothing: int = 0
     """Texts that were read, and those in which the extractor found no answer."""
@@ -33,7 +35,7 @@ class AnswerRules:
 
     def start(self) -> None:
         """Count from nothing: an import is begun anew where a scale has to be fitted first."""
-        self.n_without_reference = self.n_read = self.n_nothing = 0
+        self.n_without_reference = self.n_unread = self.n_read = self.n_nothing = 0
 
     def warnings(self, n_known: int) -> Iterator[str]:
         """What was not read and not graded; `n_known` of the runs were in the store already."""
@@ -47,6 +49,11 @@ class AnswerRules:
                 f"--extract reads the answers of new runs only: those of {n_known:,} runs that were known already stay "
                 "as they were stored; if they were imported without it, undo that import (`planner logs list`, "
                 "`planner logs undo ID`) and import again with --extract"
+            )
+        if self.n_unread:
+            yield (
+                f"{self.n_unread:,} texts without an answer were not graded: undo this import, and import again with "
+                "an --extract that reads the answers out of them"
             )
         if self.n_without_reference:
             yield f"{self.n_without_reference:,} answers were not graded, since their prompts have no reference"
@@ -68,10 +75,12 @@ class AnswerRules:
                 columns.answer[row] = found = self._read(source)
                 self.n_read += 1
                 self.n_nothing += found is None
-            failed = source is None and columns.status[row] == "ok"  # nothing was drawn here: a run of samples alone
-            if self.grade is None or columns.correct[row] is not None or failed:
+            if self.grade is None or columns.correct[row] is not None:
                 continue
-            if reference is None:
+            unread = columns.answer[row] is None and (self.extract is None or source is None)
+            if unread and columns.status[row] == "ok":
+                self.n_unread += source is not None  # else nothing was drawn here: a run of samples alone
+            elif reference is None:
                 self.n_without_reference += 1
             else:
                 columns.correct[row] = self._mark(columns.answer[row], reference)

@@ -1,0 +1,24 @@
+"""What is graded at an import, and what stays ungraded."""
+
+from __future__ import annotations
+
+from planner.formats import import_logs
+
+RUN = {"run_id": "r", "prompt": "3 + 4?", "reference": "7", "generator": "small"}
+CORRECT = "SELECT correct FROM samples ORDER BY chain"
+
+
+def test_texts_without_an_answer_stay_ungraded_where_nothing_reads_them(store, rows, write_lines):
+    samples = [{"text": "7"}, {"text": "Answer: 8", "answer": "8"}, {"text": "cut", "status": "truncated"}]
+    report = import_logs(store, write_lines(RUN | {"samples": samples}), grade="exact")
+    assert [row["correct"] for row in rows(CORRECT)] == [None, 0.0, 0.0]
+    (warning,) = report.warnings
+    assert warning.startswith("1 texts without an answer were not graded")
+    assert "--extract" in warning
+
+
+def test_texts_are_graded_by_the_answers_read_out_of_them(store, rows, write_lines):
+    samples = [{"text": "Answer: 7"}, {"text": "I give up"}, {"text": "so\nAnswer: 7"}]
+    report = import_logs(store, write_lines(RUN | {"samples": samples}), extract="answer_line", grade="exact")
+    assert [row["correct"] for row in rows(CORRECT)] == [1.0, 0.0, 1.0]
+    assert report.warnings == ()
