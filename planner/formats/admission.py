@@ -40,7 +40,7 @@ class Admission:
 
     def _remember(self, prompt_id: str, found: KnownPrompt) -> None:
         self._hashes[prompt_id] = found.text_sha256 or ""
-        if found.reference is not None:
+        if found.reference:
             self.references.setdefault(prompt_id, found.reference)
 
     def _refused_prompts(self, path: Path, read: Read) -> set[str]:

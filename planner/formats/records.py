@@ -17,7 +17,7 @@ _PROMPT_FIELDS: dict[str, Check] = {
     "prompt_id": values.name,
     "prompt": values.text,
     "dataset": values.name,
-    "reference": values.text,
+    "reference": values.reference,
     "metadata": values.mapping,
 }
 _RUN_FIELDS: dict[str, Check] = {

@@ -50,6 +50,11 @@ def name(field: str, value: Any) -> str | None:  # noqa: ANN401
     return found
 
 
+def reference(field: str, value: Any) -> str | None:  # noqa: ANN401
+    """A gold answer or null; no answer equals the empty text, so that it is none."""
+    return text(field, value) or None
+
+
 def required_name(field: str, value: Any) -> str:  # noqa: ANN401
     """A name that must be there."""
     found = name(field, value)

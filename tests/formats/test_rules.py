@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+
+import pytest
+
 from planner.formats import import_logs
 
 RUN = {"run_id": "r", "prompt": "3 + 4?", "reference": "7", "generator": "small"}
@@ -22,3 +26,19 @@ def test_texts_are_graded_by_the_answers_read_out_of_them(store, rows, write_lin
     report = import_logs(store, write_lines(RUN | {"samples": samples}), extract="answer_line", grade="exact")
     assert [row["correct"] for row in rows(CORRECT)] == [1.0, 0.0, 1.0]
     assert report.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_an_empty_reference_is_none(store, rows, tmp_path, write_lines, kind):
+    run = RUN | {"reference": "", "answer": "7"}
+    path = write_lines(run)
+    if kind == "csv":
+        path = tmp_path / "t.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+            writer.writerows([list(run), list(run.values())])
+    report = import_logs(store, path, grade="exact")
+    assert {row["correct"] for row in rows("SELECT correct FROM samples UNION SELECT correct FROM runs")} == {None}
+    assert any("have no reference" in warning for warning in report.warnings)
+    import_logs(store, write_lines(RUN | {"run_id": "later", "answer": "7"}, name="later.jsonl"), grade="exact")
+    assert rows("SELECT correct FROM runs WHERE run_id = 'later'") == [{"correct": 1.0}]
