@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from planner.core.batch import Batch, ImportSink, KnownPrompt, SampleColumns
+from planner.core.batch import Batch, ImportSink, KnownPrompt, PromptColumns
 from planner.formats.problems import Problems
 from planner.formats.records import Read, text_hash, two_texts
+from planner.formats.values import Wrong
 
 
 @dataclass
@@ -19,18 +21,28 @@ class Admission:
     references: dict[str, str | None] = field(default_factory=dict)
     """Gold answer of every prompt met so far."""
     _hashes: dict[str, str] = field(default_factory=dict)
+    _other_texts: set[tuple[Path, str]] = field(default_factory=set)  # of prompts, in the file that has another
 
-    def admit(self, path: Path, read: Read) -> Batch:
-        """The batch without the runs that cannot be let in; each is among the problems."""
+    def admit(self, path: Path, read: Read) -> Read:
+        """The same without prompts and runs that cannot be let in; each of these runs is among the problems."""
         batch = read.batch
         self._look_up(batch)
-        refused = self._refused_prompts(path, read)
-        bad = self._refused_runs(path, read, refused)
-        if not (refused or bad):
-            return batch
-        good_prompts = [row for row, one in enumerate(batch.prompts.prompt_id) if one not in refused]
-        good_runs = [row for row in range(len(batch.runs)) if row not in bad]
-        return Batch(batch.prompts.take(good_prompts), batch.runs.take(good_runs), _samples_of(batch, good_runs))
+        refused = self._refused_prompts(path, batch.prompts)
+        wrongs = self._refused_runs(path, read)
+        if refused:
+            kept = [row for row, one in enumerate(batch.prompts.prompt_id) if one not in refused]
+            read = replace(read, batch=replace(batch, prompts=batch.prompts.take(kept)))
+        return self.refuse(path, read, wrongs)
+
+    def refuse(self, path: Path, read: Read, wrongs: Mapping[int, Wrong]) -> Read:
+        """The same without these runs, counted as in the batch, which join the problems."""
+        if not wrongs:
+            return read
+        for run, wrong in sorted(wrongs.items()):
+            raw = read.raw(run) if self.problems.rejected else None
+            place = f"{path}:{read.run_lines[run]}"
+            self.problems.add(place, wrong.field, wrong.wrong, wrong.expected, line=raw)
+        return read.without(wrongs.keys())
 
     def _look_up(self, batch: Batch) -> None:
         unknown = {*batch.prompts.prompt_id, *batch.runs.prompt_id} - self._hashes.keys()
@@ -43,18 +55,18 @@ class Admission:
         if found.reference:
             self.references.setdefault(prompt_id, found.reference)
 
-    def _refused_prompts(self, path: Path, read: Read) -> set[str]:
-        prompts = read.batch.prompts
+    def _refused_prompts(self, path: Path, prompts: PromptColumns) -> set[str]:
+        """Prompts whose text is not known, or another than is known."""
         refused = set()
-        rows = zip(prompts.prompt_id, prompts.text, prompts.reference, read.prompt_lines, strict=True)
-        for prompt_id, text, reference, line in rows:
+        for prompt_id, text, reference in zip(prompts.prompt_id, prompts.text, prompts.reference, strict=True):
             known = self._hashes.get(prompt_id)
             digest = known if text is None else text_hash(text)
+            if text is not None:
+                self._other_texts.discard((path, prompt_id))
             if digest is None:
                 refused.add(prompt_id)
             elif known not in (None, "", digest):
-                wrong = two_texts(prompt_id, "in a file that was read before")
-                self.problems.add(f"{path}:{line}", wrong.field, wrong.wrong, wrong.expected, line=prompt_id)
+                self._other_texts.add((path, prompt_id))
                 refused.add(prompt_id)
             else:
                 self._hashes[prompt_id] = digest
@@ -62,33 +74,22 @@ class Admission:
                     self.references.setdefault(prompt_id, reference)
         return refused
 
-    def _refused_runs(self, path: Path, read: Read, refused: set[str]) -> set[int]:
+    def _refused_runs(self, path: Path, read: Read) -> dict[int, Wrong]:
+        """Runs that bear another text than their prompt's, or none where it is not known; ids of two meanings."""
         runs = read.batch.runs
         known = {run_id: (run.prompt_id, run.generator) for run_id, run in self.sink.known_runs(runs.run_id).items()}
-        bad: set[int] = set()
-        if not (known or refused) and len(set(runs.run_id)) == len(runs):
-            return bad  # the common case, without a look at each run
-        rows = zip(runs.run_id, runs.prompt_id, runs.generator, read.run_lines, strict=True)
-        for row, (run_id, prompt_id, generator, line) in enumerate(rows):
-            if prompt_id in refused:
-                bad.add(row)
-                if prompt_id not in self._hashes:
-                    self._add(path, line, "prompt", f"the text of prompt_id {prompt_id!r} is not known yet",
-                              "the prompt's text where its id is met first", run_id)  # fmt: skip
-                continue
-            if known.setdefault(run_id, (prompt_id, generator)) != (prompt_id, generator):
-                bad.add(row)
-                self._add(path, line, "run_id", f"{run_id!r} stands for a run of another prompt or generator",
-                          "one run_id a run", run_id)  # fmt: skip
-        return bad
-
-    def _add(self, path: Path, line: int, name: str, wrong: str, expected: str, run_id: str) -> None:
-        self.problems.add(f"{path}:{line}", name, wrong, expected, line={"run_id": run_id})
-
-
-def _samples_of(batch: Batch, runs: list[int]) -> SampleColumns:
-    place = {run: new for new, run in enumerate(runs)}
-    rows = [row for row, run in enumerate(batch.samples.run) if run in place]
-    samples = batch.samples.take(rows)
-    samples.run = [place[run] for run in samples.run]
-    return samples
+        wrongs: dict[int, Wrong] = {}
+        unclear = known or self._other_texts or not self._hashes.keys() >= set(runs.prompt_id)
+        if not unclear and len(set(runs.run_id)) == len(runs):
+            return wrongs  # the common case, without a look at each run
+        rows = zip(runs.run_id, runs.prompt_id, runs.generator, read.has_text, strict=True)
+        for row, (run_id, prompt_id, generator, has_text) in enumerate(rows):
+            if prompt_id not in self._hashes:
+                wrong = f"the text of prompt_id {prompt_id!r} is not known yet"
+                wrongs[row] = Wrong("prompt", wrong, "the prompt's text where its id is met first")
+            elif has_text and (path, prompt_id) in self._other_texts:
+                wrongs[row] = two_texts(prompt_id, "in a file that was read before")
+            elif known.setdefault(run_id, (prompt_id, generator)) != (prompt_id, generator):
+                wrong = f"{run_id!r} stands for a run of another prompt or generator"
+                wrongs[row] = Wrong("run_id", wrong, "one run_id a run")
+        return wrongs

@@ -217,15 +217,24 @@ def _read(
     runs = _run_columns(rows, grouped, starts, ids[first:last])
     samples = _sample_columns(rows, grouped, span, grouped.run[span] - first)
     codes = rows.codes["prompt_id"][starts]
-    fresh, at = np.unique(codes[~met[codes]], return_index=True)
-    lines = rows.line[starts][~met[codes]][at]
+    fresh = np.unique(codes[~met[codes]])
     met[fresh] = True
+    ends = np.r_[starts[1:], end]
     return Read(
         batch=Batch(_prompt_columns(rows, prompts, fresh), runs, samples),
         run_lines=rows.line[starts].tolist(),
-        prompt_lines=lines.tolist(),
+        has_text=_have_text(rows, starts, end),
+        raw=lambda run: [rows.row(place) for place in range(starts[run], ends[run])],
         done=end / len(rows),
     )
+
+
+def _have_text(rows: FlatRows, starts: NDArray[np.intp], end: int) -> list[bool]:
+    if "prompt" not in rows.codes:
+        return [False] * len(starts)
+    given = rows.codes["prompt"][starts[0] : end] >= 0
+    found: list[bool] = np.logical_or.reduceat(given, starts - starts[0]).tolist()
+    return found
 
 
 def _prompt_columns(rows: FlatRows, prompts: dict[str, NDArray[np.int32]], codes: NDArray[Any]) -> PromptColumns:

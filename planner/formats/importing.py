@@ -153,7 +153,7 @@ class _Job:
         for path, read in self._read(problems):
             n_equal += read.n_equal
             n_unplaced += read.n_unplaced
-            batch = admission.admit(path, read)
+            batch = admission.admit(path, read).batch
             if problems.stops:
                 continue
             self.rules.apply(batch, admission.references)

@@ -27,7 +27,7 @@ def read_json_lines(path: Path, problems: Problems) -> Iterator[Read]:
     with opened(path) as file:
         for number, line in _lines(path, file.stream, problems):
             try:
-                reader.add(parse(line), number)
+                reader.add(parse(line), number, line.decode() if problems.rejected else None)
             except Wrong as wrong:
                 shown = line.decode("utf-8", "replace")
                 problems.add(f"{path}:{number}", wrong.field, wrong.wrong, wrong.expected, line=shown)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from planner.core.batch import Batch
+from planner.core.batch import Batch, SampleColumns
 from planner.formats import values
 from planner.formats.places import Place, check_places, shape
 from planner.formats.values import Check, Wrong
@@ -67,11 +67,13 @@ _NOT_IN_THE_HASH = ("run_id", "correct", "prompt", "reference", "metadata", "dat
 
 @dataclass
 class Read:
-    """Runs as they were read: a batch, and the line at which each of its runs and prompts stands."""
+    """Runs as they were read: a batch, and for each of its runs its line and whether it bears its prompt's text."""
 
     batch: Batch = field(default_factory=Batch)
     run_lines: list[int] = field(default_factory=list)
-    prompt_lines: list[int] = field(default_factory=list)
+    has_text: list[bool] = field(default_factory=list)
+    raw: Callable[[int], object] = lambda _run: None
+    """What stands in the file of a run, for the file of rejected lines."""
     n_equal: int = 0
     """Records without run_id that equal an earlier one, and so are one run with it."""
     n_unplaced: int = 0
@@ -79,17 +81,29 @@ class Read:
     done: float = 0.0
     """Share of the file that has been read."""
 
+    def without(self, runs: Collection[int]) -> Read:
+        """The same but for these runs, which are counted as in the batch; their prompts stay."""
+        kept = [run for run in range(len(self.batch.runs)) if run not in runs]
+        return replace(
+            self,
+            batch=Batch(self.batch.prompts, self.batch.runs.take(kept), _samples_of(self.batch, kept)),
+            run_lines=[self.run_lines[run] for run in kept],
+            has_text=[self.has_text[run] for run in kept],
+            raw=lambda run: self.raw(kept[run]),
+        )
+
 
 @dataclass
 class RecordReader:
     """Gathers records of one file into batches."""
 
     read: Read = field(default_factory=Read)
-    _prompts: dict[str, int] = field(default_factory=dict)
+    _raw: list[object] = field(default_factory=list)
+    _prompts: dict[str, tuple[int, int]] = field(default_factory=dict)  # row and line
     _hashes: set[str] = field(default_factory=set)
 
-    def add(self, record: Mapping[str, Any], line: int) -> None:
-        """Check one record and add it. Raises Wrong, and then nothing was added."""
+    def add(self, record: Mapping[str, Any], line: int, raw: object = None) -> None:
+        """Check one record and add it; `raw` is what stands there. Raises Wrong, and then nothing was added."""
         for name in record:
             if name not in RECORD_FIELDS:
                 raise Wrong(name, "is no field of a run", f"one of {', '.join(RECORD_FIELDS)}")
@@ -111,28 +125,30 @@ class RecordReader:
         place = len(self.read.batch.runs)
         self.read.batch.runs.append(**run)
         self.read.run_lines.append(line)
+        self.read.has_text.append(record.get("prompt") is not None)
+        self._raw.append(raw)
         for sample in samples:
             self.read.batch.samples.append(run=place, **sample)
 
     def take(self, *, done: float) -> Read:
         """What was gathered since the last call; `done` is the share of the file that has been read."""
         read, self.read = self.read, Read()
-        read.done = done
+        read.done, read.raw = done, self._raw.__getitem__
+        self._raw = []
         self._prompts.clear()
         return read
 
     def _add_prompt(self, prompt: dict[str, Any], line: int) -> None:
         columns, prompt_id = self.read.batch.prompts, prompt["prompt_id"]
         prompt["text"] = prompt.pop("prompt")
-        row = self._prompts.get(prompt_id)
-        if row is None:
-            self._prompts[prompt_id] = len(columns)
+        if prompt_id not in self._prompts:
+            self._prompts[prompt_id] = len(columns), line
             columns.append(**prompt)
-            self.read.prompt_lines.append(line)
             return
+        row, first_line = self._prompts[prompt_id]
         known = columns.text[row]
         if known is not None and prompt["text"] is not None and known != prompt["text"]:
-            raise two_texts(prompt_id, f"line {self.read.prompt_lines[row]}")
+            raise two_texts(prompt_id, f"line {first_line}")
         for name in ("text", "dataset", "reference", "metadata"):
             column = getattr(columns, name)
             if column[row] is None:
@@ -164,6 +180,14 @@ def two_texts(prompt_id: str, place: str) -> Wrong:
 def text_hash(text: str) -> str:
     """SHA-256 of a prompt's text: its id where it bears none."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _samples_of(batch: Batch, runs: list[int]) -> SampleColumns:
+    place = {run: new for new, run in enumerate(runs)}
+    rows = [row for row, run in enumerate(batch.samples.run) if run in place]
+    samples = batch.samples.take(rows)
+    samples.run = [place[run] for run in samples.run]
+    return samples
 
 
 def _text_id(text: str | None) -> str:

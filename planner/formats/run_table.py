@@ -31,16 +31,17 @@ def read_run_table(path: Path, table: Table, problems: Problems) -> Iterator[Rea
 
 
 def _block(path: Path, block: Block, reader: RecordReader, problems: Problems) -> Iterator[Read]:
-    given = zip(block.rows.schema.names, block.rows.columns, strict=True)
+    named = zip(block.rows.schema.names, block.rows.columns, strict=True)
     try:
-        columns = {name: plain_values(name, column) for name, column in given if name in RECORD_FIELDS}
+        columns = {name: plain_values(name, column) for name, column in named if name in RECORD_FIELDS}
     except BadLog as error:
         raise BadLog(f"{path}: {error}") from error
     for row in range(block.rows.num_rows):
         raw = {name: column[row] for name, column in columns.items()}
         try:
-            record = {name: _value(name, value) for name, value in raw.items()}
-            reader.add({name: value for name, value in record.items() if value is not None}, block.first + row)
+            given = {name: _value(name, value) for name, value in raw.items()}
+            record = {name: value for name, value in given.items() if value is not None}
+            reader.add(record, block.first + row, raw if problems.rejected else None)
         except Wrong as wrong:
             problems.add(f"{path}:{line_in(block, row)}", wrong.field, wrong.wrong, wrong.expected, line=raw)
     yield reader.take(done=0.5)
