@@ -171,7 +171,7 @@ def grade_regex(answer: str | None, reference: str) -> float:
     """
     try:
         return float(answer is not None and re.fullmatch(reference, answer) is not None)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InvalidInput(f"reference {reference!r} is no regular expression: {error}") from error
 
 

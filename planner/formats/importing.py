@@ -22,9 +22,15 @@ from planner.formats.records import Read
 from planner.formats.rules import AnswerRules
 from planner.formats.scales import apply_scales, fit_scale, out_of_range
 from planner.formats.survey import survey_scores
+from planner.formats.values import Wrong
 
 _REJECTED = b'{"reason": '
 """How a file of rejected lines begins, see `Problems.add`."""
+_UNNAMED_VERIFIER = Wrong(
+    "score",
+    "scores outside 0..1 stand beside no verifier",
+    "the verifier's name with them, so that their scale can be kept for it",
+)
 Progress = Callable[[float, "float | None", "str | None"], None]
 
 
@@ -150,21 +156,21 @@ class _Job:
         used: set[str] = set()
         total, n_equal, n_unplaced = Written(), 0, 0
         self.rules.start()
-        for path, read in self._read(problems):
-            n_equal += read.n_equal
-            n_unplaced += read.n_unplaced
-            batch = admission.admit(path, read).batch
+        for path, given in self._read(problems):
+            n_equal += given.n_equal
+            n_unplaced += given.n_unplaced
+            read = admission.admit(path, given)
+            read = admission.refuse(path, read, self.rules.apply(read.batch, admission.references))
+            outside = out_of_range(read.batch)
+            read = admission.refuse(path, read, {run: _UNNAMED_VERIFIER for run, name in outside if name is None})
             if problems.stops:
                 continue
-            self.rules.apply(batch, admission.references)
-            lacking = {name for name in out_of_range(batch) if name not in scales}
-            if None in lacking:
-                raise _unnamed_verifier(path)
+            lacking = {name for _, name in outside if name is not None and name not in scales}
             if lacking:
-                raise _ScaleNeeded({name for name in lacking if name is not None})
-            used |= apply_scales(batch, scales)
-            watch.observe(batch)
-            total += sink.write(batch)
+                raise _ScaleNeeded(lacking)
+            used |= apply_scales(read.batch, scales)
+            watch.observe(read.batch)
+            total += sink.write(read.batch)
         problems.raise_if_any()
         if problems.rejected is not None:
             problems.rejected.flush()  # where they cannot be kept, nothing is imported
@@ -219,13 +225,6 @@ def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     if not files:
         raise InvalidInput("no file to import was named")
     return files
-
-
-def _unnamed_verifier(path: Path) -> InvalidInput:
-    return InvalidInput(
-        f"{path}: score: scores outside 0..1 stand beside no verifier, expected the verifier's name with them, "
-        "so that their scale can be kept for it"
-    )
 
 
 def _free_path(files: Sequence[Path]) -> Path:

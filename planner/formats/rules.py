@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from planner.core.batch import Batch, RunColumns, SampleColumns
+from planner.errors import InvalidInput
 from planner.formats.answers import Extractor, Grader, extractor, grader
+from planner.formats.values import Wrong
 
 _NOTABLE = 0.5
 """Some answers are cut off or left out in every log; where more than this share yields none, the extractor is wrong."""
@@ -58,18 +60,33 @@ class AnswerRules:
         if self.n_without_reference:
             yield f"{self.n_without_reference:,} answers were not graded, since their prompts have no reference"
 
-    def apply(self, batch: Batch, references: Mapping[str, str | None]) -> None:
-        """Extract answers from `text` (else from the raw answer), then grade what has no grade yet."""
+    def apply(self, batch: Batch, references: Mapping[str, str | None]) -> dict[int, Wrong]:
+        """Extract answers from `text` (else from the raw answer), then grade what has no grade yet.
+
+        Gives the runs whose reference the grader cannot use, which their prompts then lack.
+        """
+        wrongs: dict[int, Wrong] = {}
         if self.extract is None and self.grade is None:
-            return
-        of_runs = [references.get(prompt_id) for prompt_id in batch.runs.prompt_id]
-        self._apply(batch.samples, batch.samples.text, [of_runs[run] for run in batch.samples.run])
-        self._apply(batch.runs, [None] * len(batch.runs), of_runs)
+            return wrongs
+        runs, samples, prompts = batch.runs, batch.samples, batch.prompts
+        of_runs = [references.get(prompt_id) for prompt_id in runs.prompt_id]
+        self._apply(samples, samples.text, samples.run, of_runs, wrongs)
+        self._apply(runs, [None] * len(runs), range(len(runs)), of_runs, wrongs)
+        unusable = {runs.prompt_id[run] for run in wrongs}
+        for row, prompt_id in enumerate(prompts.prompt_id) if unusable else ():
+            if prompt_id in unusable:
+                prompts.reference[row] = None
+        return wrongs
 
     def _apply(
-        self, columns: RunColumns | SampleColumns, texts: list[str | None], references: list[str | None]
+        self,
+        columns: RunColumns | SampleColumns,
+        texts: list[str | None],
+        runs: Sequence[int],
+        references: list[str | None],
+        wrongs: dict[int, Wrong],
     ) -> None:
-        for row, (text, raw, reference) in enumerate(zip(texts, columns.answer, references, strict=True)):
+        for row, (text, raw, run) in enumerate(zip(texts, columns.answer, runs, strict=True)):
             source = raw if text is None else text
             if self.extract is not None and source is not None:
                 columns.answer[row] = found = self._read(source)
@@ -77,13 +94,17 @@ class AnswerRules:
                 self.n_nothing += found is None
             if self.grade is None or columns.correct[row] is not None:
                 continue
+            reference = references[run]
             unread = columns.answer[row] is None and (self.extract is None or source is None)
             if unread and columns.status[row] == "ok":
                 self.n_unread += source is not None  # else nothing was drawn here: a run of samples alone
             elif reference is None:
                 self.n_without_reference += 1
             else:
-                columns.correct[row] = self._mark(columns.answer[row], reference)
+                try:
+                    columns.correct[row] = self._mark(columns.answer[row], reference)
+                except InvalidInput as error:
+                    wrongs[run] = Wrong("reference", str(error).removeprefix("reference "), "one that the grader reads")
 
     def _read(self, source: str) -> str | None:
         assert self.extract is not None

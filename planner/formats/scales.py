@@ -52,15 +52,15 @@ def verifiers_of(batch: Batch) -> list[str | None]:
     return [of_runs[run] if own is None else own for run, own in rows]
 
 
-def out_of_range(batch: Batch) -> set[str | None]:
-    """Verifiers with a score outside 0..1."""
+def out_of_range(batch: Batch) -> set[tuple[int, str | None]]:
+    """Runs with a score outside 0..1, each with the verifier that gave it."""
     columns = (batch.samples.score, batch.samples.score_min)
     if not any(_outside(column) for column in columns) and not any(batch.samples.step_scores):
         return set()
-    rows = zip(verifiers_of(batch), *columns, batch.samples.step_scores, strict=True)
+    rows = zip(batch.samples.run, verifiers_of(batch), *columns, batch.samples.step_scores, strict=True)
     return {
-        verifier
-        for verifier, score, least, steps in rows
+        (run, verifier)
+        for run, verifier, score, least, steps in rows
         if any(not -_ROUNDING <= one <= 1 + _ROUNDING for one in (score or 0, least or 0, *(steps or ())))
     }
 

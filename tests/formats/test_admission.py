@@ -64,3 +64,37 @@ def test_a_run_of_an_unknown_text_is_written_as_it_stands(skip, write_lines):
     _, [rejected] = skip(write_lines(RUN | {"run_id": "r1"}))
     assert "the text of prompt_id 'p' is not known yet" in rejected["reason"]
     assert json.loads(rejected["line"]) == RUN | {"run_id": "r1"}
+
+
+BAD_REFERENCE = {"run_id": "bad", "prompt": "3 + 3?", "reference": "(", "generator": "small", "answer": "6"}
+
+
+@pytest.mark.parametrize("samples", [{}, {"samples": [{"answer": "6"}, {"answer": "7"}]}], ids=["run", "samples"])
+def test_a_reference_that_is_no_regular_expression_is_named_and_skipped(store, rows, skip, write_lines, samples):
+    good = {"run_id": "good", "prompt": "2 + 2?", "reference": "4|four", "generator": "small", "answer": "four"}
+    path = write_lines(good, BAD_REFERENCE | samples)
+    with pytest.raises(BadLog) as caught:
+        import_logs(store, path, grade="regex")
+    assert str(caught.value).startswith(f"{path}:2: reference: '(' is no regular expression: ")
+    report, [rejected] = skip(path, grade="regex")
+    assert (report.n_runs, report.n_graded) == (1, 0)
+    assert json.loads(rejected["line"]) == BAD_REFERENCE | samples
+    assert rows("SELECT run_id, correct FROM runs") == [{"run_id": "good", "correct": 1.0}]
+
+
+def test_a_prompt_whose_reference_was_refused_gets_the_mended_one(store, rows, skip, write_lines):
+    skip(write_lines(BAD_REFERENCE, BAD_REFERENCE | {"run_id": "graded", "correct": 1}), grade="regex")
+    import_logs(store, write_lines(BAD_REFERENCE | {"reference": "6"}, name="mended.jsonl"), grade="regex")
+    assert rows("SELECT run_id, correct FROM runs ORDER BY run_id") == [
+        {"run_id": "bad", "correct": 1.0}, {"run_id": "graded", "correct": 1.0},
+    ]  # fmt: skip
+
+
+def test_scores_of_an_unnamed_scale_are_named_with_their_line_and_skipped(store, skip, write_lines):
+    bad = RUN | {"run_id": "bad", "prompt": "2 + 2?", "samples": [{"answer": "4", "score": 5}]}
+    path = write_lines(bad | {"run_id": "good", "verifier": "prm"}, bad)
+    with pytest.raises(BadLog, match=r"runs.jsonl:2: score: scores outside 0..1 stand beside no verifier"):
+        import_logs(store, path)
+    report, [rejected] = skip(path)
+    assert (report.n_runs, report.n_rejected) == (1, 1)
+    assert json.loads(rejected["line"]) == bad
