@@ -98,4 +98,6 @@ def reading(path: Path) -> Iterator[None]:
             f"{path}: the compressed file is cut off or damaged ({error}): copy it again; nothing was imported"
         ) from error
     except OSError as error:
+        if error.filename not in (None, path, str(path)):  # another file, such as that of rejected lines
+            raise
         raise BadLog(f"{path}: cannot be read: {error}") from error

@@ -98,13 +98,20 @@ def _csv(path: Path, problems: Problems, ragged: list[int | None]) -> Iterator[B
         stream = file.stream
         names = _header(path, stream.readline(1 << 20))
 
-        def skip(row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow
-            # the header is read by ourselves, and stands before the row that pyarrow counts from 1
-            place = f"{path}:{row.number + 1}" if row.number is not None else str(path)
-            wrong = f"the row has {row.actual_columns} values"
-            problems.add(place, "row", wrong, f"{row.expected_columns}, one a column", line=row.text)
-            ragged.append(row.number)
+        bad: list[Any] = []  # pyarrow's InvalidRow
+
+        def skip(row: Any) -> str:  # noqa: ANN401
+            bad.append(row)  # an error here, such as of a full disk, would be lost
             return "skip"
+
+        def name_bad() -> None:
+            for row in bad:
+                # the header is read by ourselves, and stands before the row that pyarrow counts from 1
+                place = f"{path}:{row.number + 1}" if row.number is not None else str(path)
+                wrong = f"the row has {row.actual_columns} values"
+                problems.add(place, "row", wrong, f"{row.expected_columns}, one a column", line=row.text)
+                ragged.append(row.number)
+            bad.clear()
 
         reader = csv.open_csv(
             pa.PythonFile(stream, mode="r"),
@@ -120,8 +127,10 @@ def _csv(path: Path, problems: Problems, ragged: list[int | None]) -> Iterator[B
         )
         first = 2
         for rows in reader:
+            name_bad()
             yield Block(rows, first)
             first += rows.num_rows + _newlines(rows)
+        name_bad()
         if first == 2 and ragged:  # a table without a good row has columns all the same
             yield Block(pa.RecordBatch.from_pylist([], schema=pa.schema([(name, pa.binary()) for name in names])), 2)
 

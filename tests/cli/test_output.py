@@ -68,6 +68,16 @@ def test_an_import_whose_rejected_lines_cannot_be_kept_says_so(folder):
     assert Path(os.devnull).is_char_device()
 
 
+@needs_full
+@pytest.mark.parametrize("log", ["mine.jsonl", "mine.csv"])
+def test_a_full_disk_is_told_of_the_file_of_rejected_lines_not_of_the_log(folder, log):
+    """More lines than are held back in memory, so that one is refused while the log is read."""
+    lines = [json.dumps(BAD)] * 9000 if log.endswith("l") else ["prompt,generator,answer", *["2 + 2?,small"] * 9000]
+    (folder / log).write_text("\n".join(lines))
+    result = planner("logs", "import", log, "--skip-bad", "--rejected", "/dev/full", code=1)
+    assert "error: /dev/full: No space left on device" in result.stderr
+
+
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "sqlite+pysqlite:///x.db", "sqlite:///{folder}/x.db"])
 def test_an_export_never_replaces_its_store(folder, url):
     at = ("--database-url", url.format(folder=folder))
