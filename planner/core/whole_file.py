@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -17,11 +19,18 @@ STDIN = 0
 
 
 @contextmanager
-def whole_file(path: Path, *, reads: Iterable[Path | int] = (), even_empty: bool = True) -> Iterator[IO[str]]:
+def whole_file(
+    path: Path,
+    *,
+    reads: Iterable[Path | int] = (),
+    even_empty: bool = True,
+    move: Callable[[Path], None] | None = None,
+) -> Iterator[IO[str]]:
     """A text file that is at `path` once the block ends well; an exception leaves what was there.
 
     A symbolic link is followed, its target replaced. What is no regular file, such as a device, is written to directly.
     reads: files of the same work, which must stay. Unless `even_empty`, nothing written changes nothing.
+    move: brings the written file, whose path it is given, to its place if that is not simply `path`.
     Raises InvalidInput where `path` is among `reads` or cannot be opened, OSError that names it where the disk is full.
     """
     if is_among(path, reads):
@@ -30,7 +39,7 @@ def whole_file(path: Path, *, reads: Iterable[Path | int] = (), even_empty: bool
         is_special = path.exists() and not path.is_file()
         # of a pipe behind /dev/stdout no path is left when links are followed
         target = path if is_special else path.resolve()
-        temporary = path if is_special else target.with_name(f".{target.name}.part")
+        temporary = path if is_special else target.with_name(_temporary_name(target.name))
         file = _Named(temporary, path)
     except (OSError, RuntimeError) as error:  # links that go round in a circle are a RuntimeError
         raise InvalidInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
@@ -42,7 +51,7 @@ def whole_file(path: Path, *, reads: Iterable[Path | int] = (), even_empty: bool
         with file:
             yield file
         if even_empty or temporary.stat().st_size:
-            temporary.replace(target)
+            (move or partial(Path.replace, target=target))(temporary)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -54,6 +63,11 @@ def is_among(path: Path, reads: Iterable[Path | int]) -> bool:
         return False
     others = (_status(one) for one in reads)
     return any(other is not None and os.path.samestat(own, other) for other in others)
+
+
+def _temporary_name(name: str) -> str:
+    """One that no other process has, and that is not too long where the name itself is not."""
+    return f".{name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
 def _status(path: Path | int) -> os.stat_result | None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 from planner.core.batch import ImportSink, ScoreScale, Written
-from planner.core.whole_file import is_among, whole_file
 from planner.errors import InvalidInput
 from planner.formats.admission import Admission
 from planner.formats.checks import PoolWatch
@@ -19,13 +16,12 @@ from planner.formats.files import detect, file_hash
 from planner.formats.problems import Problems
 from planner.formats.reading import read_runs
 from planner.formats.records import Read
+from planner.formats.rejected import RejectedLines
 from planner.formats.rules import AnswerRules
 from planner.formats.scales import apply_scales, fit_scale, out_of_range
 from planner.formats.survey import survey_scores
 from planner.formats.values import Wrong
 
-_REJECTED = b'{"reason": '
-"""How a file of rejected lines begins, see `Problems.add`."""
 _UNNAMED_VERIFIER = Wrong(
     "score",
     "scores outside 0..1 stand beside no verifier",
@@ -119,10 +115,10 @@ def import_logs(
         "store_prompt_text": store_prompt_text,
     }
     scales: dict[str, ScoreScale] = {}
-    rejected = rejected_path or _free_path(files)
+    rejected = RejectedLines(rejected_path, files, store.own_files)
     job = _Job([files[place] for place in order], format, rules, progress or _silent)
     while True:
-        with _rejects(skip_bad, rejected, [*files, *store.own_files]) as problems:
+        with rejected.kept() if skip_bad else nullcontext(Problems()) as problems:
             try:
                 with store.begin_import(**about) as sink:
                     report = job.run(sink, problems, scales)
@@ -130,7 +126,9 @@ def import_logs(
             except _ScaleNeeded as needed:
                 surveyed = survey_scores(job.files, format, needed.verifiers)
                 scales |= {name: fit_scale(*columns) for name, columns in surveyed.items()}
-    return replace(report, files=tuple(map(str, files)), rejected_path=str(rejected) if report.n_rejected else None)
+    return replace(
+        report, files=tuple(map(str, files)), rejected_path=str(rejected.path) if report.n_rejected else None
+    )
 
 
 class _ScaleNeeded(Exception):
@@ -225,35 +223,6 @@ def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     if not files:
         raise InvalidInput("no file to import was named")
     return files
-
-
-def _free_path(files: Sequence[Path]) -> Path:
-    """Where rejected lines go unasked: only a file of earlier ones is replaced."""
-    for number in count(1):
-        path = Path(f"{files[0].name}.rejected{f'-{number}' if number > 1 else ''}.jsonl")
-        if not os.path.lexists(path) or (_holds_rejected(path) and not is_among(path, files)):
-            return path
-    raise AssertionError("numbers do not end")
-
-
-def _holds_rejected(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_REJECTED)) == _REJECTED
-    except OSError:
-        return False
-
-
-@contextmanager
-def _rejects(skip: bool, path: Path, reads: Sequence[Path]) -> Iterator[Problems]:  # noqa: FBT001 - as asked for
-    """Problems that go to a file, which appears only when the import is through and any line was rejected."""
-    if not skip:
-        yield Problems()
-        return
-    with whole_file(path, reads=reads, even_empty=False) as file:
-        yield Problems(skip=True, rejected=file)
 
 
 def _silent(_done: float, _total: float | None = None, _stage: str | None = None, /) -> None:

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from planner.cli import main
+from planner.formats import import_logs
+from planner.store import Store
 
 RUN = {"run_id": "r1", "prompt": "2 + 2?", "dataset": "sums", "generator": "small", "answer": "4"}
 BAD = RUN | {"run_id": "r2", "correct": 3}
@@ -76,6 +78,25 @@ def test_a_full_disk_is_told_of_the_file_of_rejected_lines_not_of_the_log(folder
     (folder / log).write_text("\n".join(lines))
     result = planner("logs", "import", log, "--skip-bad", "--rejected", "/dev/full", code=1)
     assert "error: /dev/full: No space left on device" in result.stderr
+
+
+def test_two_imports_at_once_keep_their_rejected_lines_apart(folder):
+    import_it = ("logs", "import", "mine.jsonl", "--skip-bad", "--json")
+    other, reports = folder / "other" / "mine.jsonl", []
+    other.parent.mkdir()
+    other.write_text(json.dumps(RUN | {"run_id": "r9", "correct": 9}))
+
+    def meanwhile(*_progress):
+        if not reports:
+            reports.append(import_logs(Store.open("sqlite:///other.db"), other, skip_bad=True))
+
+    for last in ("mine.jsonl.rejected-2.jsonl", "mine.jsonl.rejected-3.jsonl"):
+        mine = import_logs(Store.open(f"sqlite:///{last}.db"), "mine.jsonl", skip_bad=True, progress=meanwhile)
+        assert (reports.pop().rejected_path, mine.rejected_path) == ("mine.jsonl.rejected.jsonl", last)
+        assert "correct: is 9" in (folder / "mine.jsonl.rejected.jsonl").read_text()
+        assert "correct: is 3" in (folder / last).read_text()
+    assert [name for name in names(folder) if name.startswith(".")] == []
+    assert json.loads(planner(*import_it).stdout)["rejected_path"] == "mine.jsonl.rejected.jsonl"
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "sqlite+pysqlite:///x.db", "sqlite:///{folder}/x.db"])

@@ -41,6 +41,20 @@ def test_an_exception_leaves_what_was_there(old):
     assert [path.name for path in old.parent.iterdir()] == ["old.txt"]
 
 
+def test_two_writers_at_once_do_not_meet(old):
+    with whole_file(old) as first, whole_file(old) as second:
+        first.write("first\n")
+        second.write("second\n")
+    assert old.read_text() == "first\n"
+    assert [path.name for path in old.parent.iterdir()] == ["old.txt"]
+
+
+def test_a_long_name_is_written(tmp_path):
+    path = tmp_path / ("ä" * 125)
+    write(path)
+    assert path.read_text() == NEW
+
+
 def test_nothing_written_is_an_empty_file_unless_that_is_not_wanted(old):
     with whole_file(old, even_empty=False):
         pass
