@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -82,6 +83,16 @@ def request(*candidates: str) -> Verify:
         ("correctness: false", 0.0),
         ("Verdict: notable", None),
         ("Score: 1.2.3", None),
+        ("Verdict: incorrect\n\n1. Step 2 is wrong.", 0.0),
+        ("Verdict: incorrect. 1 is not a prime.", 0.0),
+        ("Verdict: incorrect (1 step is wrong)", 0.0),
+        ("**Verdict: incorrect** - 0.5 was expected", 0.0),
+        ("Verdict: correct. 3 checks passed.", 1.0),
+        ("Verdict: correct: 3 checks passed", 1.0),
+        ("Verdict: incorrect. The upgrade: 1", 0.0),
+        ("Correct: 0.5", 0.5),
+        ("**Correct**: yes", 1.0),
+        ("Score:\n\n \n 0.5  ", 0.5),
     ],
 )
 def test_a_verdict_is_read_in_the_words_of_models(text: str, score: float | None):
@@ -91,6 +102,20 @@ def test_a_verdict_is_read_in_the_words_of_models(text: str, score: float | None
 def test_a_score_without_its_best_is_of_the_scale_that_was_asked_for():
     assert read_verdict("Score: 7", scale=10) == 0.7
     assert read_verdict("Score: 70/100", scale=10) == 0.7
+
+
+@pytest.mark.parametrize(
+    "filler", ["\n", " ", " \n", ".", "7", "7a", "7.", "score.7.", "verdict:no ", "not ", "1/", "-"]
+)
+@pytest.mark.parametrize("begin", ["", "7", "Score: 7", "Verdict: not"])
+def test_no_text_holds_the_reading_up(begin: str, filler: str):
+    started = time.perf_counter()
+    read_verdict(begin + filler * (100_000 // len(filler)) + "x")
+    assert time.perf_counter() - started < 1
+
+
+def test_the_verdict_of_a_long_text_is_read_at_its_end():
+    assert read_verdict("Verdict: correct. " + "Or is it? " * 10_000 + "Verdict: incorrect") == 0.0
 
 
 @given(st.text(max_size=60))

@@ -14,14 +14,17 @@ PROMPT = (
 )
 """Asks for a verdict; a prompt of another wording may ask for `Score:` with a number instead."""
 
-_LABEL = r"(?:verdict|score|rating|grade|judg[e]?ment|correct(?:ness)?)\W{0,6}(?:is\b)?\W{0,6}"
-_NUMBER = r"(\d+(?:\.\d+)?)\s*(?:(%)|(?:/|out of)\s*(\d+(?:\.\d+)?))?(?![\w.]*\d)"
+_LABEL = r"\b(?:(?:verdict|score|rating|grade|judge?ment|correctness)\W{0,6}(?:is\b)?|correct[\s*_`]{0,4}[:=])\W{0,6}"
+# Possessive, and never two repetitions of the same characters side by side: judges may be made to write anything.
+_NUMBER = r"(\d++(?:\.\d++)?+)\s*+(?:(%)|(?:/|out of)\s*+(\d++(?:\.\d++)?+))?+(?!(?:[^\W\d]|\.)*+\d)"
 _SAID_NUMBER = re.compile(_LABEL + _NUMBER)
 _WRONG = r"incorrect|not\s+(?:\w+\s+)?(?:correct|right|valid)|wrong|invalid|false|no"
 _RIGHT = r"correct|right|valid|true|yes"
 _SAID_WORD = re.compile(rf"{_LABEL}(?:(?P<wrong>{_WRONG})|(?P<right>{_RIGHT}))\b")
 _WORD = re.compile(rf"\b(?:(?P<wrong>{_WRONG})|(?P<right>{_RIGHT}))\b")
-_WHOLE_NUMBER = re.compile(rf"\s*{_NUMBER}\s*\W*\s*")
+_WHOLE_NUMBER = re.compile(rf"{_NUMBER}\W*+")
+MOST_CHARACTERS = 20_000
+"""Of a longer text the end is read: it is where the verdict stands."""
 
 
 class JudgeVerifier:
@@ -95,16 +98,18 @@ def read_verdict(text: str, *, scale: float = 1.0) -> float | None:
     >>> read_verdict("Score: 7/10")
     0.7
     """
-    said = text.lower()
-    labelled = [*_SAID_NUMBER.finditer(said), *_SAID_WORD.finditer(said)]
+    lines = [line for one in text[-MOST_CHARACTERS:].lower().splitlines() if (line := " ".join(one.split()))]
+    said = "\n".join(lines)
+    words = list(_SAID_WORD.finditer(said))
+    # "Verdict: correct: 3 checks passed" says a word; the number after it is no score.
+    inside = {place for word in words for place in range(word.start() + 1, word.end())}
+    labelled = [*words, *(number for number in _SAID_NUMBER.finditer(said) if number.start() not in inside)]
     if labelled:
         last = max(labelled, key=lambda match: match.start())
         return _share(last, scale) if last.re is _SAID_NUMBER else float(last["right"] is not None)
     if whole := _WHOLE_NUMBER.fullmatch(said):
         return _share(whole, scale)
-    lines = said.split("\n")
-    last_line = next((line for line in reversed(lines) if line.strip()), "")
-    sides = {match.lastgroup for match in _WORD.finditer(last_line)}
+    sides = {match.lastgroup for match in _WORD.finditer(lines[-1])} if lines else set()
     return float(sides == {"right"}) if len(sides) == 1 else None
 
 
