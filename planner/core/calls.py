@@ -77,7 +77,8 @@ class Verify:
 class Verdict:
     """Score (0..1) of one candidate, of its last step where the verifier scores steps; None where it failed.
 
-    tokens: read (and, by a judge, written), less what was cached; None is unknown.
+    tokens: read (and, by a judge, written), less what was cached; None is unknown. written: those of them that a judge
+    wrote, which are billed at another rate.
     generations: 1 for a judge that writes its verdict (METHODS: a verdict call counts one), else 0.
     """
 
@@ -87,6 +88,7 @@ class Verdict:
     generations: float = 0.0
     latency_seconds: float | None = None
     estimated: bool = False
+    written: int = 0
 
 
 Request = Generate | Verify

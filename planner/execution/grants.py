@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 
 from planner.core import Generate, Request, Unit, Verify
 from planner.execution.ledger import Ledger
-from planner.execution.lengths import Lengths
+from planner.execution.lengths import GENEROUS, Lengths
 from planner.execution.prices import Counts, Prices
 from planner.execution.tally import SUMS
 from planner.strategies.pool import Interrupted
 
 Amounts = Mapping[Unit, float]
-
-GENEROUS = 16
-"""A completion that may take so many times what it hardly passes is sent without a `max_tokens` of the meter's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +67,13 @@ class Grants:
     def verify(self, request: Verify) -> Reservation | None:
         """The grant for scores: of the first candidates, as many as fit."""
         expected, most = [], []
-        generations = self.lengths.verdict_generations(
-            request.verifier, judges=self.prices.writes_verdicts(request.verifier)
-        )
+        generations = self.lengths.verdict_generations(request.verifier)
+        written, most_written = (self.lengths.written(request.verifier, most=most) for most in (False, True))
         for candidate in request.candidates:
-            tokens = self.lengths.verify(request, candidate)
-            expected.append(Counts(generations, verifier=tokens))
-            bound = Counts(math.ceil(generations), verifier=self.lengths.verify(request, candidate, most=True))
+            tokens = self.lengths.verify(request, candidate) + written
+            expected.append(Counts(generations, verifier=tokens, written=written))
+            tokens = self.lengths.verify(request, candidate, most=True) + most_written
+            bound = Counts(math.ceil(generations), verifier=tokens, written=most_written)
             most.append(self._amounts(request.verifier, bound))
         n, held = 0, dict.fromkeys(SUMS, 0.0)
         for one, at_most in zip(expected, most, strict=True):
@@ -88,14 +85,16 @@ class Grants:
             self._wait_or_stop(self._amounts(request.verifier, expected[0]), dict.fromkeys(SUMS, 0.0))
             return None
         granted = request if n == len(request.candidates) else replace(request, candidates=request.candidates[:n])
-        total = Counts(n * generations, verifier=sum(one.verifier or 0.0 for one in expected[:n]))
+        tokens = sum(one.verifier or 0.0 for one in expected[:n])
+        total = Counts(n * generations, verifier=tokens, written=n * written)
         return Reservation(granted, held, total)
 
     def verifying(self, verifier: str, n: int, tokens: float) -> Amounts:
         """What scoring `n` completions of so many tokens in all costs."""
-        judges = self.prices.writes_verdicts(verifier)
-        generations = n * self.lengths.verdict_generations(verifier, judges=judges)
-        return self._amounts(verifier, Counts(generations, verifier=tokens))
+        written = n * self.lengths.written(verifier)
+        read = tokens + n * self.lengths.wording(verifier)
+        generations = n * self.lengths.verdict_generations(verifier)
+        return self._amounts(verifier, Counts(generations, verifier=read + written, written=written))
 
     def _granted(self, request: Generate, n: int, most: Amounts) -> Reservation:
         part = replace(request, n=n, generations=request.generations * n / request.n) if n < request.n else request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,24 @@ TOKENS_PER_BYTE = 0.3
 COMPLETION_TOKENS = 256.0
 STEP_TOKENS = 64.0
 """Of a completion that ends at a step separator."""
+VERDICT_TOKENS = 256.0
+"""Of a verdict that a judge writes."""
 LEAST_BOUND = 256.0
+GENEROUS = 16
+"""A completion that may take so many times what it hardly passes is not limited in length."""
 _PRIOR_BYTES = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a language model is asked for a verdict.
+
+    wording_bytes: of what is said beside problem and answer, in UTF-8. max_tokens: that a verdict may have; None: it is
+    not limited.
+    """
+
+    wording_bytes: int = 256
+    max_tokens: int | None = None
 
 
 @dataclass
@@ -48,6 +65,10 @@ class _Length:
         self.total, self.n, self.greatest = self.total + tokens, self.n + 1, max(self.greatest, tokens)
 
     @property
+    def seen(self) -> bool:
+        return self.n > 1
+
+    @property
     def likely(self) -> float:
         return self.total / self.n
 
@@ -58,12 +79,18 @@ class _Length:
 
 @dataclass
 class Lengths:
-    """Expected tokens by model. `completion_tokens`: of one whole answer, as forecast; None where unknown."""
+    """Expected tokens by model.
+
+    completion_tokens: of one whole answer, as forecast; None where unknown.
+    judging: how a verifier is asked that writes its verdicts; None for one that only scores.
+    """
 
     completion_tokens: float | None = None
+    judging: Callable[[str], Judging | None] = lambda _: None
     _prompts: dict[str, _Ratio] = field(default_factory=lambda: defaultdict(_Ratio))
     _verified: dict[str, _Ratio] = field(default_factory=lambda: defaultdict(_Ratio))
     _completions: dict[tuple[str, bool], _Length] = field(default_factory=dict)
+    _written: dict[str, _Length] = field(default_factory=lambda: defaultdict(lambda: _Length(VERDICT_TOKENS)))
     _verdicts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _billed: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
     _counted: dict[str, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
@@ -91,15 +118,30 @@ class Lengths:
         return self._length(request).most
 
     def verify(self, request: Verify, candidate: str, *, most: bool = False) -> float:
-        """Tokens that scoring one candidate takes."""
+        """Tokens that are read to score one candidate."""
         ratio = self._verified[request.verifier]
-        n_bytes = _size(request.messages) + _bytes(candidate)
+        n_bytes = self._verified_bytes(request, candidate)
         return ratio.most(n_bytes) if most else ratio.likely(n_bytes)
 
-    def verdict_generations(self, verifier: str, *, judges: bool) -> float:
+    def wording(self, verifier: str) -> float:
+        """Tokens that a judge reads beside problem and answer."""
+        judging = self.judging(verifier)
+        return 0.0 if judging is None else self._verified[verifier].likely(judging.wording_bytes)
+
+    def written(self, verifier: str, *, most: bool = False) -> float:
+        """Tokens of one verdict: 0 where it is not written."""
+        if not self.verdict_generations(verifier):
+            return 0.0
+        length, judging = self._written[verifier], self.judging(verifier)
+        limit = None if judging is None else judging.max_tokens
+        if most:
+            return length.most * (1 if length.seen else GENEROUS) if limit is None else limit
+        return length.likely if limit is None else min(length.likely, limit)
+
+    def verdict_generations(self, verifier: str) -> float:
         """Generations that one verdict counts: 1 where it is written."""
         total, n = self._verdicts[verifier]
-        return total / n if n else float(judges)
+        return total / n if n else float(self.judging(verifier) is not None)
 
     def learn(self, request: Generate | Verify, reply: tuple[Completion, ...] | tuple[Verdict, ...]) -> None:
         """Take in what came back."""
@@ -131,11 +173,17 @@ class Lengths:
 
     def _learn_verdict(self, request: Verify, candidate: str, verdict: Verdict) -> None:
         if verdict.tokens is not None:
-            self._verified[request.verifier].add(verdict.tokens, _size(request.messages) + _bytes(candidate))
+            n_bytes = self._verified_bytes(request, candidate)
+            self._verified[request.verifier].add(verdict.tokens - verdict.written, n_bytes)
+            self._written[request.verifier].add(verdict.written)
         if verdict.score is not None:
             known = self._verdicts[request.verifier]
             known[0] += verdict.generations
             known[1] += 1
+
+    def _verified_bytes(self, request: Verify, candidate: str) -> int:
+        judging = self.judging(request.verifier)
+        return _size(request.messages) + _bytes(candidate) + (0 if judging is None else judging.wording_bytes)
 
     def _length(self, request: Generate) -> _Length:
         steps = bool(request.stop)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from planner.core import Budget, Completion, Cost, Generate, ModelCard, Reply, Request, Usage
 from planner.errors import InvalidInput
 from planner.execution.grants import Amounts, Grants, Reservation
 from planner.execution.ledger import Ledger
-from planner.execution.lengths import Lengths
+from planner.execution.lengths import Judging, Lengths
 from planner.execution.prices import Counts, Prices, Role
 from planner.execution.tally import SUMS, Tally, counts_of
 from planner.strategies.pool import Interrupted
@@ -42,6 +43,7 @@ class Meter:
         verified_by: Mapping[str, str] | None = None,
         shared: Sequence[Ledger] = (),
         free: Collection[str] = (),
+        judges: Mapping[str, Judging] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
         on_settled: Callable[[Settled], None] | None = None,
     ) -> None:
@@ -49,13 +51,13 @@ class Meter:
 
         completion_tokens: of one answer, as forecast; None where unknown.
         verified_by: the verifier that is to score a generator's completions; what that takes is kept for it.
-        free: verifiers that cost nothing, being functions and commands.
+        free: verifiers that cost nothing, being functions and commands. judges: those that write their verdicts.
         on_settled: told of every request that is over.
         """
         self._budget = budget or Budget()
         self._ledgers = (Ledger(self._budget.ceilings), *shared)
-        self._prices = Prices(cards, free)
-        self._lengths = Lengths(completion_tokens)
+        self._prices = Prices(cards, free, judges)
+        self._lengths = Lengths(completion_tokens, self._prices.judging)
         self._grants = Grants(self._prices, self._lengths, self._ledgers)
         self._verified_by = dict(verified_by or {})
         self._unverified: dict[str, list[Reply]] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from planner.core import ModelCard, Unit
 from planner.errors import InvalidInput
+from planner.execution.lengths import Judging
 
 Role = Literal["generator", "verifier"]
 
@@ -26,7 +28,7 @@ class Counts:
     """What one request took; None is unknown.
 
     prompt, completion: of a generator; `billed_prompt` of the prompt stand on the bill, `cached` were not processed.
-    verifier: read (and, by a judge, written) to score candidates.
+    verifier: read (and, by a judge, written) to score candidates; `written` of them are a judge's.
     """
 
     generations: float = 0.0
@@ -35,6 +37,7 @@ class Counts:
     cached: float = 0.0
     completion: float | None = 0.0
     verifier: float | None = 0.0
+    written: float = 0.0
 
     def filled(self, expected: Counts) -> Counts:
         """With what was expected where nothing is known."""
@@ -45,16 +48,26 @@ class Counts:
             self.cached,
             expected.completion if self.completion is None else self.completion,
             expected.verifier if self.verifier is None else self.verifier,
+            expected.written if self.verifier is None else self.written,
         )
 
 
 class Prices:
     """Rates of the models that a run may call."""
 
-    def __init__(self, cards: Mapping[str, ModelCard], free: Collection[str] = ()) -> None:
-        """`cards` by model name; `free`: functions and commands, which are no models and cost nothing."""
+    def __init__(
+        self,
+        cards: Mapping[str, ModelCard],
+        free: Collection[str] = (),
+        judges: Mapping[str, Judging] = MappingProxyType({}),
+    ) -> None:
+        """`cards` by model name; `free`: functions and commands, which are no models and cost nothing.
+
+        judges: verifiers that write their verdicts; others do where their card says that they are generators.
+        """
         self._cards = cards
         self._free = frozenset(free)
+        self._judges = judges
 
     def require(self, units: Iterable[Unit], models: Iterable[tuple[str, Role]]) -> None:
         """Raise InvalidInput, naming model and missing field, where a cost in one of the units would be unknown."""
@@ -62,17 +75,20 @@ class Prices:
             for model, role in models:
                 if model in self._free:
                     continue
-                for field in _NEEDED.get(unit, {}).get(role, ()):
+                written = role == "generator" or self.judging(model) is not None
+                for field in _NEEDED.get(unit, {}).get("generator" if written else "verifier", ()):
                     if getattr(self._cards.get(model), field, None) is None:
                         raise InvalidInput(
                             f"a ceiling in {unit} cannot be kept: the model card of {model!r} has no {field}; "
                             "add it with `planner models import FILE`, or give the ceiling in another unit"
                         )
 
-    def writes_verdicts(self, verifier: str) -> bool:
-        """Whether the verifier is a language model that judges, as far as its card tells."""
+    def judging(self, verifier: str) -> Judging | None:
+        """How a verifier is asked that writes its verdicts, as a language model does; None where it only scores."""
+        if verifier in self._judges or verifier in self._free:
+            return self._judges.get(verifier)
         card = self._cards.get(verifier)
-        return card is not None and card.kind == "generator"
+        return Judging() if card is not None and card.kind == "generator" else None
 
     def cost(self, model: str, counts: Counts, unit: Unit) -> float | None:
         """What the counts cost in one unit but latency; None where a card or a count is unknown."""
@@ -94,8 +110,9 @@ class Prices:
         total = 0.0
         for tokens, field in (
             (counts.billed_prompt, "usd_per_million_prompt_tokens"),
-            (counts.verifier, "usd_per_million_prompt_tokens"),
+            (None if counts.verifier is None else counts.verifier - counts.written, "usd_per_million_prompt_tokens"),
             (counts.completion, "usd_per_million_completion_tokens"),
+            (counts.written, "usd_per_million_completion_tokens"),
         ):
             rate = self._rate(model, field)
             if tokens is None or (tokens and rate is None):

@@ -19,12 +19,13 @@ from planner.execution.driver import drive
 from planner.execution.graders import Grader, grader
 from planner.execution.job import Job, seed_of, verified_by
 from planner.execution.ledger import Ledger
+from planner.execution.lengths import Judging
 from planner.execution.meter import Meter, Settled
 from planner.execution.prices import Role
 from planner.execution.routed import RoutedEndpoint
 from planner.execution.run_log import RunLog, run_costs
 from planner.execution.session import SEARCH, session_arm, stages_of
-from planner.execution.verifiers import CallableVerifier, CommandVerifier
+from planner.execution.verifiers import CallableVerifier, CommandVerifier, JudgeVerifier
 from planner.strategies.pool import Result
 from planner.strategies.task import Task
 
@@ -91,6 +92,11 @@ class Runner:
         verifiers = self.endpoint.verifiers if isinstance(self.endpoint, RoutedEndpoint) else {}
         return frozenset(n for n, v in verifiers.items() if isinstance(v, CallableVerifier | CommandVerifier))
 
+    def judges(self) -> dict[str, Judging]:
+        """Verifiers that are language models, and how they are asked."""
+        verifiers = self.endpoint.verifiers if isinstance(self.endpoint, RoutedEndpoint) else {}
+        return {n: v.judging for n, v in verifiers.items() if isinstance(v, JudgeVerifier)}
+
     def reading(self, job: Judged) -> Reading:
         """How the job's candidates are read."""
         return reading(first_named("extract", *self._places(job, job.extract, "extract"), default=self.default_extract))
@@ -125,6 +131,7 @@ class _Run:
             verified_by=verified_by(arm),
             shared=runner.shared,
             free=runner.free(),
+            judges=runner.judges(),
             clock=runner.clock,
             on_settled=self._settled,
         )

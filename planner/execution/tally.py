@@ -24,6 +24,7 @@ def counts_of(request: Request, reply: Reply) -> Counts:
     return Counts(
         generations=sum(one.generations for one in verdicts),
         verifier=_sum([one.tokens for one in verdicts]),
+        written=sum(one.written for one in verdicts),
     )
 
 
@@ -64,8 +65,8 @@ class Tally:
         name = request.generator if isinstance(request, Generate) else request.verifier
         model = self._models.setdefault(name, _Model())
         model.requests += 1
-        model.prompt = _plus(_plus(model.prompt, counts.prompt), counts.verifier)
-        model.completion = _plus(model.completion, counts.completion)
+        model.prompt = _plus(_plus(model.prompt, counts.prompt), _plus(counts.verifier, -counts.written))
+        model.completion = _plus(_plus(model.completion, counts.completion), counts.written)
         model.flops = _plus(model.flops, self.prices.cost(name, counts, "flops"))
         model.usd = _plus(model.usd, self.prices.cost(name, counts, "usd"))
         self.generations += counts.generations

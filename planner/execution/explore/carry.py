@@ -88,6 +88,7 @@ class Bench:
             verified_by=verified_by(one.arm),
             shared=(self.purse.account,),
             free=self.runner.free(),
+            judges=self.runner.judges(),
             on_settled=tell,
         )
         return meter

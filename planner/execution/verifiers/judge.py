@@ -6,7 +6,8 @@ import time
 
 from planner.core import Completion, Endpoint, Generate, Message, Verdict, Verify
 from planner.errors import EndpointError
-from planner.execution.openai.tokens import plain_text
+from planner.execution.lengths import Judging
+from planner.execution.openai.tokens import plain_text, text_bytes
 
 PROMPT = (
     "Judge whether the answer below solves the problem. Check it step by step, then end with one line: "
@@ -14,6 +15,7 @@ PROMPT = (
 )
 """Asks for a verdict; a prompt of another wording may ask for `Score:` with a number instead."""
 
+_PLACES = re.compile(r"(\{problem\}|\{answer\})")
 _LABEL = r"\b(?:(?:verdict|score|rating|grade|judge?ment|correctness)\W{0,6}(?:is\b)?|correct[\s*_`]{0,4}[:=])\W{0,6}"
 # Possessive, and never two repetitions of the same characters side by side: judges may be made to write anything.
 _NUMBER = r"(\d++(?:\.\d++)?+)\s*+(?:(%)|(?:/|out of)\s*+(\d++(?:\.\d++)?+))?+(?!(?:[^\W\d]|\.)*+\d)"
@@ -51,6 +53,12 @@ class JudgeVerifier:
         self._max_tokens = max_tokens
         self._temperature = temperature
 
+    @property
+    def judging(self) -> Judging:
+        """What a verdict takes beside problem and answer."""
+        wording = "".join(_PLACES.split(self._prompt)[::2])
+        return Judging(text_bytes(wording), self._max_tokens)
+
     async def verify(self, request: Verify) -> tuple[Verdict, ...]:
         """One verdict a candidate, in order; one that could not be had or read has no score.
 
@@ -70,9 +78,8 @@ class JudgeVerifier:
 
     async def _judge(self, problem: str, candidate: str) -> Verdict:
         # Only the two names are filled in: problems and prompts hold braces of their own.
-        parts = re.split(r"(\{problem\}|\{answer\})", self._prompt)
         filled = {"{problem}": problem, "{answer}": candidate}
-        text = "".join(filled.get(part, part) for part in parts)
+        text = "".join(filled.get(part, part) for part in _PLACES.split(self._prompt))
         started = time.monotonic()
         replies = await self._endpoint.generate(
             Generate(self._model, (Message("user", text),), temperature=self._temperature, max_tokens=self._max_tokens)
@@ -81,6 +88,7 @@ class JudgeVerifier:
         return Verdict(
             read_verdict(said.text, scale=self._scale),
             tokens=_tokens(said),
+            written=0 if _tokens(said) is None else said.completion_tokens or 0,
             generations=1.0,
             latency_seconds=time.monotonic() - started,
             estimated=said.estimated,
