@@ -51,11 +51,11 @@ class Grants:
         allowed = math.inf if request.max_tokens is None else request.max_tokens
         # As asked for, if that fits: only near a ceiling is a completion's length limited.
         likely = self._likely(request, verifier)
-        ample = self._at_most(request, min(allowed, GENEROUS * hardly))
+        ample = self._at_most(request, min(allowed, GENEROUS * hardly), verifier)
         if self._fitting(likely, ample, verifying) >= request.n:
             return self._granted(request, request.n, ample)
         bound = min(allowed, math.ceil(hardly))
-        most = self._at_most(request, bound)
+        most = self._at_most(request, bound, verifier)
         n = min(request.n, self._fitting(likely, most, verifying))
         if n == 0:
             self._wait_or_stop(likely, verifying)
@@ -108,17 +108,21 @@ class Grants:
         prompt, completion = self.lengths.prompt(request), self.lengths.completion(request)
         billed = self.lengths.billed_prompt(request)
         own = Counts(request.generations / request.n, prompt, billed, completion=completion)
-        amounts = self._amounts(request.generator, own)
+        return self._scored(request.generator, own, verifier)
+
+    def _at_most(self, request: Generate, completion_tokens: float, verifier: str | None) -> Amounts:
+        """One completion of so many tokens, and its score."""
+        prompt = self.lengths.prompt(request, most=True)
+        own = Counts(request.generations / request.n, prompt, prompt, completion=completion_tokens)
+        return self._scored(request.generator, own, verifier)
+
+    def _scored(self, generator: str, own: Counts, verifier: str | None) -> Amounts:
+        """A completion, and its score: what is in flight leaves room for both."""
+        amounts = self._amounts(generator, own)
         if verifier is None:
             return amounts
-        scored = self.verifying(verifier, 1, prompt + completion)
-        return {unit: amounts[unit] + scored[unit] for unit in SUMS}
-
-    def _at_most(self, request: Generate, completion_tokens: float) -> Amounts:
-        """One completion of so many tokens."""
-        prompt = self.lengths.prompt(request, most=True)
-        counts = Counts(request.generations / request.n, prompt, prompt, completion=completion_tokens)
-        return self._amounts(request.generator, counts)
+        score = self.verifying(verifier, 1, (own.prompt or 0.0) + (own.completion or 0.0))
+        return {unit: amounts[unit] + score[unit] for unit in SUMS}
 
     def _amounts(self, model: str, counts: Counts) -> Amounts:
         """Cost by unit; a unit in which it is unknown has no ceiling (`Prices.require`)."""

@@ -149,6 +149,31 @@ def test_what_a_judge_writes_is_billed_as_written():
     ]
 
 
+def test_verdicts_are_kept_for_while_completions_are_in_flight():
+    _, drawn, scored = sampled(Budget(max_generations=20), talkative)
+    assert (drawn, scored) == (10, 10)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_a_costly_verifier_has_its_share_kept(share: float):
+    def reply(request: Generate, _number: int) -> tuple[Completion, ...]:
+        text = "word " * 200 + "\nAnswer: 1"
+        return tuple(Completion(text, prompt_tokens=60, completion_tokens=200) for _ in range(request.n))
+
+    cards = {"small": CARDS["small"], "prm": ModelCard(name="prm", kind="prm", active_params=2e7)}
+    ceiling = 64 * share * (2e6 + 4e7) * 260
+    _, drawn, scored = sampled(
+        Budget(max_flops=ceiling),
+        reply,
+        cards,
+        verifier="prm",
+        breadth=64,
+        score=lambda request, _: tuple(Verdict(0.5, tokens=260) for _ in request.candidates),
+    )
+    assert drawn - 1 <= scored <= drawn <= 64 * share
+    assert drawn >= int(64 * share) - 1
+
+
 def test_a_judge_whose_card_tells_no_price_of_what_it_writes_is_refused_under_a_ceiling_in_usd():
     unpriced = JUDGE.model_copy(update={"usd_per_million_completion_tokens": None})
     counting = Meter(Budget(max_usd=1), {"critic": unpriced})
