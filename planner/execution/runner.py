@@ -21,7 +21,7 @@ from planner.execution.job import Job, seed_of, verified_by
 from planner.execution.ledger import Ledger
 from planner.execution.lengths import Judging
 from planner.execution.meter import Meter, Settled
-from planner.execution.prices import Role
+from planner.execution.prices import Prices, Role
 from planner.execution.routed import RoutedEndpoint
 from planner.execution.run_log import RunLog, run_costs
 from planner.execution.session import SEARCH, session_arm, stages_of
@@ -96,6 +96,10 @@ class Runner:
         """Verifiers that are language models, and how they are asked."""
         verifiers = self.endpoint.verifiers if isinstance(self.endpoint, RoutedEndpoint) else {}
         return {n: v.judging for n, v in verifiers.items() if isinstance(v, JudgeVerifier)}
+
+    def prices(self) -> Prices:
+        """What the models, and the verifiers that are none, cost."""
+        return Prices(self.cards, self.free(), self.judges())
 
     def reading(self, job: Judged) -> Reading:
         """How the job's candidates are read."""

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_endpoint import CARDS, Scripted
 
-from planner.core import Budget, Completion, Conventions, Generate, Message, ModelCard, Run, Sample
+from planner.core import Budget, Completion, Conventions, Endpoint, Generate, Message, ModelCard, Run, Sample
 from planner.errors import EndpointUnavailable, InvalidInput
 from planner.execution.explore import Design, Question, Sweep, SweepReport, by_price, rounds
 from planner.execution.explore.design import contested
+from planner.execution.routed import RoutedEndpoint
 from planner.execution.run_log import RunLog, recover
 from planner.execution.runner import Runner
+from planner.execution.verifiers import CallableVerifier
 from planner.store import Store
 
 ALL_CARDS = CARDS | {"large": ModelCard(name="large", active_params=9e6), "other": ModelCard(name="other")}
@@ -51,7 +53,7 @@ def store(tmp_path: Path):
         yield opened
 
 
-def sweep(store: Store, endpoint: Scripted, design: Design, n: int = 3, **options) -> SweepReport:
+def sweep(store: Store, endpoint: Endpoint, design: Design, n: int = 3, **options) -> SweepReport:
     async def run() -> SweepReport:
         runner = Runner(endpoint, RunLog(store), ALL_CARDS, default_extract="answer_line")
         return await Sweep(design, questions(n), runner, **options).run()
@@ -212,6 +214,14 @@ def test_an_unknown_price_is_named_before_anything_is_spent(store: Store):
     with pytest.raises(InvalidInput, match=r"'other' has no active_params"):
         sweep(store, endpoint, Design(generators=("other",)), total=Budget(max_flops=1e12))
     assert endpoint.seen == []
+
+
+def test_a_verifier_that_costs_nothing_needs_no_price(store: Store):
+    endpoint = RoutedEndpoint(lines(), {"fn": CallableVerifier(lambda _prompt, _answer: 0.5)})
+    design = Design(generators=("small",), verifier="fn", samples=8)
+    report = sweep(store, endpoint, design, total=Budget(max_usd=1, max_flops=1e12))
+    assert (report.n_samples, report.stopped) == (24, None)
+    assert report.spent["usd"] == pytest.approx(24 * (5 + 3 * 10) / 1e6)
 
 
 def test_a_total_in_seconds_is_refused(store: Store):

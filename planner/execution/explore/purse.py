@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner.core import Arm, Cost, ModelCard, Run, Unit
+from planner.core import Arm, Cost, Run, Unit
 from planner.execution.ledger import Ledger
 from planner.execution.prices import Counts, Prices
 from planner.execution.tally import SUMS
@@ -56,7 +56,7 @@ class _Tokens:
 class Purse:
     """The account that a sweep's runs share, and what each kind of run took so far. Unknown costs count 0."""
 
-    cards: Mapping[str, ModelCard]
+    prices: Prices
     ceilings: Mapping[Unit, float]
     spent: dict[Unit, float] = field(default_factory=lambda: dict.fromkeys(SUMS, 0.0))
     _kinds: dict[str, _Mean] = field(default_factory=lambda: defaultdict(_Mean))
@@ -64,7 +64,6 @@ class Purse:
 
     def __post_init__(self) -> None:
         self.account = Ledger(self.ceilings)
-        self.prices = Prices(self.cards)
 
     def remember(self, run: Run) -> None:
         """Count a run that was logged before: it is part of the total.

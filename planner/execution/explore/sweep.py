@@ -75,7 +75,7 @@ class Sweep:
         self._by_id = {one.prompt_id: one for one in self.questions}
         if len(self._by_id) < len(self.questions):
             raise InvalidInput("two prompts have one prompt_id: give each an id of its own, or leave the ids out")
-        self._purse = Purse(self.runner.cards, ceilings)
+        self._purse = Purse(self.runner.prices(), ceilings)
         models = _models(self.design)
         self._purse.prices.require(ceilings, models)
         self.import_id = run_id("sweep", self.design.seed, *sorted(self._by_id), *sorted(models))
