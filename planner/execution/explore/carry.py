@@ -10,6 +10,7 @@ from typing import Any
 from planner.core import Arm, Cost, Run, Sample
 from planner.core.run import Status
 from planner.execution.driver import Searching, drive
+from planner.execution.explore.design import JUDGE_THEMSELVES
 from planner.execution.explore.purse import Purse
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import SEARCH as ROLLOUTS
@@ -19,9 +20,6 @@ from planner.execution.run_log import run_costs
 from planner.execution.runner import KILLED, Runner, interrupted_arm
 from planner.strategies.pool import Result
 from planner.strategies.task import Task
-
-NOT_LOGGED = ("usd", "latency_seconds")
-"""Runs of a sweep wait for one another: their time tells nothing. USD follow from the model cards."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,6 @@ class Carried:
     cost: what was spent on it in any case.
     """
 
-    arm: Arm
     cost: Cost
     run: Run | None = None
     error: Exception | None = None
@@ -64,12 +61,13 @@ class Bench:
             run = await self._run(one, result, meter, began)
         except BaseException as error:
             reason = str(error) or "it was broken off"
-            self._log(_record(one, _unfinished(one.arm, reason), began, status="error", **_spent(meter)), meter)
+            left = _record(one, _unfinished(one.arm, reason), began, status="error", **self._spent(one, meter))
+            self._log(left, meter)
             if not isinstance(error, Exception):
                 raise
-            return Carried(one.arm, meter.cost, error=error)
+            return Carried(meter.cost, error=error)
         self._log(run, meter)
-        return Carried(one.arm, meter.cost, run if is_finished(run) else None)
+        return Carried(meter.cost, run if is_finished(run) else None)
 
     def _log(self, run: Run, meter: Meter) -> None:
         if meter.is_empty:
@@ -79,7 +77,7 @@ class Bench:
 
     def _meter(self, one: Assignment) -> Meter:
         def tell(_: object) -> None:
-            self.runner.log.spend(one.run_id, meter.cost, meter.verdicts)
+            self.runner.log.spend(one.run_id, meter.cost, _verdicts(one.arm, meter))
 
         meter = Meter(
             None,
@@ -111,7 +109,15 @@ class Bench:
         arm = one.arm if result.interrupted is None else _unfinished(one.arm, result.interrupted, result.samples)
         found = {} if chosen is None or arm.search == ROLLOUTS else {"answer": chosen.answer, "correct": chosen.correct}
         status = _status(result, chosen)
-        return _record(one, arm, began, status=status, samples=tuple(samples), **found, **_spent(meter))
+        return _record(one, arm, began, status=status, samples=tuple(samples), **found, **self._spent(one, meter))
+
+    def _spent(self, one: Assignment, meter: Meter) -> dict[str, float | None]:
+        """In columns of a `Run`, but for time: runs of a sweep wait for one another."""
+        spent = run_costs(meter.cost, _verdicts(one.arm, meter))
+        del spent["latency_seconds"]
+        if one.arm.verifier is None or self.purse.prices.judging(one.arm.verifier) is None:
+            del spent["usd"]  # they follow from the model cards, but for what a judge read and wrote
+        return spent
 
     async def _graded(self, samples: tuple[Sample, ...], one: Assignment) -> list[Sample]:
         """With grades where there is a reference, and without names that are the run's own."""
@@ -133,6 +139,13 @@ class Bench:
 def is_finished(run: Run) -> bool:
     """Whether a logged run of a sweep was carried out to its end."""
     return "interrupted" not in run.params
+
+
+def _verdicts(arm: Arm, meter: Meter) -> int:
+    """Calls of the verifier, or of the generator where it judges itself: it counts more than its candidates then."""
+    if arm.verifier is None and arm.search in JUDGE_THEMSELVES:
+        return max(0, round(meter.cost.generations or 0) - arm.breadth)
+    return meter.verdicts
 
 
 def _unfinished(arm: Arm, reason: str, samples: tuple[Sample, ...] = ()) -> Arm:
@@ -160,10 +173,6 @@ def _record(one: Assignment, arm: Arm, began: datetime, **found: Any) -> Run:  #
         started_at=began,
         **found,
     )
-
-
-def _spent(meter: Meter) -> dict[str, float | None]:
-    return {name: value for name, value in run_costs(meter.cost, meter.verdicts).items() if name not in NOT_LOGGED}
 
 
 def _status(result: Result, chosen: Sample | None) -> Status:

@@ -25,7 +25,7 @@ _TREE_PARAMS: Mapping[str, Mapping[str, Any]] = {
     "tree_of_thoughts": {},
 }
 
-_JUDGE_THEMSELVES = ("tree_of_thoughts",)
+JUDGE_THEMSELVES = ("tree_of_thoughts",)
 """Searches whose generator values its own steps where there is no verifier."""
 
 
@@ -54,7 +54,7 @@ class Design:
     def __post_init__(self) -> None:
         if not self.generators and not self.revisers:
             raise InvalidInput("no generator is named: name one with --generator")
-        lacking = [one for one in self.searches if one not in _JUDGE_THEMSELVES and self.verifier is None]
+        lacking = [one for one in self.searches if one not in JUDGE_THEMSELVES and self.verifier is None]
         if lacking:
             raise InvalidInput(f"{lacking[0]} needs a verifier: name one with --verifier, or search nothing")
 

@@ -31,25 +31,28 @@ class _Mean:
 
 @dataclass(frozen=True)
 class _Tokens:
-    """Tokens of some generations."""
+    """Tokens of some completions; `verdicts` of them were written, and count generations too."""
 
-    generations: float = 0.0
+    completions: float = 0.0
+    verdicts: float = 0.0
     prompt: float = 0.0
     completion: float = 0.0
     verified: float = 0.0
 
     def __add__(self, other: _Tokens) -> _Tokens:
         return _Tokens(
-            self.generations + other.generations,
+            self.completions + other.completions,
+            self.verdicts + other.verdicts,
             self.prompt + other.prompt,
             self.completion + other.completion,
             self.verified + other.verified,
         )
 
-    def for_generations(self, n: float) -> _Tokens:
-        """What so many generations are likely to take."""
-        share = n * _MARGIN / self.generations if self.generations else 0.0
-        return _Tokens(n, share * self.prompt, share * self.completion, share * self.verified)
+    def for_completions(self, n: float) -> _Tokens:
+        """What so many completions are likely to take."""
+        share = n / self.completions if self.completions else 0.0
+        counts = (self.prompt, self.completion, self.verified)
+        return _Tokens(n, share * self.verdicts, *(share * _MARGIN * count for count in counts))
 
 
 @dataclass
@@ -70,22 +73,25 @@ class Purse:
 
         What a server did not process again is not logged: FLOPs are those of all tokens.
         """
-        tokens = _Tokens(
-            _generations(run), run.prompt_tokens or 0, run.completion_tokens or 0, run.verifier_tokens or 0
-        )
+        counts = (run.prompt_tokens, run.completion_tokens, run.verifier_tokens)
+        tokens = _Tokens(_completions(run), self._written_verdicts(run), *(count or 0.0 for count in counts))
         amounts = self._amounts(run, tokens)
+        if run.usd is not None:
+            amounts["usd"] = run.usd
         self._note(run, amounts, tokens)
         for unit in self.account.ceilings:
             self.account.used[unit] += amounts[unit]
 
-    def note(self, arm: Arm, cost: Cost, *, whole: bool) -> None:
-        """Count what went through the account; `whole` says that the arm was carried out to its end."""
+    def note(self, cost: Cost, run: Run | None) -> None:
+        """Count what went through the account; `run` is None where the arm was not carried out to its end."""
         known = {unit: cost.in_unit(unit) or 0.0 for unit in SUMS}
-        if not whole:
+        if run is None:
             self.spent = {unit: self.spent[unit] + known[unit] for unit in SUMS}
             return
-        tokens = (cost.generations, cost.prompt_tokens, cost.completion_tokens, cost.verifier_tokens)
-        self._note(arm, known, _Tokens(*(value or 0.0 for value in tokens)))
+        verdicts = self._written_verdicts(run)
+        counts = (cost.prompt_tokens, cost.completion_tokens, cost.verifier_tokens)
+        tokens = _Tokens(known["generations"] - verdicts, verdicts, *(count or 0.0 for count in counts))
+        self._note(run, known, tokens)
 
     def lacks(self, arm: Arm, n_running: int) -> Unit | None:
         """The unit in which one more such run is likely not to fit beside those that run; None where it fits.
@@ -100,7 +106,7 @@ class Purse:
 
     def most_running(self, arm: Arm) -> int | None:
         """How many such runs may be begun side by side; None where what they take is known, or is not limited."""
-        if not self.account.ceilings or self._tokens.generations or self._kinds[_kind(arm)].n:
+        if not self.account.ceilings or self._tokens.completions or self._kinds[_kind(arm)].n:
             return None
         return _FEW
 
@@ -108,14 +114,19 @@ class Purse:
     def completion_tokens(self) -> float | None:
         """Of one answer, as they came so far; None before the first."""
         seen = self._tokens
-        return seen.completion / seen.generations if seen.generations and seen.completion else None
+        return seen.completion / seen.completions if seen.completions and seen.completion else None
 
     def _expected(self, arm: Arm) -> Mapping[Unit, float]:
         """What a run of an arm takes: such runs' mean, else by the tokens of a generation of whatever was run."""
         known = self._kinds[_kind(arm)]
         if known.n:
             return {unit: known.total[unit] / known.n for unit in SUMS}
-        return self._amounts(arm, self._tokens.for_generations(arm.breadth * arm.depth))
+        return self._amounts(arm, self._tokens.for_completions(arm.breadth * arm.depth))
+
+    def _written_verdicts(self, run: Run) -> float:
+        """Verdicts that count a generation each: a judge's, and those of a generator that judges itself."""
+        judged = run.verifier is None or self.prices.judging(run.verifier) is not None
+        return float(run.verifier_calls or 0) if judged else 0.0
 
     def _note(self, arm: Run | Arm, amounts: Mapping[Unit, float], tokens: _Tokens) -> None:
         self._kinds[_kind(arm)].add(amounts)
@@ -123,7 +134,7 @@ class Purse:
         self._tokens += tokens
 
     def _amounts(self, arm: Run | Arm, tokens: _Tokens) -> dict[Unit, float]:
-        own = Counts(tokens.generations, tokens.prompt, tokens.prompt, completion=tokens.completion)
+        own = Counts(tokens.completions + tokens.verdicts, tokens.prompt, tokens.prompt, completion=tokens.completion)
         verified = [] if arm.verifier is None else [(arm.verifier, Counts(verifier=tokens.verified))]
         models = [(arm.generator, own), *verified]
         return {unit: sum(self.prices.cost(name, one, unit) or 0.0 for name, one in models) for unit in SUMS}
@@ -141,14 +152,18 @@ def spent_text(spent: Mapping[Unit, float]) -> str:
     return ", ".join(words)
 
 
-def _generations(run: Run) -> float:
-    match run.search:
+def _completions(run: Run) -> float:
+    """Completions that count a generation each: where a run was broken off, as many as it may have drawn."""
+    if "interrupted" in run.params and run.prompt_tokens == 0:
+        return 0
+    arm = Arm.model_validate(run.params["planned"]) if "planned" in run.params else run
+    match arm.search:
         case "sampling" | "rollouts":
-            return len(run.samples)
+            return len(run.samples) or arm.breadth * arm.depth
         case "lookahead":
-            steps: int = run.params.get("lookahead_steps", 0)
-            return run.breadth * (1 + steps)
-    return run.breadth
+            steps: int = arm.params.get("lookahead_steps", 0)
+            return arm.breadth * (1 + steps)
+    return arm.breadth
 
 
 def _kind(run: Run | Arm) -> str:

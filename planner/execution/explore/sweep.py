@@ -200,7 +200,7 @@ class Sweep:
 
     def _take(self, carried: Carried) -> Run | None:
         """Count what has ended; raises its error where it is no use to go on."""
-        self._purse.note(carried.arm, carried.cost, whole=carried.run is not None)
+        self._purse.note(carried.cost, carried.run)
         if carried.run is not None:
             self._failures = 0
             self._n_runs += 1
