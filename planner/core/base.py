@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
@@ -21,6 +22,14 @@ class Frozen(BaseModel):
         _set_extra(made, None)
         _set_private(made, None)
         return made
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values where `update` has them."""
+        copy = super().model_copy(update=update, deep=deep)
+        # What was worked out of the original's values is not the copy's: its key, its label, its JSON.
+        for name in vars(copy).keys() - _fields_of(type(copy)):
+            del vars(copy)[name]
+        return copy
 
 
 # Setters taken once: to look them up for every instance would take as long again as to set the values.

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Literal
 
 from planner.core.arm import Arm
 from planner.core.base import Frozen
@@ -65,9 +64,3 @@ class Recommendation(Frozen):
     def json_text(self) -> str:
         """The whole of it as JSON, made once for all who write it."""
         return self.model_dump_json()
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy, with other values where `update` has them."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("json_text", None)  # it says what the original does
-        return copy

@@ -27,3 +27,12 @@ def test_cascades_that_differ_in_a_threshold_have_one_shape():
 def test_the_shape_of_a_fixed_arm_is_its_label():
     arm = Arm(generator="small", selection="majority_vote", breadth=8)
     assert arm.shape == arm.label == "small majority_vote 8"
+
+
+def test_a_copy_with_other_values_has_a_key_and_a_label_of_its_own():
+    arm = Arm(generator="g", verifier="v", selection="best_of_n", breadth=4)
+    assert arm.key
+    assert arm.label
+    copy = arm.model_copy(update={"selection": "weighted_vote"})
+    fresh = Arm(generator="g", verifier="v", selection="weighted_vote", breadth=4)
+    assert (copy.key, copy.label, hash(copy)) == (fresh.key, fresh.label, hash(fresh))
