@@ -100,12 +100,16 @@ def _weighted_vote(samples: Sequence[Sample], choosing: Choosing) -> int:
 
 
 def _chain_winner(samples: Sequence[Sample], places: Sequence[int], choosing: Choosing) -> tuple[int, float]:
-    """First attempt with the answer of greatest weight, and the greatest score of an attempt with that answer."""
+    """First attempt with the answer of greatest weight, and the greatest score of an attempt with that answer.
+
+    An attempt without answer wins only where the chain has none at all.
+    """
+    places = [place for place in places if samples[place].answer is not None] or places
     total: defaultdict[str | None, float] = defaultdict(float)
     greatest: defaultdict[str | None, float] = defaultdict(float)
     for place in places:
         answer, score = samples[place].answer, score_of(samples[place], choosing) or 0.0
-        total[answer] += 0.0 if answer is None else score
+        total[answer] += score
         greatest[answer] = max(greatest[answer], score)
     level = [answer for answer, weight in total.items() if weight >= max(total.values()) * _LEVEL]
     won = max(level, key=lambda answer: greatest[answer])

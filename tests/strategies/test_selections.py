@@ -138,6 +138,15 @@ def test_a_chain_votes_once_with_its_greatest_score():
     assert select("majority_vote", [*first, *second]) == 0
 
 
+@pytest.mark.parametrize("score", [0.0, None])
+def test_a_chain_answers_with_an_attempt_that_has_an_answer(score):
+    silent, other = (Sample(chain=chain, attempt=0, answer=None, score=0.9) for chain in (0, 1))
+    answered = Sample(chain=0, attempt=1, answer="7", score=score)
+    assert select("weighted_vote", [silent, answered]) == 1
+    assert select("weighted_vote", [silent, answered, other]) == 1
+    assert select("weighted_vote", [silent, other]) == 0
+
+
 def test_samples_of_stages_vote_all_alike():
     samples = [Sample(chain=0, attempt=attempt, answer="a", score=0.5, stage=0) for attempt in range(3)]
     assert select("weighted_vote", [*samples, Sample(chain=1, answer="b", score=0.6, stage=1)]) == 0
