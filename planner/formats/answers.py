@@ -22,23 +22,33 @@ GRADERS = ("exact", "numeric", "choice", "regex")
 # Numbers that differ by less than this share are the same answer written to other decimals.
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
 
+# Texts are whatever a model writes: no pattern may try one run of characters in several ways, so that where two
+# repeats meet the first gives nothing back (`*+`), and what leads a line does not run across lines.
+_MARKS = r"[\s*_`]*+"
+_LEADS_LINE = r"^(?:[^\S\n]|[{marks}])*+"
 _ANSWER_LINE = re.compile(
-    r"^[\s>#*_`-]*(?:the\s+)?(?:final\s+)?answer[\s*_`]*(?::|=|\bis\b:?)[\s*_`]*(?P<answer>\S.*)$|^####\s*(?P<marked>\S.*)$",
+    rf"^(?:####\s*+)?{_LEADS_LINE.format(marks='>#*_`-')}(?:the\s+)?(?:final\s+)?answer{_MARKS}(?::|=|\bis\b:?)"
+    r"[\s*_`]*(?P<answer>\S.*)$|^####\s*(?P<marked>\S.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_TRAILING_MARKUP = re.compile(r"[\s*_`]+$")
-_CHOICE_SAID = re.compile(
-    r"(?i:answer|choice|option)[\s*_`]*(?:"
-    r"(?::|=|(?i:\bis\b):?)?[\s*_`]*(?:(?i:option|choice)\s+)?"
+_TRAILING_MARKUP = re.compile(r"(?<![\s*_`])[\s*_`]+$")
+_IS = r"(?::|=|(?i:\bis\b):?)"
+_LETTER = (
     # `I think` is nobody's choice
     r"(?:[(\[]([A-Za-z])[)\]]|[(\[{*]*(?!I\s+(?!(?:is|as|and|or|for|since|because)\b)[a-z])([A-Z])(?![\w'\u2019]))"
+)
+_OPTION = r"(?i:choice|option)"
+_CHOICE_SAID = re.compile(
+    rf"(?:(?i:answer){_MARKS}(?:{_IS}{_MARKS}(?:{_OPTION}\s+)?)?|{_OPTION}{_MARKS}{_IS}{_MARKS}(?:{_OPTION}\s+)?){_LETTER}"
     # a small letter may be an article or a unit: it has to end its line, and `is a` the sentence
-    r"|(?::|(?i:\bis\b)(?!\s+a[ \t]*\n[ \t]*\w):?)[\s*_`]*([a-j])(?=[*_`]*\.?[ \t\r]*$))",
+    rf"|(?i:answer|choice|option){_MARKS}(?::|(?i:\bis\b)(?!\s+a[ \t]*\n[ \t]*\w):?){_MARKS}"
+    r"([a-j])(?=[*_`]*\.?[ \t\r]*$)",
     re.MULTILINE,
 )
+_CHOICE_NAMED = re.compile(_OPTION + _MARKS + _LETTER)
 _CHOICE_BRACKETED = re.compile(r"[(\[]([A-Z])[)\]]")
 _CHOICE_ALONE = re.compile(r"^[\s*_`(\[]*([A-Za-z])[\s*_`)\].:]*$")
-_CHOICE_LEADS_LINE = re.compile(r"^[\s*_`]*([A-Z])[).:](?:\s|$)", re.MULTILINE)
+_CHOICE_LEADS_LINE = re.compile(_LEADS_LINE.format(marks="*_`") + r"([A-Z])[).:](?:\s|$)", re.MULTILINE)
 
 
 def extractor(name: str) -> Extractor:
@@ -103,9 +113,9 @@ def last_number(raw: str) -> str | None:
 
 
 def choice(raw: str) -> str | None:
-    """The letter chosen: of `answer is C` the last, else of `(C)`, else of a line that begins `C.`, else a lone `C`.
+    """The letter chosen: the last of `answer is C`, else of `option C`, `(C)`, or lines that begin `C.`; or a lone `C`.
 
-    >>> choice("The answer is (C).")
+    >>> choice("The answer is (C). Option B is wrong.")
     'C'
     >>> choice("c")
     'C'
@@ -119,7 +129,7 @@ def choice(raw: str) -> str | None:
         alone = _CHOICE_ALONE.match(inner)
         if alone:
             return alone[1].upper()
-    for pattern in (_CHOICE_SAID, _CHOICE_BRACKETED, _CHOICE_LEADS_LINE):
+    for pattern in (_CHOICE_SAID, _CHOICE_NAMED, _CHOICE_BRACKETED, _CHOICE_LEADS_LINE):
         found: list[str] = [next(filter(None, match.groups())) for match in pattern.finditer(raw)]
         if found:
             return found[-1].upper()

@@ -11,6 +11,8 @@ _SAID = re.compile(r"answer[\s*_`]*:[\s*_`]*(?P<answer>[^\n]*)", re.IGNORECASE)
 _MARKUP = " \t\r*_`"
 _MOST_OBJECTS = 1000
 """Braces looked at: a text of nothing else would take for ever."""
+_MOST_LOST = 1_000_000
+"""Characters read of objects that turn out to be none: each of them may go on to the end of the text."""
 
 
 def text(raw: str) -> str | None:
@@ -87,14 +89,15 @@ def json_field(raw: str, field: str) -> str | None:
 
 def _objects(raw: str) -> list[dict[str, Any]]:
     """Outermost JSON objects of a text, in order."""
-    decoder, found, place = json.JSONDecoder(), [], raw.find("{")
+    decoder, found, place, lost = json.JSONDecoder(), [], raw.find("{"), 0
     for _ in range(_MOST_OBJECTS):
-        if place < 0:
+        if place < 0 or lost > _MOST_LOST:
             break
         try:
             value, place = decoder.raw_decode(raw, place)
             found.append(value)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            lost += (error.pos if isinstance(error, json.JSONDecodeError) else len(raw)) - place
             place += 1
         place = raw.find("{", place)
     return found

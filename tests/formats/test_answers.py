@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,9 @@ from planner.formats.answers import extractor, grader
         ("answer_line", "5 * 5 = 25\n#### 25", "25"),
         ("answer_line", "I do not know", None),
         ("answer_line", "Answer:", None),
+        ("answer_line", "####\n\n25", "25"),
+        ("answer_line", "####\n\n- Answer: 25", "25"),
+        ("answer_line", "> - the\nfinal answer **is** 25 **", "25"),
         ("last_number", "first 12, then 1,250.50 dollars.", "1250.5"),
         ("last_number", "x = -3", "-3"),
         ("last_number", "about 3/4 of it", "0.75"),
@@ -51,6 +56,14 @@ from planner.formats.answers import extractor, grader
         ("choice", "answer: a cat", None),
         ("choice", "the answer is e.g. a dog", None),
         ("choice", "Answer: x", None),
+        ("choice", "The answer is B. Option A is wrong because it is odd.", "B"),
+        ("choice", "The correct answer is (B). Option C is incorrect.", "B"),
+        ("choice", "**Answer: B**\n\nOption A is wrong, choice D too.", "B"),
+        ("choice", "Answer B\nOption A is wrong.", "B"),
+        ("choice", "The answer is choice C, since answer choice A is even.", "C"),
+        ("choice", "The answer is B? No: the correct option is C.", "C"),
+        ("choice", "I take option B, (A) is odd.", "B"),
+        ("choice", "Answer choice B", "B"),
         ("regex:x=(\\d+)", "x=1, x=22", "22"),
         ("regex:\\d+", "1 and 22", "22"),
         ("regex:\\d+", "none", None),
@@ -139,3 +152,22 @@ def test_a_reference_can_be_a_pattern():
     for pattern in ("(", "a{99999999999999}"):
         with pytest.raises(InvalidInput, match="regular expression"):
             grader("regex")("a", pattern)
+
+
+_LONG = 200_000
+_REPEATED = (
+    " ", "\n", "\t", "- \n", "\n*", "-", "*", "_", "{", "}", "(", "\\", "####\n", "1", "1,111,", "1.", "1/", "answer",
+    "answer: ", "option ", "\nthe ", "A ", "\\boxed{", '{"":',
+)  # fmt: skip
+_BEFORE = ("", "answer", "Answer: x", '{"":' * 900 + "[")
+
+
+@pytest.mark.parametrize("name", ["auto", "answer_line", "last_number", "boxed", "choice", "json:a"])
+@pytest.mark.parametrize("before", _BEFORE)
+def test_no_text_takes_an_extractor_long(name, before):
+    extract = extractor(name)
+    for repeated in _REPEATED:
+        text = before + repeated * (_LONG // len(repeated)) + "x"
+        started = time.process_time()
+        extract(text)
+        assert time.process_time() - started < 1, (before, repeated)
