@@ -19,7 +19,7 @@ EXTRACTORS = (
 )  # fmt: skip
 GRADERS = ("exact", "numeric", "choice", "regex")
 
-# Numbers that differ by less than this share are the same answer written to other decimals.
+# Numbers that differ by less than this share are the same answer written to other decimals; integers have none.
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
 
 # Texts are whatever a model writes: no pattern may try one run of characters in several ways, so that where two
@@ -139,13 +139,20 @@ def choice(raw: str) -> str | None:
 
 
 def grade_exact(answer: str | None, reference: str) -> float:
-    """1 if the texts are equal but for white space, else 0; no answer is 0."""
-    return float(answer is not None and text(answer) == text(reference))
+    """1 if the texts are equal but for white space, else 0; no answer is 0.
+
+    An extractor may have read a number in the reference's form: its canonical form is right too.
+
+    >>> grade_exact("0.75", "3/4"), grade_exact("3/4", "0.75")
+    (1.0, 0.0)
+    """
+    return float(answer is not None and text(answer) in {text(reference), canonical_number(reference)})
 
 
 def grade_numeric(answer: str | None, reference: str) -> float:
-    """1 if both are the same number, to one part in a million; where the reference is no number, `grade_exact`.
+    """1 if both are the same number; where the reference is no number, `grade_exact`.
 
+    Numbers that are both written as integers have to be equal, all others to one part in a million.
     Thousands separators, fractions, LaTeX fractions, scientific notation, currency signs and degrees are read. A
     percentage equals its share (50% = 0.5), and equals 50 where the other side has no percent sign.
 
@@ -162,7 +169,8 @@ def grade_numeric(answer: str | None, reference: str) -> float:
     pairs = [(given.value, wanted.value)]
     if given.percent != wanted.percent:
         pairs.append((given.value * (100 if given.percent else 1), wanted.value * (100 if wanted.percent else 1)))
-    return float(any(abs(a - b) <= _RELATIVE_TOLERANCE * abs(b) for a, b in pairs))
+    tolerance = 0 if given.whole and wanted.whole else _RELATIVE_TOLERANCE
+    return float(any(abs(a - b) <= tolerance * abs(b) for a, b in pairs))
 
 
 def grade_choice(answer: str | None, reference: str) -> float:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from planner.formats.numbers import canonical_number
+
 _BRACES = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\.)|(?P<closes>\})|\{", re.DOTALL)
 _SAID = re.compile(r"answer[\s*_`]*:[\s*_`]*(?P<answer>[^\n]*)", re.IGNORECASE)
 _MARKUP = " \t\r*_`"
@@ -64,12 +66,13 @@ def boxed(raw: str) -> str | None:
 
 
 def auto(raw: str) -> str | None:
-    r"""After the last `Answer:`, else in a box, else the whole text normalised.
+    r"""After the last `Answer:`, else in a box, else the whole text normalised; a number in its canonical form.
 
-    >>> auto("3 + 4 = 7\nAnswer: 7"), auto("seven")
-    ('7', 'seven')
+    >>> auto("3 + 4 = 7\nAnswer: 7"), auto(r"so \boxed{1{,}000.0}"), auto("seven")
+    ('7', '1000', 'seven')
     """
-    return said(raw) or boxed(raw) or text(raw)
+    found = said(raw) or boxed(raw) or text(raw)
+    return None if found is None else canonical_number(found)
 
 
 def json_field(raw: str, field: str) -> str | None:

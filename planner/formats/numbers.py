@@ -9,27 +9,35 @@ from fractions import Fraction
 # Longer digit strings and greater exponents are no answers, and exact arithmetic on them would take for ever.
 _MAX_DIGITS = 400
 _MAX_EXPONENT = 300
+_MAX_CHARACTERS = 2000
 
 _PLAIN = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 NUMBER = re.compile(rf"(?<![\w.])[-+\u2212]?{_PLAIN}(?:\s?/\s?\d+(?![\d.]))?(?:\s?%)?")
 
 _DELIMITERS = re.compile(r"\\[()\[\]]|\$")
 _DECORATION = re.compile(
-    r"\\[,!; ()\[\]$]|[$\u20ac\u00a3\u00a5\uffe5*_`]|\\left|\\right|\\(?:text|mathrm)\{[^{}]*\}"
+    r"\\[,!; ()\[\]$]|[$\u20ac\u00a3\u00a5\uffe5*_`]|\\left|\\right"
     r"|(?:\u00b0|\^\s*(?:\\circ|\{\s*\\circ\s*\}))(?!\s*\d)"
 )
-_LATEX_FRACTION = re.compile(r"([-+]?)(\d+)?\\[dt]?frac\s*(?:\{\s*([-+]?\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
+_DIGIT = re.compile(r"\d")
+_IN_WORDS = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_IN_PARENTHESES = re.compile(r"\(([^(),]*)\)")
+_LATEX_FRACTION = re.compile(
+    r"([-+]?)(\d+)?\\[cdt]?frac\s*(?:\{\s*([-+]?\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))\s?(%?)"
+)
 _SIMPLE = re.compile(rf"([-+]?)({_PLAIN})(?:\s?/\s?({_PLAIN}))?\s?(%?)")
+_WHOLE = re.compile(r"[\d,]+(?:\.0+)?")
 _MIXED = re.compile(r"([-+]?)(\d+)\s+(\d+)\s?/\s?(\d+)\s?(%?)")
-_POWER = re.compile(r"([-+]?" + _PLAIN + r")\s*(?:\\times|\\cdot|x|\*|\u00d7)\s*10\s*\^\s*\{?\s*([-+]?\d+)\s*\}?")
+_POWER = re.compile(r"([-+]?" + _PLAIN + r")\s*(?:\\times|\\cdot|x|\*|\u00d7)\s*10\s*\^\s*(?:\{\s*)?([-+]?\d+)\s*\}?")
 
 
 @dataclass(frozen=True)
 class Number:
-    """An exact value; a percentage is its share (`50%` is 1/2 with `percent` set)."""
+    """An exact value; a percentage is its share (`50%` is 1/2 with `percent` set). whole: written as an integer."""
 
     value: Fraction
     percent: bool = False
+    whole: bool = False
 
 
 def parse_number(raw: str) -> Number | None:
@@ -38,18 +46,26 @@ def parse_number(raw: str) -> Number | None:
     >>> parse_number("1,250.5").value == Fraction(2501, 2), parse_number("3 of 4")
     (True, None)
     """
-    raw = raw.replace("\u2212", "-").replace("{,}", ",").strip()
+    raw = raw.strip()
+    if len(raw) > _MAX_CHARACTERS or not _DIGIT.search(raw):
+        return None
+    raw = _IN_WORDS.sub(_number_or_blank, raw.replace("\u2212", "-").replace("{,}", ",")).strip()
     power = _POWER.fullmatch(_DELIMITERS.sub("", raw).strip())
     if power:
         base = _plain(power[1].lstrip("+-"))
         scale = _power_of_ten(power[2])
         return None if base is None or scale is None else Number(_signed(power[1], base * scale))
     raw = _DECORATION.sub("", raw).replace("\\%", "%").strip().removesuffix(".").rstrip()
+    inner = _IN_PARENTHESES.fullmatch(raw)
+    return _undecorated(inner[1].strip() if inner else raw)
+
+
+def _undecorated(raw: str) -> Number | None:
     latex = _LATEX_FRACTION.fullmatch(raw)
     if latex:
-        sign, whole, *parts = latex.groups()
+        sign, whole, *parts, percent = latex.groups()
         top, bottom = filter(None, parts)
-        return _fraction(sign, whole, top, bottom, "")
+        return _fraction(sign, whole, top, bottom, percent)
     mixed = _MIXED.fullmatch(raw)
     if mixed:
         return _fraction(*mixed.groups())
@@ -60,18 +76,25 @@ def parse_number(raw: str) -> Number | None:
     if value is None or not divisor:
         return None
     share = 100 if simple[4] else 1
-    return Number(_signed(simple[1], value / divisor / share), bool(simple[4]))
+    whole = simple[3] is None and _WHOLE.fullmatch(simple[2]) is not None
+    return Number(_signed(simple[1], value / divisor / share), bool(simple[4]), whole)
 
 
 def canonical_number(raw: str) -> str:
     """One text for all ways to write a number: `1,250.50` -> `1250.5`, `2/4` -> `1/2`, `50 %` -> `50%`.
 
-    A text that is no number comes back stripped.
+    A text that is no number, or one too long to be read again in that form, comes back stripped.
     """
     number = parse_number(raw)
     if number is None:
         return raw.strip()
-    return _shortest(number.value * 100) + "%" if number.percent else _shortest(number.value)
+    shortest = _shortest(number.value * 100) + "%" if number.percent else _shortest(number.value)
+    return shortest if len(shortest) <= _MAX_DIGITS else raw.strip()
+
+
+def _number_or_blank(words: re.Match[str]) -> str:
+    """What stands in words beside a number is its unit, unless it is the number itself."""
+    return f" {words[1]} " if parse_number(words[1]) else " "
 
 
 def _shortest(value: Fraction) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from planner.errors import InvalidInput
 from planner.formats.answers import extractor, grader
+from planner.formats.numbers import parse_number
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,10 @@ def test_an_extractor_finds_the_answer(name, raw, answer):
         ("numeric", "x", "x", 1.0), ("numeric", "0", "0.0", 1.0), ("numeric", "0.001", "0", 0.0),
         ("numeric", None, "7", 0.0), ("numeric", r"\(12\)", "12", 1.0), ("numeric", r"\frac12", "0.5", 1.0),
         ("numeric", "1{,}000", "1000", 1.0), ("numeric", "12\u00b0", "12", 1.0), ("numeric", "\u00a512", "13", 0.0),
+        ("numeric", "1234568", "1234567", 0.0), ("numeric", "1,234,567.0", "1234567", 1.0),
+        ("numeric", "12345678%", "12345679%", 0.0), ("numeric", "1234567.5", "1234567", 1.0),
+        ("numeric", "602214080000000000000001", "6.0221408e23", 1.0), ("numeric", r"\left(-5\right)", "-5", 1.0),
+        ("exact", "0.75", "3/4", 1.0), ("exact", "1000", "1,000", 1.0), ("exact", "3/4", "0.75", 0.0),
         ("choice", "(C)", "C", 1.0), ("choice", "C.", "(C)", 1.0), ("choice", "The answer is C", "c", 1.0),
         ("choice", "D", "C", 0.0), ("choice", "none of them", "C", 0.0), ("choice", None, "C", 0.0),
     ],
@@ -121,8 +126,12 @@ def test_the_box_holds_what_was_put_in_it_however_deep(inside):
     ("raw", "answer"),
     [
         ("3 + 4 = 7\nAnswer: 7", "7"), ("So the Answer: 7.", "7"), ("**Answer:** 7", "7"), ("Answer:\n\n 7 ", "7"),
-        ("Answer: 3. No!\nFinal answer: 7", "7"), (r"Answer: $\boxed{7}$", "7"), (r"thus \boxed{\frac12}", r"\frac12"),
+        ("Answer: 3. No!\nFinal answer: 7", "7"), (r"Answer: $\boxed{7}$", "7"), (r"thus \boxed{\frac12}", "0.5"),
         ("just  some\ntext", "just some text"), ("  ", None), ("Answer:", "Answer:"), ("Answer: 7\nAnswer:", "7"),
+        ("Answer: 1,000", "1000"), ("Answer: $1000$", "1000"), (r"Answer: \(1000\)", "1000"), ("1000.0", "1000"),
+        (r"\boxed{1{,}000}", "1000"), ("Answer: 007", "7"), ("Answer: 50 %", "50%"),
+        ("Answer: 1,000 apples", "1,000 apples"), ("Answer: 1,2,3", "1,2,3"),
+        ("Answer: " + "9" * 300 + "e300", "9" * 300 + "e300"),
     ],
 )  # fmt: skip
 def test_auto_reads_after_answer_else_a_box_else_all(raw, answer):
@@ -154,6 +163,14 @@ def test_a_reference_can_be_a_pattern():
             grader("regex")("a", pattern)
 
 
+@given(st.text(alphabet=st.sampled_from("0123456789,./%e-+$ \\(){}"), max_size=12), st.integers(0, 2000))
+def test_auto_grades_a_number_as_it_was_written(raw, reference):
+    found = extractor("text")(raw)
+    if found is not None and parse_number(found) is not None:
+        grades = [grader("numeric")(answer, str(reference)) for answer in (found, extractor("auto")(raw))]
+        assert grades[0] == grades[1]
+
+
 _LONG = 200_000
 _REPEATED = (
     " ", "\n", "\t", "- \n", "\n*", "-", "*", "_", "{", "}", "(", "\\", "####\n", "1", "1,111,", "1.", "1/", "answer",
@@ -165,9 +182,10 @@ _BEFORE = ("", "answer", "Answer: x", '{"":' * 900 + "[")
 @pytest.mark.parametrize("name", ["auto", "answer_line", "last_number", "boxed", "choice", "json:a"])
 @pytest.mark.parametrize("before", _BEFORE)
 def test_no_text_takes_an_extractor_long(name, before):
-    extract = extractor(name)
+    extract, grade = extractor(name), grader("numeric")
     for repeated in _REPEATED:
         text = before + repeated * (_LONG // len(repeated)) + "x"
         started = time.process_time()
         extract(text)
+        grade(text, "7")
         assert time.process_time() - started < 1, (before, repeated)
