@@ -72,6 +72,37 @@ def test_what_is_no_prompt_is_bad_input(opened, prompt):
         opened.recommend(prompt, Budget(max_generations=2))
 
 
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ({"role": "user", "content": [{"type": "text", "text": PROMPT}, IMAGE]}, r"messages\[1\]\.content"),
+        ({"role": "assistant", "content": PROMPT, "tool_calls": [{"id": "1"}]}, r"messages\[1\]\.tool_calls"),
+        ({"role": "tool", "content": PROMPT, "tool_call_id": "1"}, r"messages\[1\]\.role"),
+        ({"role": "user", "content": PROMPT, "name": "Ann"}, r"messages\[1\]\.name"),
+        ("text", r"messages\[1\]:"),
+    ],
+)
+def test_a_chat_that_is_more_than_text_is_refused_with_what_to_do(opened, message, found):
+    """Its identity would be its text alone, and what is sent would lose the rest."""
+    chat = [{"role": "system", "content": "Be brief."}, message]
+    for ask in (opened.recommend, opened.session, opened.run):
+        with pytest.raises(
+            InvalidInput, match=f"{found}.*leave the rest out, or send the chat to a model's own server"
+        ):
+            ask(chat, Budget(max_generations=2))
+    with pytest.raises(InvalidInput, match=found):
+        opened.recommend_batch([{"prompt": chat}], Budget(max_generations=2))
+
+
+def test_members_of_a_message_that_say_nothing_are_no_matter(opened):
+    chat = [{"role": "user", "content": PROMPT, "name": None, "tool_calls": [], "refusal": ""}]
+    budget = Budget(max_generations=2)
+    assert opened.recommend(chat, budget).prompt_id == opened.recommend(PROMPT, budget).prompt_id
+
+
 def test_probes_and_a_forced_arm_are_taken(opened):
     plan = opened.recommend(PROMPT, probes=[Probe(answer="55", score=0.99)], arm=Arm(generator="lab-small"))
     assert plan.difficulty.source == "probes"

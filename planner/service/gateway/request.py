@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from planner.core import Arm, Budget
 from planner.errors import InvalidInput
 from planner.formats.limits import MAX_NAME_BYTES
-from planner.policy.chat import prompt_text
+from planner.policy.chat import chat_text
 from planner.service.gateway.body import ChatBody, PlannerMember
 from planner.service.gateway.naming import Named, read_name
 from planner.service.gateway.untouched import untouched_because
@@ -84,7 +84,7 @@ class Ask:
     def text(self) -> str | None:
         """The prompt's text; None where it has none."""
         try:
-            return prompt_text(self.raw["messages"])
+            return chat_text(self.raw["messages"])
         except InvalidInput:
             return None
 
