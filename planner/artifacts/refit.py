@@ -25,6 +25,7 @@ from planner.curves.tabulation import tabulate
 from planner.errors import ArtifactError, NotEnoughData
 from planner.policy import Policy
 from planner.policy.adaptive.contest import fit_adaptive
+from planner.policy.compare import not_compared
 from planner.policy.evaluate import Evaluation, evaluate, with_cascades
 from planner.policy.fit import fit_policy
 from planner.policy.promotion import challenge
@@ -207,7 +208,7 @@ def _verdict(store: Store, artifacts: ArtifactFolder, evaluation: Evaluation | N
     except ArtifactError as error:
         return True, f"promoted: the policy before cannot be used any more ({error})"
     if evaluation is None:
-        return False, "kept the promoted policy: too few prompts are graded to hold any out and compare"
+        return False, not_compared("too few prompts are graded to hold any out and compare").reason
     verdict = challenge(evaluation, champion, set(json.loads(files[PROMPTS])), logs)
     return verdict.promoted, verdict.reason
 

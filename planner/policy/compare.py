@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,23 @@ class Performance:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the challenger is promoted, with the paired difference (challenger less champion) and the reason."""
+    """Whether the challenger is promoted, with the reason and the paired difference (challenger less champion).
+
+    The figures are NaN where nothing can be compared.
+    """
 
     promoted: bool
-    difference: float
-    difference_low: float
-    cost_ratio: float
-    n_prompts: int
     reason: str
+    n_prompts: int = 0
+    difference: float = nan
+    difference_low: float = nan
+    cost_ratio: float = nan
+
+
+def not_compared(why: str, n_prompts: int = 0) -> Verdict:
+    """The verdict where nothing tells whether the challenger is worse: that is left to the user."""
+    reason = f"kept the promoted policy: {why}; `planner policies promote ID` takes the new one into use"
+    return Verdict(False, reason, n_prompts)
 
 
 def compare(challenger: Performance, champion: Performance, *, delta: float = DELTA) -> Verdict:
@@ -47,26 +57,25 @@ def compare(challenger: Performance, champion: Performance, *, delta: float = DE
     known = np.isfinite(challenger.accuracy) & np.isfinite(champion.accuracy)
     n = int(known.sum())
     if n < LEAST_PROMPTS:
-        nan = float("nan")
-        reason = f"kept the promoted policy: only {n} held-out prompts can be compared, {LEAST_PROMPTS} are needed"
-        return Verdict(False, nan, nan, nan, n, reason)
+        return not_compared(f"only {n} held-out prompts can be compared, {LEAST_PROMPTS} are needed", n)
     gain = (challenger.accuracy - champion.accuracy)[known].astype(np.float64)
     mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(n))
     low = mean - Z_95_ONE_SIDED * error
     extra = (challenger.cost - champion.cost)[known].astype(np.float64)
     paid = float(champion.cost[known].mean(dtype=np.float64))
-    ratio = 1 + float(extra.mean()) / paid if paid > 0 else 1.0
+    ratio = 1 + float(extra.mean()) / paid if paid > 0 else inf if extra.mean() > 0 else 1.0
     dearer = ratio > 1 + COST_SLACK and extra.mean() > Z_95_ONE_SIDED * extra.std(ddof=1) / np.sqrt(n)
     figures = (
         f"{100 * mean:+z.2f} points on {n} held-out prompts (at least {100 * low:+z.2f} with 95% confidence), "
         f"at {ratio:.2f} times the cost"
     )
+    promoted, why = True, "promoted: not worse than the policy before"
     if low <= -delta:
-        reason = f"kept the promoted policy: the new one may be worse by more than {100 * delta:.1f} points: {figures}"
-        return Verdict(False, mean, low, ratio, n, reason)
-    if dearer:
-        return Verdict(False, mean, low, ratio, n, f"kept the promoted policy: the new one costs more: {figures}")
-    return Verdict(True, mean, low, ratio, n, f"promoted: not worse than the policy before: {figures}")
+        promoted = False
+        why = f"kept the promoted policy: the new one may be worse by more than {100 * delta:.1f} points"
+    elif dearer:
+        promoted, why = False, "kept the promoted policy: the new one costs more"
+    return Verdict(promoted, f"{why}: {figures}", n, mean, low, ratio)
 
 
 def mean_performance(accuracy: Sequence[Floats], cost: Sequence[Floats]) -> Performance:

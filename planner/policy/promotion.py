@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.curves.logs import Logs
+from planner.core import Arm
+from planner.curves.logs import Logs, Pool
 from planner.curves.table import OutcomeTable
-from planner.policy.compare import DELTA, Performance, Verdict, compare, mean_performance
+from planner.errors import InvalidInput, NotEnoughData
+from planner.policy.compare import DELTA, Performance, Verdict, compare, mean_performance, not_compared
 from planner.policy.evaluate import Evaluation
 from planner.policy.fit import fit_policy
 from planner.policy.held_out import HeldOut, Played, play
@@ -18,6 +21,10 @@ from planner.policy.policy import Policy
 from planner.policy.yardstick import joined
 
 NEW_PROMPTS = 50
+NONE_LOGGED = (
+    "promoted: these logs hold none of the arms of the policy before (`planner policies rollback` serves it again)"
+)
+TOO_LITTLE_LOGGED = "these logs hold too little of its arms on the prompts that it was fitted on to compare"
 
 
 def challenge(
@@ -27,11 +34,14 @@ def challenge(
 
     `champion_prompts` are the ids that the champion was fitted on. Where 50 prompts or more are new to it, it is
     judged on those, as it stands. Else it has seen too many: it is fitted again without each fold's prompts, from the
-    prompts and with the arms that it knew.
+    prompts and with the arms that it knew, as far as the logs still hold them. Where they hold none of its arms it
+    cannot serve them, and the challenger is promoted; where they hold too little to fit it again it is kept.
     """
     ids = evaluation.table.prompts.ids
     new = np.array([ids[row] not in champion_prompts for row in evaluation.rows])
     table = _arms_of(champion, evaluation.table, logs)
+    if not table.arms:
+        return Verdict(True, NONE_LOGGED)
     complete = table.arms == champion.arms
     as_it_stands = complete and new.sum() >= NEW_PROMPTS
     known = np.array([prompt in champion_prompts for prompt in ids])
@@ -40,7 +50,10 @@ def challenge(
         test = evaluation.rows[first : first + len(fold.table.prompts)]
         first += len(test)
         rival = champion if as_it_stands else _without(test, known, table, logs, champion)
-        held = HeldOut.of(rival, table.take_prompts(test), table.take_prompts(test), fold.unit)
+        if rival is None:
+            return not_compared(TOO_LITTLE_LOGGED)
+        own = _only(rival.arms, table).take_prompts(test)
+        held = HeldOut.of(rival, own, own, fold.unit)
         plays.append(play(held, rival.believe(held.prompts), evaluation.budgets, seed=evaluation.report.seed))
     rows = np.flatnonzero(new) if as_it_stands else np.arange(len(new))
     pairs = [
@@ -59,31 +72,48 @@ def _arms_of(champion: Policy, table: OutcomeTable, logs: Logs) -> OutcomeTable:
     from planner.curves.concatenation import concatenate_arms  # noqa: PLC0415
 
     here = set(table.arms)
-    generators = {pool.generator for pool in logs.pools}
     absent = [
-        arm
-        for arm in champion.arms
-        if arm not in here and arm.search == "cascade" and generators.issuperset(arm.generators)
+        arm for arm in champion.arms if arm not in here and arm.search == "cascade" and _is_logged(arm, logs.pools)
     ]
-    full = concatenate_arms([table, replay_cascades(logs, absent)]) if absent else table
-    place = {arm: i for i, arm in enumerate(full.arms)}
-    return full.take_arms([place[arm] for arm in champion.arms if arm in place])
+    return _only(champion.arms, concatenate_arms([table, replay_cascades(logs, absent)]) if absent else table)
+
+
+def _is_logged(cascade: Arm, pools: Sequence[Pool]) -> bool:
+    from planner.curves.cascade_replay import plan_of  # noqa: PLC0415
+
+    try:
+        plan_of(cascade, pools)
+    except InvalidInput:  # another verifier, other settings, or none of its generators
+        return False
+    return True
+
+
+def _only(arms: Sequence[Arm], table: OutcomeTable) -> OutcomeTable:
+    """Those of the arms that the table has, in their order."""
+    place = {arm: i for i, arm in enumerate(table.arms)}
+    return table.take_arms([place[arm] for arm in arms if arm in place])
 
 
 def _without(
     test: NDArray[np.intp], known: NDArray[np.bool_], table: OutcomeTable, logs: Logs, champion: Policy
-) -> Policy:
+) -> Policy | None:
+    """The champion fitted again without the prompts at `test`; None where too little is left for that."""
     train = known.copy()
     train[test] = False
+    left = table.take_prompts(np.flatnonzero(train))
     predictor = champion.predictor
-    return fit_policy(
-        table.take_prompts(np.flatnonzero(train)),
-        logs=logs,
-        seed=predictor.random_state,
-        reference=predictor.reference,
-        metadata_features=tuple(predictor.metadata_features),
-        n_bins=predictor.n_bins,
-    )
+    graded = {left.arms[arm].generator for arm in left.graded_arms()}
+    try:
+        return fit_policy(
+            left,
+            logs=logs,
+            seed=predictor.random_state,
+            reference=predictor.reference if predictor.reference in graded else None,
+            metadata_features=tuple(predictor.metadata_features),
+            n_bins=predictor.n_bins,
+        )
+    except NotEnoughData:
+        return None
 
 
 def _performance(plays: list[Played], rows: NDArray[np.integer[Any]]) -> Performance:

@@ -35,6 +35,10 @@ def test_a_dearer_challenger_is_kept_back():
     assert "costs more" in verdict.reason
 
 
+def test_a_challenger_that_pays_where_nothing_was_paid_is_dearer():
+    assert not compare(performance(BEFORE), performance(BEFORE, cost=0.0)).promoted
+
+
 def test_prompts_unknown_to_either_side_are_left_out():
     accuracy = BEFORE.copy()
     accuracy[:100] = np.nan
@@ -42,4 +46,6 @@ def test_prompts_unknown_to_either_side_are_left_out():
 
 
 def test_too_few_common_prompts_keep_the_champion():
-    assert not compare(performance(BEFORE[:10]), performance(BEFORE[:10])).promoted
+    verdict = compare(performance(BEFORE[:10]), performance(BEFORE[:10]))
+    assert not verdict.promoted
+    assert "`planner policies promote ID`" in verdict.reason
