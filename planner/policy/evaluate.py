@@ -13,21 +13,20 @@ from planner.curves.costs import logged_cost
 from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import Belief
-from planner.errors import InfeasibleBudget, NotEnoughData
+from planner.errors import InvalidInput, NotEnoughData
 from planner.policy.baselines import YARDSTICKS, Mask, families, fixed_arms
 from planner.policy.by_bin import difficulty_of, shapes_by_bin
 from planner.policy.comparable import comparable, why_left_out
 from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
-from planner.policy.policy import ANYTHING
+from planner.policy.played_budgets import budget_value, default_budgets, kept, named, paid, primary_unit, unit_of
 from planner.policy.probing import ProbeSource
 from planner.policy.report import EvaluationReport
 from planner.policy.restrict import unknown_cost
 from planner.policy.summary import Bootstrap, coverage, kept_share, lines_of, multiples_of, not_compared, top_choices
 from planner.policy.yardstick import MixtureYardstick, joined, oracle, single_arm
 
-N_BUDGETS = 8
 FEWEST_PROMPTS = 20
 
 
@@ -72,8 +71,9 @@ def evaluate(
     on the other folds. `budgets` default to eight averages over traffic, evenly spaced in log between the cheapest and
     the dearest arm of the hull. `progress` is told after each fold.
 
-    Raises NotEnoughData where fewer than 20 prompts have a graded outcome, and InfeasibleBudget where no cost is known
-    in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can.
+    Raises NotEnoughData where fewer than 20 prompts have a graded outcome, InfeasibleBudget where no cost is known
+    in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can, and InvalidInput
+    where all is free in the unit that was asked for without budgets.
     """
     from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 
@@ -83,11 +83,13 @@ def evaluate(
     fewest = max(FEWEST_PROMPTS, folds)
     if has_outcome.sum() < fewest:
         raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
-    unit = unit or (_unit_of(budgets) if budgets else None) or primary_unit(table)
+    unit = unit or (unit_of(budgets) if budgets else None) or primary_unit(table)
     cost = logged_cost(table, unit)
     if not np.isfinite(cost[np.isfinite(table.outcome)]).any():
         everything = np.ones(len(table.arms), dtype=bool)
         raise unknown_cost(table.arms, everything, unit, table.models, fitted=False)
+    if not budgets and not len(paid(table, unit)):
+        raise InvalidInput(f"nothing that is logged costs anything in {unit}: ask for another unit, or give budgets")
     judged, left_out = has_outcome, list[str]()
     beside = comparable(table.outcome, cost)
     if fewest <= beside.sum() < has_outcome.sum():
@@ -123,34 +125,6 @@ def with_cascades(logs: Logs, table: OutcomeTable, train: NDArray[np.intp], seed
     return concatenate_arms([table, found]) if found.arms else table
 
 
-def primary_unit(table: OutcomeTable) -> Unit:
-    """USD if known for most outcomes, else FLOPs, else tokens, else generations."""
-    units: tuple[Unit, ...] = ("usd", "flops", "tokens")
-    known = np.isfinite(table.outcome)
-    for unit in units:
-        if np.isfinite(logged_cost(table, unit)[known]).mean() > 0.9:
-            return unit
-    return "generations"
-
-
-def _unit_of(budgets: Sequence[Budget]) -> Unit:
-    first = budgets[0]
-    return first.mean[0] if first.mean is not None else next(iter(first.ceilings))
-
-
-def _name(budget: Budget) -> str:
-    limits = [f"max_{unit}={value:.4g}" for unit, value in budget.ceilings.items()]
-    if budget.mean is not None:
-        limits.append(f"mean_{budget.mean[0]}={budget.mean[1]:.4g}")
-    return ", ".join(limits)
-
-
-def default_budgets(hull: MixtureYardstick, unit: Unit) -> list[Budget]:
-    """Eight averages over traffic, evenly spaced in log inside the hull's range of cost."""
-    low, high = hull.cost_range
-    return [Budget(**{f"mean_{unit}": float(value)}) for value in np.geomspace(low, high, N_BUDGETS + 2)[1:-1]]
-
-
 def _play_all(
     logs: Logs,
     table: OutcomeTable,
@@ -164,7 +138,7 @@ def _play_all(
     every = [np.ones(len(fold.policy.arms), dtype=bool) for fold in folds]
     fixed = [fixed_arms(fold.policy.arms) for fold in folds]
     hull, fixed_hull = MixtureYardstick.of(folds, every), MixtureYardstick.of(folds, fixed)
-    budgets, warnings = _kept(folds, asked) if asked else (_named(default_budgets(hull, unit)), [])
+    budgets, warnings = kept(folds, asked) if asked else (named(default_budgets(hull, table, unit)), [])
     beliefs = [fold.policy.believe(fold.prompts) for fold in folds]
     played = _policies(logs, folds, beliefs, rows, budgets, unit, probes, seed)
     played |= _baselines(folds, budgets, unit, hull, fixed_hull)
@@ -187,36 +161,6 @@ def _play_all(
         warnings=(*warnings, *not_compared(lines)),
     )
     return Evaluation(folds, budgets, played, hull, fixed_hull, report, np.concatenate(rows), table)
-
-
-def _named(budgets: Sequence[Budget]) -> dict[str, Budget]:
-    return {_name(budget): budget for budget in budgets}
-
-
-def _kept(folds: Sequence[HeldOut], budgets: Sequence[Budget]) -> tuple[dict[str, Budget], list[str]]:
-    """The budgets that the policy of every fold can keep, by name, and why the others are left out.
-
-    Raises InfeasibleBudget where none can be kept.
-    """
-    kept, refused = {}, []
-    for name, budget in _named(budgets).items():
-        errors = [error for fold in folds if (error := _too_low(fold, budget)) is not None]
-        if errors:
-            refused.append(max(errors, key=lambda error: error.least or 0.0))
-        else:
-            kept[name] = budget
-    if refused and not kept:
-        raise refused[0]
-    return kept, [f"left out: {error}" for error in refused]
-
-
-def _too_low(fold: HeldOut, budget: Budget) -> InfeasibleBudget | None:
-    try:
-        if budget.mean is not None:
-            fold.policy.traffic.rate(budget, ANYTHING)
-    except InfeasibleBudget as error:
-        return error
-    return None
 
 
 def _policies(
@@ -292,10 +236,3 @@ def _baselines(
         out["mixture hull, fixed arms"][label] = fixed_hull.nominal(value)
         out["oracle"][label] = oracle(folds, value)
     return out
-
-
-def budget_value(budget: Budget, unit: Unit) -> float:
-    """What the budget allows a prompt in `unit`: its average, else its ceiling."""
-    if budget.mean is not None:
-        return budget.mean[1]
-    return budget.ceilings.get(unit, float("inf"))

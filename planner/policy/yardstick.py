@@ -40,11 +40,13 @@ class MixtureYardstick:
 
     @property
     def cost_range(self) -> tuple[float, float]:
-        """Mean training cost of the cheapest and of the dearest vertex, over the folds."""
-        return (
-            float(np.mean([hull.costs[0] for hull in self.hulls])),
-            float(np.mean([hull.costs[-1] for hull in self.hulls])),
-        )
+        """Mean training cost of the cheapest and of the dearest vertex, over the folds; 0, 0 where all are free.
+
+        In place of a free vertex counts a tenth of the next: what lies between is had by mixing the two.
+        """
+        costs = [(hull.costs[0] or hull.costs[1] / 10, hull.costs[-1]) for hull in self.hulls if hull.costs[-1] > 0]
+        low, high = np.mean(costs or [(0, 0)], axis=0)
+        return float(low), float(high)
 
     def nominal(self, cost: float) -> Played:
         """All held-out prompts, fold by fold, under the mixture that cost `cost` a prompt in training."""

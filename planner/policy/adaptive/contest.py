@@ -41,7 +41,9 @@ def fit_adaptive(logs: Logs, evaluation: Evaluation, *, seed: int = 0) -> Adapti
     learned = learn(logs, laid, _graded(evaluation), seed=seed, foreseen=_foreseen(evaluation)) if trials else None
     if trials is None or learned is None:
         return None
-    units = [unit for unit in learned.priced if all(unit in trial.learned.priced for trial in trials)]
+    units = [
+        unit for unit in learned.priced if all(unit in trial.learned.priced for trial in trials) and _paid(trials, unit)
+    ]
     return Adaptive.of(
         learned,
         {unit: by_mean_cost(trials, unit) for unit in units},
@@ -140,8 +142,7 @@ def by_mean_cost(trials: Sequence[Trial], unit: Unit) -> Contest:
     """Sessions at each average over traffic against the mixture hull of all arms there, or at what was really spent."""
     folds = [trial.only(unit) for trial in trials]
     hull = MixtureYardstick.of(folds, [np.ones(len(fold.policy.arms), dtype=np.bool_) for fold in folds])
-    costs = [float(costed.cost[unit][-1]) for trial in trials for costed in trial.learned.plans]
-    points = []
+    costs, points = _paid(trials, unit), []
     for mean in np.geomspace(min(costs), SPENT * max(costs), N_MEANS).tolist():
         grade, cost = (np.concatenate(p) for p in zip(*(trial.average(unit, mean) for trial in trials), strict=True))
         # Whoever leaves a part of the average unspent is compared with what all of it could buy.
@@ -150,11 +151,17 @@ def by_mean_cost(trials: Sequence[Trial], unit: Unit) -> Contest:
     return _contest(points)
 
 
+def _paid(trials: Sequence[Trial], unit: Unit) -> list[float]:
+    """Mean costs of the trials' plans, those of free ones left out."""
+    costs = [float(costed.cost[unit][-1]) for trial in trials for costed in trial.learned.plans]
+    return [cost for cost in costs if cost > 0]
+
+
 def by_ceiling(trials: Sequence[Trial], unit: Unit) -> Contest:
     """The best plan under each ceiling against the best arm under it, both chosen on the other folds."""
     folds = [trial.only(unit) for trial in trials]
     means = [trial.seen.replays.cost[unit].mean(axis=0) for trial in trials]
-    least, most = max(float(mean.min()) for mean in means), max(float(mean.sum()) for mean in means)
+    least, most = max(float(mean[mean > 0].min()) for mean in means), max(float(mean.sum()) for mean in means)
     points = []
     for ceiling in np.geomspace(1.01 * least, most, N_CEILINGS).tolist():
         found = [_under(trial, fold, unit, ceiling) for trial, fold in zip(trials, folds, strict=True)]

@@ -121,9 +121,8 @@ def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tup
         return places.setdefault(plan, len(places))
 
     priced: dict[Unit, tuple[int, ...]] = {}
-    for unit, cost in replays.cost.items():
-        mean = cost.mean(axis=0)
-        least = float(mean.min())
+    for unit, mean in _paid(replays).items():
+        cost, least = replays.cost[unit], float(mean[mean > 0].min())
         priced[unit] = tuple(place(search.best(cost, price / least)) for price in PRICES)
         for ceiling in np.geomspace(least, mean.sum(), N_CEILINGS + 1)[:-1]:
             under = search.best(cost, PRICES[0] / least, float(ceiling))
@@ -132,15 +131,21 @@ def _plans(search: Search, replays: Replays) -> tuple[list[Plan], dict[Unit, tup
     return list(places), priced
 
 
+def _paid(replays: Replays) -> dict[Unit, Doubles]:
+    """(S,) mean cost of every slot, by unit; a unit in which all draws are free has no prices."""
+    means = {unit: cost.mean(axis=0) for unit, cost in replays.cost.items()}
+    return {unit: mean for unit, mean in means.items() if (mean > 0).any()}
+
+
 def _votes(seen: Seen) -> tuple[list[Plan], dict[Unit, tuple[int, ...]]]:
     """Plans of a plain vote, and the best of them for a range of prices in every unit."""
     plans = vote_plans(seen.replays.pools[0].most_chains)
     carried = [carry(plan, seen) for plan in plans]
     grade = np.array([one.grade[-1].mean() for one in carried])
     priced: dict[Unit, tuple[int, ...]] = {}
-    for unit, cost in seen.replays.cost.items():
-        spent = np.array([one.cost(cost)[-1].mean() for one in carried])
-        least = float(cost.mean(axis=0).min())
+    for unit, mean in _paid(seen.replays).items():
+        spent = np.array([one.cost(seen.replays.cost[unit])[-1].mean() for one in carried])
+        least = float(mean[mean > 0].min())
         priced[unit] = tuple(int((grade - price / least * spent).argmax()) for price in PRICES)
     return plans, priced
 

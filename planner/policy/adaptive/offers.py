@@ -122,7 +122,7 @@ class Offers:
         most = spent(0.0)
         if most <= value:
             return Terms(self, 0.0, 0.0, _beyond(value, [(most, None), *(one for one in dearer if one[0] > most)]))
-        low, high = 0.0, 10.0 / float(self.cost.min())
+        low, high = 0.0, 10.0 / float(self.cost[self.cost > 0].min())
         while spent(high) > value:
             high *= 10
         for _ in range(STEPS):
