@@ -91,19 +91,26 @@ class Policy:
             [p.hashed or p.text for p in prompts], [p.dataset for p in prompts], [p.metadata for p in prompts]
         )
         # What the predictor was trained on it is too sure of: taken as unseen, as an average over traffic takes them.
-        logged = [(row, self._places[key]) for row, p in enumerate(prompts) for key in p.keys if key in self._places]
+        logged = [(row, place) for row, p in enumerate(prompts) if (place := self._place_of(p)) is not None]
         if logged:
-            rows, places = zip(*dict(logged).items(), strict=True)
+            rows, places = zip(*logged, strict=True)
             belief = belief.replaced(rows, self.sample.take(places))
         if any(p.probes for p in prompts):
             belief = self.predictor.sharpen(belief, [p.probes for p in prompts])
         return belief
 
+    def _place_of(self, prompt: PromptInput) -> int | None:
+        """Where in the sample the prompt stands, if it is logged."""
+        by_text, by_id = self._places
+        place = by_text.get(prompt.digest)
+        return by_id.get(prompt.prompt_id) if place is None and prompt.prompt_id else place
+
     @cached_property
-    def _places(self) -> dict[str, int]:
-        """Where in the sample a logged prompt stands, by its id and by the hash of its text."""
-        keys = (*enumerate(self.sample_hashes), *enumerate(self.sample_ids))
-        return {key: place for place, key in keys if key}  # a prompt whose text is not known has no hash
+    def _places(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Places in the sample by the hash of the text; by id where no text is known, since ids may be anybody's."""
+        hashes = self.sample_hashes or ("",) * len(self.sample_ids)
+        by_text = {text: place for place, text in enumerate(hashes) if text}
+        return by_text, {name: place for place, name in enumerate(self.sample_ids) if not hashes[place]}
 
     def recommend(
         self,

@@ -35,15 +35,11 @@ class PromptInput:
     @property
     def id(self) -> str:
         """The given id, else the SHA-256 of the text, as at import."""
-        return self.prompt_id or self._digest
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """What it may be logged by: its id, and the SHA-256 of its text."""
-        return (self.prompt_id, self._digest) if self.prompt_id else (self._digest,)
+        return self.prompt_id or self.digest
 
     @cached_property
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """SHA-256 of the text."""
         return sha256_of(self.hashed or self.text)
 
     def draw(self, seed: int) -> float:

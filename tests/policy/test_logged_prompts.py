@@ -45,3 +45,17 @@ def test_a_logged_prompt_whose_text_is_not_known_is_nobody_elses(policy):
     nameless = replace(policy, sample_hashes=("", *policy.sample_hashes[1:]))
     strange = PromptInput("something else", "")
     assert np.array_equal(nameless.believe([strange]).bins, nameless.believe([PromptInput("something else")]).bins)
+
+
+def test_an_id_alone_makes_no_prompt_a_logged_one_whose_text_is_known(policy):
+    strange = PromptInput("river music stone: a fiendish problem, item 3")
+    for name in (policy.sample_ids[0], policy.sample_hashes[0]):
+        assert np.array_equal(policy.believe([replace(strange, prompt_id=name)]).bins, policy.believe([strange]).bins)
+
+
+def test_a_logged_prompt_whose_text_is_not_known_is_told_by_its_id(policy):
+    nameless = replace(policy, sample_hashes=("", *policy.sample_hashes[1:]))
+    older = replace(policy, sample_hashes=())
+    for one in (nameless, older):
+        belief = one.believe([PromptInput("something else", policy.sample_ids[0])])
+        assert np.array_equal(belief.bins, policy.sample.bins[:1])
