@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.policy.noise import PairedNoise
-from planner.policy.restrict import Mask
+from planner.policy.restrict import SLACK, Mask
 
 if TYPE_CHECKING:
     from planner.budget import Forecasts
@@ -117,15 +117,23 @@ def cheaper_within_noise(options: Options, arm: Indices) -> Indices:
 
 @dataclass(frozen=True)
 class Aimed:
-    """Arms for a target accuracy, and for which prompts they reach it; (P,)."""
+    """Arms for a target accuracy, and for which prompts they reach it; (P,). allowed: (P, A) what they were among."""
 
     arm: Indices
     reached: NDArray[np.bool_]
+    allowed: Mask
 
 
-def aim(options: Options, target: float, fallback: Indices) -> Aimed:
-    """The cheapest allowed arm whose expected accuracy is at least `target`, else `fallback`."""
-    price = np.where(options.allowed & (options.accuracy >= target), options.price, np.inf)
+def aim(options: Options, target: float, fallback: Indices, *, capped: bool) -> Aimed:
+    """The cheapest allowed arm whose expected accuracy is at least `target`, else `fallback`.
+
+    capped: nothing dearer than the fallback is allowed.
+    """
+    allowed = options.allowed
+    if capped:
+        price = options.price[np.arange(len(fallback)), fallback]
+        allowed = allowed & (options.price <= price[:, None] * SLACK)
+    price = np.where(allowed & (options.accuracy >= target), options.price, np.inf)
     cheapest = price.argmin(axis=1)
     reached = np.isfinite(price[np.arange(len(price)), cheapest])
-    return Aimed(np.where(reached, cheapest, fallback), reached)
+    return Aimed(np.where(reached, cheapest, fallback), reached, allowed)

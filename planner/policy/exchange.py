@@ -66,36 +66,52 @@ def solve(options: Options, unit: Unit, value: float) -> Rate:
             low, most = middle, spent
         else:
             high, spent_high = middle, spent
-    share = (value - spent_high) / (most - spent_high) if most > spent_high else 1.0
-    return Rate(low, high, float(np.clip(share, 0, 1)))
+    return Rate(low, high, share_between(value, spent_high, most))
 
 
-class Mixed(NamedTuple):
-    """(P,) arms, the propensity of each, and (P, A) what every arm is worth at the dearer vertex of the rate."""
+def share_between(value: float, least: float, most: float) -> float:
+    """The share of what costs `most`, the rest costing `least`, at which both together cost `value`."""
+    return float(np.clip((value - least) / (most - least), 0, 1)) if most > least else 1.0
 
-    arm: Indices
-    propensity: Floats
+
+class Vertices(NamedTuple):
+    """(P,) arms at both vertices of a rate, and (P, A) what every arm is worth at the higher price."""
+
+    low: Indices
+    high: Indices
     worth: Floats
 
 
-def mixed(options: Options, rate: Rate, settled: Mask, draws: Callable[[Indices], Floats]) -> Mixed:
-    """The arms to take: between the two vertices of a rate they are mixed at random.
-
-    `settled` prompts (P,) take the arm of most accuracy, whatever the rate. `draws` gives numbers in 0..1 for the rows
-    on which the vertices differ.
-    """
+def vertices(options: Options, rate: Rate, settled: Mask) -> Vertices:
+    """The arms that a rate mixes; `settled` prompts (P,) take that of most accuracy, whatever the rate."""
     value = worth(options, rate.high)
-    arm = pick(options, rate.high, value)
-    propensity = np.ones(len(arm), dtype=np.float32)
+    high = pick(options, rate.high, value)
     if rate.high > 0 and np.count_nonzero(settled):
-        arm = np.where(settled, pick(options, 0.0), arm)
+        high = np.where(settled, pick(options, 0.0), high)
     if rate.low == rate.high:
-        return Mixed(arm, propensity, value)
-    low = np.where(settled, arm, pick(options, rate.low))
-    (differ,) = (low != arm).nonzero()
+        return Vertices(high, high, value)
+    return Vertices(np.where(settled, high, pick(options, rate.low)), high, value)
+
+
+class Mixed(NamedTuple):
+    """(P,) arms, the propensity of each, and whether it is that of `low`."""
+
+    arm: Indices
+    propensity: Floats
+    is_low: Mask
+
+
+def mixed(low: Indices, high: Indices, share: float, draws: Callable[[Indices], Floats]) -> Mixed:
+    """The arms to take: `low` on a share of the prompts on which it differs from `high`, at random.
+
+    `draws` gives numbers in 0..1 for the rows on which they differ.
+    """
+    propensity, is_low = np.ones(len(high), dtype=np.float32), np.zeros(len(high), dtype=bool)
+    if low is high:
+        return Mixed(high, propensity, is_low)
+    (differ,) = (low != high).nonzero()
     if not len(differ):
-        return Mixed(arm, propensity, value)
-    to_low = draws(differ) < rate.share
-    arm[differ] = np.where(to_low, low[differ], arm[differ])
-    propensity[differ] = np.where(to_low, rate.share, 1 - rate.share)
-    return Mixed(arm, propensity, value)
+        return Mixed(high, propensity, is_low)
+    is_low[differ] = draws(differ) < share
+    propensity[differ] = np.where(is_low[differ], share, 1 - share)
+    return Mixed(np.where(is_low, low, high), propensity, is_low)

@@ -19,7 +19,7 @@ from planner.policy.batch import allocate
 from planner.policy.between import Place, place_of
 from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
-from planner.policy.exchange import NO_PRICE, mixed
+from planner.policy.exchange import NO_PRICE, mixed, vertices
 from planner.policy.noise import PairedNoise
 from planner.policy.prompt import PromptInput, draws
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
@@ -226,15 +226,20 @@ class Policy:
         if budget is not None and budget.mean is not None:
             rate = self.traffic.rate(budget, restriction)
             weighed = cautious(options, self.traffic.accuracy, belief.source)
-        arm, propensity, ranking = mixed(weighed, rate, declined, partial(draws, prompts, seed))
-        reached = None
-        if target_accuracy is not None:
-            if rate.high > 0:  # nothing dearer than what the average over traffic allows
-                price = options.price[np.arange(len(arm)), arm]
-                options = options.only(options.allowed & (options.price <= price[:, None] * SLACK))
-                ranking = worth(weighed.only(options.allowed), rate.high)
-            aimed = aim(options, target_accuracy, arm)
-            arm, reached = aimed.arm, aimed.reached
+        low, high, ranking = vertices(weighed, rate, declined)
+        reached, lot = None, partial(draws, prompts, seed)
+        if target_accuracy is None:
+            arm, propensity, _ = mixed(low, high, rate.share, lot)
+        else:
+            # Nothing dearer than what the average over traffic allows, at either vertex: both may come to one arm.
+            capped = rate.high > 0
+            upper = aim(options, target_accuracy, high, capped=capped)
+            lower = upper if low is high else aim(options, target_accuracy, low, capped=capped)
+            arm, propensity, is_low = mixed(lower.arm, upper.arm, rate.share, lot)
+            reached = np.where(is_low, lower.reached, upper.reached)
+            if capped:
+                allowed = np.where(is_low[:, None], lower.allowed, upper.allowed)
+                ranking = worth(weighed.only(allowed), rate.high)
         feasible = np.asarray(options.allowed.any(axis=1))
         return Decisions(arm, propensity, feasible, declined, self.evidence.too_thin, ranking, unit, rate.high, reached)
 

@@ -38,6 +38,20 @@ def test_a_mixed_choice_records_its_propensity_and_repeats_for_a_seed(policy):
     assert all(0 < plan.propensity <= 1 for plan in first)
 
 
+@pytest.mark.parametrize("target", [None, 0.6])
+def test_a_propensity_is_the_share_of_seeds_that_take_the_arm(policy, target):
+    budget, n_seeds = Budget(mean_flops=2.3 * SAMPLE), 100
+    taken = [policy.recommend(PROMPTS, budget, seed=seed, target_accuracy=target) for seed in range(n_seeds)]
+    propensities = set()
+    for plans in zip(*taken, strict=True):
+        for arm in {plan.arm for plan in plans}:
+            own = [plan.propensity for plan in plans if plan.arm == arm]
+            propensities |= {round(one, 6) for one in own}
+            assert max(own) == min(own) == pytest.approx(len(own) / n_seeds, abs=0.2)
+            assert (len(own) == n_seeds) == (own[0] == 1)
+    assert target or len(propensities) > 1
+
+
 def test_a_prompt_is_answered_alike_alone_and_in_a_batch(policy):
     budget = Budget(mean_flops=6 * SAMPLE)
     together = policy.recommend(PROMPTS[:10], budget)
