@@ -93,7 +93,7 @@ def recommendations(
                     "alternatives": tuple(
                         [Alternative.trusted({"arm": forecasts.arms[j], "forecast": next(made)}) for j in others]
                     ),
-                    "reason": _given(forecast, budget)
+                    "reason": given(forecast, budget)
                     if decisions.forced
                     else _reason(decisions, row, forecast.accuracy, target_accuracy, limit),
                     "declined": bool(decisions.declined[row]),
@@ -161,7 +161,8 @@ def _difficulty(belief: Belief, row: int) -> Difficulty:
     )
 
 
-def _given(forecast: Forecast, budget: Budget | None) -> str:
+def given(forecast: Forecast, budget: Budget | None) -> str:
+    """The reason of an arm that the caller named."""
     over = budget is not None and not forecast.cost_worst.fits(budget)
     return "the arm was given by the caller" + (", and may take more than the budget" if over else "")
 

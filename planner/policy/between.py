@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import ceil, log2
 
 from planner.core import Arm, Cost, Forecast
 
@@ -25,10 +25,11 @@ class Place:
     share: float
     past_the_log: bool
 
-    def forecast(self, lower: Forecast, upper: Forecast) -> Forecast:
+    def forecast(self, lower: Forecast, upper: Forecast, concurrency: int | None) -> Forecast:
         """From the neighbours' forecasts: accuracy in between, cost in proportion to the breadth.
 
         Past the largest breadth accuracy stays what it is there, since votes may fall as well as rise.
+        concurrency: chains that run side by side, None for all of them; those beyond it wait for the wave before.
         """
 
         def between(name: str) -> float:
@@ -40,12 +41,13 @@ class Place:
         # One sample pays for no verifier: costs are scaled from an arm that pays for the same.
         base, base_arm = (lower, self.lower) if self.lower.verifier == self.arm.verifier else (upper, self.upper)
         times = self.arm.breadth / base_arm.breadth
+        longer = _waves(self.arm, concurrency) / _waves(base_arm, concurrency)
         return Forecast(
             accuracy=accuracy,
             accuracy_low=max(accuracy - wider * (accuracy - low), 0.0),
             accuracy_high=min(accuracy + wider * (high - accuracy), 1.0),
-            cost=_times(base.cost, times),
-            cost_worst=_times(base.cost_worst, times),
+            cost=_times(base.cost, times, longer),
+            cost_worst=_times(base.cost_worst, times, longer),
             n_prompts=min(lower.n_prompts, upper.n_prompts),
             n_runs=min(lower.n_runs, upper.n_runs),
             extrapolated=self.past_the_log or lower.extrapolated or upper.extrapolated,
@@ -77,7 +79,11 @@ def place_of(arm: Arm, arms: Sequence[Arm]) -> Place | None:
     return Place(arm, lower, upper, share, past_the_log=False)
 
 
-def _times(cost: Cost, times: float) -> Cost:
-    """All that is spent, so many times; chains run side by side, so latency stays."""
-    scaled = {name: None if value is None else value * times for name, value in cost if name != "latency_seconds"}
-    return Cost(**scaled, latency_seconds=cost.latency_seconds)
+def _waves(arm: Arm, concurrency: int | None) -> int:
+    return ceil(arm.breadth / concurrency) if concurrency else 1
+
+
+def _times(cost: Cost, times: float, longer: float) -> Cost:
+    """All that is spent, so many times, in so many times the seconds."""
+    factors = {name: longer if name == "latency_seconds" else times for name, _ in cost}
+    return Cost(**{name: None if value is None else value * factors[name] for name, value in cost})

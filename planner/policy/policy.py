@@ -14,7 +14,7 @@ from planner.core import Arm, Budget, ModelCard, Recommendation, Unit
 from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
-from planner.policy.answer import Decisions, in_bulk, recommendations
+from planner.policy.answer import Decisions, given, in_bulk, recommendations
 from planner.policy.batch import allocate
 from planner.policy.between import Place, place_of
 from planner.policy.choose import Options, aim, cautious, defaulted, worth
@@ -269,12 +269,17 @@ class Policy:
     ) -> list[Recommendation | InvalidInput]:
         lower = self.recommend(prompts, budget, arm=place.lower)
         upper = lower if place.upper == place.lower else self.recommend(prompts, budget, arm=place.upper)
-        return [
-            low.model_copy(update={"arm": place.arm, "forecast": place.forecast(low.forecast, high.forecast)})
-            if isinstance(low, Recommendation) and isinstance(high, Recommendation)
-            else low
-            for low, high in zip(lower, upper, strict=True)
-        ]
+        card = self.models.get(place.arm.generator)
+        concurrency = None if card is None else card.max_concurrency
+        placed: list[Recommendation | InvalidInput] = []
+        for low, high in zip(lower, upper, strict=True):
+            if not isinstance(low, Recommendation) or not isinstance(high, Recommendation):
+                placed.append(low)
+                continue
+            forecast = place.forecast(low.forecast, high.forecast, concurrency)
+            update = {"arm": place.arm, "forecast": forecast, "reason": given(forecast, budget)}
+            placed.append(low.model_copy(update=update))
+        return placed
 
     def _forced(self, forecasts: Forecasts, arm: Arm) -> Decisions:
         if arm not in self.arms:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+import simulated as world
 
 from planner import Arm, Budget, Planner
+from planner.curves.tabulation import tabulate
 from planner.errors import InvalidInput
+from planner.policy import PromptInput
 from planner.policy.between import place_of
+from planner.policy.fit import fit_policy
 
+ASKED = PromptInput("river music stone: a thorny problem, item 3")
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 
 
@@ -52,6 +60,27 @@ def test_a_breadth_past_the_log_is_marked_and_its_interval_wider(home):
         assert outside.accuracy == inside.accuracy
         assert outside.accuracy_low < inside.accuracy_low
         assert outside.cost.generations == pytest.approx(99, rel=1e-3)
+
+
+@pytest.mark.parametrize(("concurrency", "seconds"), [(4, (2.4, 25.6)), (20, (0.8, 5.6)), (None, (0.8, 0.8))])
+def test_chains_beyond_the_concurrency_wait_for_the_wave_before(concurrency, seconds):
+    """Small samples take .8 seconds each; logged in breadths up to 32."""
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(10, rng), rng, n_small=32, n_larger=1)
+    small = logs.models["small"].model_copy(update={"max_concurrency": concurrency})
+    logs = replace(logs, models={**logs.models, "small": small})
+    policy = fit_policy(tabulate(logs, cascades=False), logs=logs)
+    arms = [Arm(generator="small", selection="majority_vote", breadth=n) for n in (12, 128)]
+    plans = [policy.recommend([ASKED], Budget(max_generations=400), arm=arm)[0] for arm in arms]
+    assert [plan.forecast.cost.latency_seconds for plan in plans] == pytest.approx(seconds, rel=0.01)
+    assert [plan.forecast.cost_worst.latency_seconds for plan in plans] == pytest.approx(seconds, rel=0.01)
+
+
+def test_the_reason_is_that_of_the_breadth_itself(policy):
+    arm = Arm(generator="small", verifier="verifier", selection="best_of_n", breadth=12)
+    over, within = (policy.recommend([ASKED], Budget(max_generations=n), arm=arm)[0] for n in (10, 12))
+    assert over.reason == "the arm was given by the caller, and may take more than the budget"
+    assert within.reason == "the arm was given by the caller"
 
 
 def test_what_nothing_fitted_is_like_is_refused(home):
