@@ -97,6 +97,17 @@ def test_auto_with_a_generator_plans_with_that_one_alone(ask):
     assert {one["model"] for one in answer.planner["usage"]} <= {"lab-large", "lab-prm"}
 
 
+def test_a_model_that_is_logged_as_auto_does_not_take_the_name_from_what_is_planned(ask, monkeypatch):
+    monkeypatch.setattr("planner.service.gateway.names.CARDS_SECONDS", 0.0)
+    client = ask()
+    for name in ("auto", "auto-lab-small"):
+        client.post("/runs", body={"prompt": "x", "generator": name, "answer": "2"}, cast_to=object)
+    for name in ("auto", "bon-auto", "auto-lab-small"):
+        assert client.chat.completions.create(model=name, messages=ASKED).planner is not None, name
+    listed = [model.id for model in client.models.list()]
+    assert len(listed) == len(set(listed))
+
+
 @pytest.mark.parametrize("name", ["none", "auto-none", "bon-none"])
 def test_an_unknown_model_is_not_found(ask, name):
     with pytest.raises(openai.NotFoundError) as caught:

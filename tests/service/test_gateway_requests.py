@@ -39,9 +39,11 @@ def read(header: str | None = None, **members: object):
         ("self_consistency-auto-small", Named(None, ("small",), ("sampling",), ("majority_vote",))),
     ],
 )
-def test_names_are_read_with_known_models_first(name, named):
+def test_what_asks_for_a_plan_is_read_first_and_never_as_a_model_of_that_name(name, named):
+    assert {*bare_names(name)} & {*KNOWN, "auto"}
     assert read_name(name, KNOWN) == named
-    assert name == "bon-auto" or {*bare_names(name)} & {*KNOWN, "auto"}
+    logged = {"auto", "auto-small", "auto-a/b", "mcts-small", "bon-auto", "self_consistency-auto-small"}
+    assert read_name(name, KNOWN | logged) == named
 
 
 @pytest.mark.parametrize("name", ["", "none", "auto-", "auto-none", "bon-", "AUTO"])

@@ -59,7 +59,7 @@ class Names:
         """
         # What the endpoint served once may be named without asking it again: its own answer tells if that has changed.
         known = {*self.fitted(), *await self.cards(), *self._elsewhere, *(self._served.last or ())}
-        if known.isdisjoint(bare_names(wanted)) and wanted != AUTO:
+        if {AUTO, *known}.isdisjoint(bare_names(wanted)):
             try:
                 known |= {*await self.served()}
             except EndpointError as error:

@@ -55,19 +55,24 @@ def bare_names(name: str) -> tuple[str, ...]:
 def read_name(name: str, known: Collection[str], approach: str | None = None) -> Named:
     """`auto`, `auto-GENERATOR`, a known model, or one of these after OptiLLM's prefix; `approach` is OptiLLM's too.
 
+    What asks for a plan is never a model of that name: whoever logs a run of one would else take it from everybody.
     Raises UnknownName, naming what there is, and InvalidInput for an approach that is not carried out here.
     """
     if approach is not None and approach != "none":
         return _forced(approach, read_name(name, known))
-    if name in known:
-        return Named(model=name)
     if name == AUTO:
         return Named()
     if name.startswith(f"{AUTO}-") and name.removeprefix(f"{AUTO}-") in known:
         return Named(generators=(name.removeprefix(f"{AUTO}-"),))
     for prefix in _APPROACHES:
         if name.startswith(f"{prefix}-"):
-            return _forced(prefix, read_name(name.removeprefix(f"{prefix}-"), known))
+            try:
+                return _forced(prefix, read_name(name.removeprefix(f"{prefix}-"), known))
+            except UnknownName:
+                if name not in known:
+                    raise
+    if name in known:
+        return Named(model=name)
     shown = ", ".join(sorted(known)[:20]) or "no other yet"
     raise UnknownName(f"the model {name!r} does not exist: there are auto, auto-GENERATOR, and {shown}")
 

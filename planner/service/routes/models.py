@@ -78,4 +78,5 @@ async def _models(context: Context) -> list[Model]:
     cards, fitted = await gateway.names.cards(), gateway.names.fitted()
     planned = [AUTO, *(f"{AUTO}-{name}" for name in fitted)]
     names = dict.fromkeys([*sorted(cards), *fitted, *await gateway.names.listed()])
-    return [*(Model(id=name) for name in planned), *(Model(id=name, planner=cards.get(name)) for name in names)]
+    models = [name for name in names if name not in planned]  # one of such a name cannot be asked for
+    return [*(Model(id=name) for name in planned), *(Model(id=name, planner=cards.get(name)) for name in models)]
