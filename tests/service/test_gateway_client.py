@@ -108,7 +108,7 @@ def test_a_model_that_is_logged_as_auto_does_not_take_the_name_from_what_is_plan
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("name", ["none", "auto-none", "bon-none"])
+@pytest.mark.parametrize("name", ["none", "auto-none", "bon-none", "auto-lab-prm", "bon-lab-prm"])
 def test_an_unknown_model_is_not_found(ask, name):
     with pytest.raises(openai.NotFoundError) as caught:
         ask().chat.completions.create(model=name, messages=ASKED)

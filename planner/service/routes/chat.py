@@ -66,12 +66,13 @@ async def answer(body: ChatBody, raw: Mapping[str, Any], its_budget: str | None,
     known = await gateway.names.known(body.model)
     try:
         ask = read_request(body, raw, its_budget, known, plans=plans)
-        context.check_length(len(ask.text or ""))
-        return _Asgi(await _answer(gateway, ask))
     except UnknownName as error:
         return _no_such_model(error)
+    context.check_length(len(ask.text or ""))
+    try:
+        return _Asgi(await _answer(gateway, ask))
     except UnknownModel as error:
-        if body.model.startswith("auto"):
+        if ask.named.generators:
             return _no_such_model(error)
         raise
 
