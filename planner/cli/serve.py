@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import TYPE_CHECKING
 
 import click
 
 from planner.cli.common import open_planner, settings
 from planner.errors import ArtifactError, InvalidInput, NoActivePolicy
+
+if TYPE_CHECKING:
+    from planner.config import Settings
 
 GRACE_SECONDS = 30
 
@@ -28,14 +32,15 @@ def serve(host: str, port: int, workers: int) -> None:
     PLANNER_SERVICE_BUDGET        JSON, for requests of the gateway without a budget
     """  # noqa: D301 - click reads \b as "keep these lines"
     try:
-        import uvicorn
-
+        from planner.service.listening import check_free, listen, url_of
         from planner.service.security import Tokens, check_host
     except ModuleNotFoundError as error:
         raise InvalidInput(f"the service needs the package {error.name}: pip install 'planner[serve]'") from error
 
     found = settings()
     check_host(host, Tokens.of(found))
+    _check_settings(found)
+    check_free(host, port)
     planner = open_planner(create=True)
     try:
         click.echo(f"policy {planner.policy.policy_id}", err=True)
@@ -49,9 +54,9 @@ def serve(host: str, port: int, workers: int) -> None:
     with tempfile.TemporaryDirectory(prefix="planner-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        click.echo(f"http://{host}:{port}/  (Ctrl-C ends it)", err=True)
-        uvicorn.run(
-            "planner.service.app:create_app",
+        click.echo(f"{url_of(host, port)}  (Ctrl-C ends it)", err=True)
+        listen(
+            app="planner.service.app:create_app",
             factory=True,
             host=host,
             port=port,
@@ -64,3 +69,13 @@ def serve(host: str, port: int, workers: int) -> None:
             timeout_keep_alive=15,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+
+
+def _check_settings(found: Settings) -> None:
+    """Raise InvalidInput for what else only a worker would read: in one line, and before any starts."""
+    from planner.api.endpoints import open_endpoint
+    from planner.service.gateway.server_budget import server_budget
+
+    server_budget(found)
+    if found.endpoint_url is not None:
+        open_endpoint(None, found)

@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from planner.api import Planner
 from planner.api.mean_budget import STEP, MeanBudget, with_mean
 from planner.config import Settings
 from planner.core import Arm, Budget, Cost, Recommendation, Unit
-from planner.errors import InfeasibleBudget, InvalidInput
+from planner.errors import InfeasibleBudget
 from planner.policy import Policy, Restriction
 from planner.policy.restrict import price_unit
 from planner.service.gateway.request import Ask
+from planner.service.gateway.server_budget import server_budget
 from planner.service.gateway.traffic import Traffic
 from planner.service.logged_flops import with_flops
 from planner.service.metrics import Metrics
@@ -51,11 +51,7 @@ class Budgets:
         self._traffic = Traffic()
         self._solved: OrderedDict[object, None] = OrderedDict()
         self._defaults: dict[object, Budget] = {}
-        try:
-            self._of_settings = Budget(**settings.service_budget) if settings.service_budget else None
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise InvalidInput(f"PLANNER_SERVICE_BUDGET cannot be used: {problems}") from error
+        self._of_settings = server_budget(settings)
 
     async def plan(self, ask: Ask) -> Planned:
         """Recommend for a request. Raises what `Planner.recommend` raises."""
