@@ -42,9 +42,12 @@ def test_each_role_may_do_what_the_ones_before_it_may(serve, token, allowed):
     assert {name for name, answer in did.items() if answer.status_code not in {401, 403}} == allowed
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_needs_no_token(serve, path):
-    assert serve(**TOKENS).get(path).status_code == 200
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_page_and_health_need_no_token_and_can_be_asked_for_their_heads(serve, path):
+    client = serve(**TOKENS)
+    asked, head = client.get(path), client.head(path)
+    assert asked.status_code == head.status_code == 200
+    assert head.headers["content-type"] == asked.headers["content-type"]
 
 
 def test_figures_need_a_token(serve):

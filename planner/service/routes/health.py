@@ -26,12 +26,14 @@ class Readiness(BaseModel):
     policy: str
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Whether the process lives.")
 async def healthz() -> Health:
     """No store is asked."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Whether it can serve.", responses={503: {"model": Readiness}})
 def readyz(context: Shared) -> Response:
     """503, with what is missing, until it can."""

@@ -15,6 +15,7 @@ ASSETS = Path(__file__).parents[1] / "dashboard"
 router = APIRouter(include_in_schema=False)
 
 
+@router.head("/")
 @router.get("/")
 async def page() -> FileResponse:
     """The page; it holds no data, its scripts ask the public routes."""
