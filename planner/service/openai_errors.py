@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-_HEADS = ("/v1/chat/", "/v1/models")
+_HEADS = ("/v1/chat/", "/v1/models", "/v1/completions", "/v1/embeddings", "/v1/responses")
 _TYPES: Mapping[int, str] = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _CODES: Mapping[int, str] = {401: "invalid_api_key", 413: "request_too_large", 429: "rate_limit_exceeded"}
 _UNPROCESSABLE = 422
@@ -41,7 +41,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 
 def takes_openai_form(path: str) -> bool:
-    """Whether errors at a path are told in OpenAI's form."""
+    """Whether errors at a path are told in OpenAI's form: also where there is no route, since its clients ask there."""
     return path.startswith(_HEADS)
 
 

@@ -13,12 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Mount
 
 from planner.errors import PlannerError
 from planner.service.openai_errors import openai_error, takes_openai_form
 
 LOGGER = logging.getLogger("planner.service")
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_OF_FILES = ("GET", "HEAD")
 _OF_PYDANTIC = re.compile(r"(?:(?<=: )|^)Value error, ")
 
 
@@ -112,6 +114,10 @@ def _planner_error(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes):  # it was not read as JSON
+        said = request.headers.get("content-type", "none")
+        detail = f"a body is read as JSON where the header Content-Type is application/json: here it is {said}"
+        return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path)
     found = [{"where": ".".join(map(str, e["loc"])), "what": _plain(e["msg"])} for e in error.errors()]
     detail = "; ".join(f"{e['where']}: {e['what']}" for e in found[:5])
     return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path, errors=found)
@@ -122,15 +128,23 @@ def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names the methods of the first route of that path alone.
-        headers["Allow"] = ", ".join(sorted(_allowed(request)))
-    return problem(
-        error.status_code, str(error.detail), request_id=_id(request), path=request.url.path, headers=headers
-    )
+        headers["Allow"] = ", ".join(_allowed(request))
+    detail = str(error.detail)
+    if detail == HTTPStatus.NOT_FOUND.phrase:  # the router's own word
+        detail = f"there is no {request.method} {request.url.path} here: /docs tells what there is"
+    return problem(error.status_code, detail, request_id=_id(request), path=request.url.path, headers=headers)
 
 
-def _allowed(request: Request) -> set[str]:
-    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in routes for method in getattr(route, "methods", None) or ()}
+def _allowed(request: Request) -> list[str]:
+    """Methods that some route of the path takes: each is tried, since a router among the routes does not name them."""
+    return [method for method in _METHODS if any(_takes(route, request, method) for route in request.app.routes)]
+
+
+def _takes(route: BaseRoute, request: Request, method: str) -> bool:
+    if isinstance(route, Mount) and method not in _OF_FILES:
+        return False
+    root = request.scope.get("app_root_path", "")  # within a mount `root_path` is the mount's own
+    return route.matches({**request.scope, "root_path": root, "method": method})[0] is Match.FULL
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

@@ -146,3 +146,40 @@ def test_savings_are_told_in_any_unit(client):
 def test_without_any_run_nothing_is_claimed(client):
     assert client.get("/v1/production").json()["drift"] is None
     assert client.get("/v1/savings").json()["times"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/recommendations", "GET, POST"),
+        ("GET", "/v1/chat/completions", "POST"),
+        ("PATCH", "/v1/runs/r1/grade", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("DELETE", "/static/app.js", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_taken_is_told_which_are(client, method, path, allowed):
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/v1/recommendations", "/v1/runs", "/v1/fits"])
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded"])
+def test_a_body_that_is_not_said_to_be_json_is_told_by_its_header(client, path, kind):
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = client.post(path, content=b'{"prompt": "x", "generator": "g"}', headers=headers)
+    said = f"a body is read as JSON where the header Content-Type is application/json: here it is {kind or 'none'}"
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+
+
+def test_no_body_at_all_is_told_as_that(client):
+    answer = client.post("/v1/recommendations")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "body: Field required")
+
+
+@pytest.mark.parametrize("path", ["completions", "embeddings", "responses", "responses/r1"])
+def test_routes_of_openai_that_are_not_there_are_missed_in_its_form(client, path):
+    answer = client.post(f"/v1/{path}", json={})
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == f"there is no POST /v1/{path} here: /docs tells what there is"
+    assert client.post("/v1/nothing").json()["detail"].startswith("there is no POST /v1/nothing here")
