@@ -39,14 +39,13 @@ class QuickStore:
         """Prefer `QuickStore.open`."""
         self.path = path
         self._url = url
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        # Who reads waits for no writer, neither for the one of this process nor, through it, for that of another.
+        self._reading, self._writing = _connected(path), _connected(path)
+        self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
         # As `Store` sets them. Without the pages of indexes at hand rows would read some.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute("PRAGMA cache_size = -65536")
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._writing.execute("PRAGMA synchronous = NORMAL")
+        self._writing.execute("PRAGMA cache_size = -65536")
+        self._writing.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._writer = RecommendationWriter(self._insert)
 
     @classmethod
@@ -58,7 +57,7 @@ class QuickStore:
             return None
         try:
             store = cls(path, url)
-            with closing(store._connection.execute("SELECT version_num FROM alembic_version")) as cursor:
+            with closing(store._reading.execute("SELECT version_num FROM alembic_version")) as cursor:
                 current = cursor.fetchone() == (HEAD,)
         except sqlite3.Error:
             return None
@@ -72,13 +71,14 @@ class QuickStore:
         try:
             self._writer.close()
         finally:
-            self._connection.close()
+            self._reading.close()
+            self._writing.close()
 
     def active_policy(self) -> ServedPolicy | None:
         """The promoted policy, if there is one."""
-        with self._words(), self._lock:
+        with self._words(), self._read_lock:
             query = "SELECT policy_id, artifact_path FROM policies WHERE status = 'promoted'"
-            row = self._connection.execute(query).fetchone()
+            row = self._reading.execute(query).fetchone()
         return None if row is None else ServedPolicy(*row)
 
     def record(self, served: Sequence[Recommendation]) -> None:
@@ -95,16 +95,16 @@ class QuickStore:
         values = columns | {"created_at": moments}
         statement = f"INSERT {'OR IGNORE ' * again}INTO recommendations ({', '.join(values)}) VALUES "  # noqa: S608 - own
         row, rows = f"({', '.join('?' * len(values))})", list(zip(*values.values(), strict=True))
-        with self._words(), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._words(), self._write_lock:
+            self._writing.execute("BEGIN IMMEDIATE")
             try:
                 for start in range(0, n_rows, ROWS_A_STATEMENT):
                     part = rows[start : start + ROWS_A_STATEMENT]
-                    self._connection.execute(statement + ", ".join([row] * len(part)), list(chain.from_iterable(part)))
+                    self._writing.execute(statement + ", ".join([row] * len(part)), list(chain.from_iterable(part)))
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._writing.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self._writing.execute("COMMIT")
 
     @contextmanager
     def _words(self) -> Iterator[None]:
@@ -115,3 +115,7 @@ class QuickStore:
 
             with Database(self._url).errors_in_words():
                 raise
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 
 import pytest
 
@@ -66,3 +68,27 @@ def test_trouble_is_told_in_the_stores_words(home):
     with pytest.raises(StoreError, match="planner db status"):
         quick.active_policy()
     quick.close()
+
+
+def test_who_reads_does_not_wait_while_another_process_writes(home):
+    with Planner.open(url(home)) as planner:
+        plan = planner.recommend(PROMPT, Budget(max_generations=2))
+        planner.flush()
+        other = sqlite3.connect(home / "planner.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        quick = QuickStore.open(url(home))
+        quick.record([plan.model_copy(update={"recommendation_id": "waits"})])
+        flushing = threading.Thread(target=quick.flush)
+        flushing.start()
+        time.sleep(0.3)  # by now it waits for the other
+        start = time.perf_counter()
+        assert quick.active_policy().policy_id == plan.policy_id
+        took = time.perf_counter() - start
+        still_waits = flushing.is_alive()
+        other.execute("ROLLBACK")
+        other.close()
+        flushing.join()
+        quick.close()
+        assert planner.store.recommendation("waits") is not None
+    assert still_waits
+    assert took < 1
