@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from planner.errors import NotReady
 
 _NAME = "fit.lock"
+_LOOK_SECONDS = 0.1
+"""So long a turn that is held may be `fitting_now` looking at it, which takes microseconds, and not a fit."""
 Progress = Callable[[float, float | None, str | None], None]
 
 
@@ -24,10 +27,8 @@ def turn(folder: Path, fit_id: str, progress: Progress | None = None) -> Iterato
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise NotReady("a fit is running already: try again when it has ended") from None
+        if not _taken(lock):
+            raise NotReady("a fit is running already: try again when it has ended")
 
         def report(done: float, total: float | None, stage: str | None) -> None:
             share = done / total if total else 0.0
@@ -41,6 +42,19 @@ def turn(folder: Path, fit_id: str, progress: Progress | None = None) -> Iterato
         yield report
     finally:
         os.close(lock)
+
+
+def _taken(lock: int) -> bool:
+    end = time.monotonic() + _LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK_SECONDS / 50)
+        else:
+            return True
 
 
 def fitting_now(folder: Path) -> dict[str, object] | None:

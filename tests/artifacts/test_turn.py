@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import threading
+
 import pytest
 
 from planner.artifacts.turn import fitting_now, turn
@@ -25,6 +29,16 @@ def test_nothing_is_fitted_where_nobody_holds_the_turn(tmp_path, made):
         with turn(tmp_path, "one"):
             pass
     assert fitting_now(tmp_path) is None
+
+
+def test_a_turn_is_not_refused_because_someone_looks_at_it_just_then(tmp_path):
+    lock = os.open(tmp_path / "fit.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_SH)  # as `fitting_now` does, if only for a moment
+    looking = threading.Timer(0.03, os.close, [lock])
+    looking.start()
+    with turn(tmp_path, "one"):
+        assert fitting_now(tmp_path)["fit_id"] == "one"
+    looking.join()
 
 
 def test_progress_is_handed_on(tmp_path):
