@@ -64,22 +64,26 @@ class RecommendationWriter:
             self._raise_error()
         if not served:
             return
-        if self._thread is None:
-            self._start()
         if self._n_waiting > MOST_WAITING:
             self.flush()
         rows = self._rows(served)
         with self._lock:
             self._n_waiting += len(rows)
-        self._queue.put(rows)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="planner-recommendations", daemon=True)
+                self._thread.start()
+            self._queue.put(rows)
 
     def flush(self) -> None:
         """Wait until all that was put is written."""
-        self._hurry.set()
-        if self._away is not None:
-            self._queue.put([])  # what is kept is tried once more
-        self._queue.join()
-        self._hurry.clear()
+        with self._lock:
+            has_thread = self._thread is not None
+            if has_thread and self._away is not None:
+                self._queue.put([])  # what is kept is tried once more
+        if has_thread:  # after a `close` that failed nobody would take what is put
+            self._hurry.set()
+            self._queue.join()
+            self._hurry.clear()
         self._raise_error()
 
     def close(self) -> None:
@@ -107,12 +111,6 @@ class RecommendationWriter:
             except PydanticSerializationError as error:  # an id that is no valid UTF-8
                 self._lost = error
         return rows
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="planner-recommendations", daemon=True)
-                self._thread.start()
 
     def _raise_error(self) -> None:
         error, self._lost = self._lost or self._away, None

@@ -125,6 +125,24 @@ def test_what_could_not_be_stored_is_an_error_of_flush_and_close(sqlite_url):
             end()
 
 
+def test_a_flush_after_a_close_that_failed_tells_why_instead_of_waiting(sqlite_url):
+    away = Away(sqlite_url)
+    away.store.record([recommendation()])
+    with pytest.raises(StoreError):
+        away.store.close()
+    said = []
+
+    def flush() -> None:
+        with pytest.raises(StoreError, match="recommendations could not be stored") as error:
+            away.store.flush()
+        said.append(error)
+
+    flushing = threading.Thread(target=flush, daemon=True)
+    flushing.start()
+    flushing.join(5)
+    assert said
+
+
 def test_what_is_served_while_the_store_is_away_is_stored_when_it_is_back(sqlite_url):
     away = Away(sqlite_url)
     for name in ("a", "b"):
