@@ -33,6 +33,7 @@ class Home:
         self._lock = threading.RLock()
         self._policy: Policy | None = None
         self._looked_at = float("-inf")
+        self._found_none: tuple[float, str] = (float("-inf"), "")  # when, and in words
         self._policy_lock = threading.RLock()
         self._is_watched = False
 
@@ -95,6 +96,9 @@ class Home:
         """The promoted policy; a newly promoted one is noticed within a second. Raises NoActivePolicy."""
         if self._policy is not None and (self._is_watched or time.monotonic() - self._looked_at < LOOK_AGAIN_SECONDS):
             return self._policy
+        found_at, words = self._found_none
+        if self._is_watched and time.monotonic() - found_at < LOOK_AGAIN_SECONDS:
+            raise NoActivePolicy(words)
         return self.look_again()
 
     def watched(self) -> None:
@@ -113,16 +117,17 @@ class Home:
     def _active(self) -> PolicyRow | ServedPolicy:
         row = self._serving.active_policy()
         if row is None:
-            raise NoActivePolicy(f"no policy is promoted yet: {self._next_step()}")
+            words = f"no policy is promoted yet: {self._next_step()}"
+            self._found_none = (time.monotonic(), words)
+            raise NoActivePolicy(words)
         return row
 
     def _load(self, row: PolicyRow | ServedPolicy) -> Policy:
         return load_policy(self.artifacts.holding(row.policy_id, row.artifact_path), row.policy_id)
 
     def _next_step(self) -> str:
-        n_runs = self.store.count().n_runs
-        if n_runs:
-            return f"run `planner fit` ({n_runs:,} runs are logged)"
+        if self.store.has_runs():
+            return "run `planner fit`, which learns one from the runs that are logged"
         return "import logs with `planner logs import FILE`, then run `planner fit`; `planner demo` shows the way"
 
     def _forget(self) -> None:

@@ -70,6 +70,11 @@ def has_run(connection: Connection, run_id: str) -> bool:
     return connection.execute(select(runs.c.run_key).where(runs.c.run_id == run_id)).first() is not None
 
 
+def has_runs(connection: Connection) -> bool:
+    """Whether any run is logged; it takes no longer where there are many."""
+    return connection.execute(select(runs.c.run_key).limit(1)).first() is not None
+
+
 def _latest_runs() -> Any:  # noqa: ANN401 - a subquery
     query: Select[Any] = (
         select(runs.c.recommendation_id, func.max(runs.c.run_key).label("run_key"))

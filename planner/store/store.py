@@ -298,6 +298,11 @@ class Store:
         with self.database.reading() as connection:
             return outcomes.has_run(connection, run_id)
 
+    def has_runs(self) -> bool:
+        """Whether any run is logged; at once, however many there are."""
+        with self.database.reading() as connection:
+            return outcomes.has_runs(connection)
+
     def ping(self) -> None:
         """Raise StoreError where the database cannot be reached, SchemaOutdated where it is not ours."""
         check_schema(self.database)

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 import planner.api.home
 from planner import Arm, Budget, Planner, Probe
+from planner.core import Run
 from planner.errors import InfeasibleBudget, InvalidInput, NoActivePolicy, SchemaOutdated, StoreError
 from planner.policy.chat import prompt_input
 
@@ -161,6 +163,27 @@ def test_without_a_policy_the_next_step_is_named(tmp_path):
         pytest.raises(NoActivePolicy, match="logs import"),
     ):
         planner.recommend(PROMPT, Budget(max_generations=2))
+
+
+def test_without_a_policy_who_asks_waits_for_no_count_and_a_watched_store_is_asked_once_a_second(tmp_path, monkeypatch):
+    asked = []
+
+    def seen(connection, cursor, statement, *_) -> None:
+        asked.append(statement)
+
+    with Planner.open(f"sqlite:///{tmp_path / 'new.db'}") as fresh:
+        fresh.store.append([Run(prompt="How many?", generator="small", answer="5")])
+        event.listen(fresh.store.database.engine, "before_cursor_execute", seen)
+        fresh.watched()
+        for _ in range(3):
+            with pytest.raises(NoActivePolicy, match="planner fit"):
+                _ = fresh.policy
+        n_asked = len(asked)
+        monkeypatch.setattr(planner.api.home, "LOOK_AGAIN_SECONDS", 0.0)
+        with pytest.raises(NoActivePolicy):
+            _ = fresh.policy
+    assert len(asked) == 2 * n_asked
+    assert not any("count(" in statement.lower() for statement in asked)
 
 
 def test_a_store_that_is_not_there_is_not_made_unless_asked(tmp_path):
