@@ -106,9 +106,7 @@ class Planner(Exploring):
 
     def verify(self, policy_id: str | None = None) -> Manifest:
         """Check every file of a policy against its hash. Raises ArtifactCorrupt or ArtifactIncompatible."""
-        row = self._known(policy_id)
-        manifest, _ = self.artifacts.holding(row.policy_id, row.artifact_path).read(row.policy_id)
-        return manifest
+        return self._verified(self._known(policy_id))
 
     def promote(self, policy_id: str, *, reason: str = "promoted by hand") -> PolicyRow:
         """Serve this policy from now on, after checking its files."""
@@ -118,8 +116,8 @@ class Planner(Exploring):
         return row
 
     def rollback(self) -> PolicyRow:
-        """Serve the policy that was promoted before the present one."""
-        row = self.store.rollback_policy()
+        """Serve the policy that was promoted before the present one, after checking its files."""
+        row = self.store.rollback_policy(check=self._verified)
         self._forget()
         return row
 
@@ -137,6 +135,10 @@ class Planner(Exploring):
 
         with threadpool_limits(1):  # as in a fit: the same figures on every machine
             return evaluate(self.store.read_logs(), **options)
+
+    def _verified(self, row: PolicyRow | ServedPolicy) -> Manifest:
+        manifest, _ = self.artifacts.holding(row.policy_id, row.artifact_path).read(row.policy_id)
+        return manifest
 
     def _known(self, policy_id: str | None) -> PolicyRow | ServedPolicy:
         if policy_id is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
@@ -100,8 +100,8 @@ def promote_policy(connection: Connection, policy_id: str, *, reason: str, now: 
     return _found(connection, policy_id)
 
 
-def rollback_policy(connection: Connection) -> PolicyRow:
-    """Promote again what was promoted before the present one; raises NotReady where nothing was."""
+def rollback_policy(connection: Connection, *, check: Callable[[PolicyRow], object]) -> PolicyRow:
+    """Promote again what was promoted before the present one, if `check` lets it; raises NotReady where nothing was."""
     active = active_policy(connection)
     earlier = select(policies).where(policies.c.status == "retired").order_by(policies.c.promoted_at.desc())
     if active is not None:
@@ -109,6 +109,7 @@ def rollback_policy(connection: Connection) -> PolicyRow:
     row = connection.execute(earlier.limit(1)).one_or_none()
     if active is None or row is None:
         raise NotReady("no policy was promoted before this one: see `planner policies list`")
+    check(PolicyRow.of(row))
     # Its `promoted_at` stays, so that a second rollback goes one further back; what is left loses its own, so that
     # a rollback of a later policy does not come back to it.
     connection.execute(update(policies).where(policies.c.policy_id == active.policy_id).values(promoted_at=None))

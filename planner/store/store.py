@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -250,10 +250,10 @@ class Store:
         with self.database.writing() as connection:
             return policies.promote_policy(connection, policy_id, reason=reason, now=datetime.now(UTC))
 
-    def rollback_policy(self) -> policies.PolicyRow:
-        """Serve what was promoted before; raises NotReady where nothing was."""
+    def rollback_policy(self, *, check: Callable[[policies.PolicyRow], object] = lambda _: None) -> policies.PolicyRow:
+        """Serve what was promoted before, if `check` does not raise; raises NotReady where nothing was."""
         with self.database.writing() as connection:
-            return policies.rollback_policy(connection)
+            return policies.rollback_policy(connection, check=check)
 
     def start_fit(self, fit_id: str, settings: Mapping[str, Any]) -> None:
         """Note that a fit began."""

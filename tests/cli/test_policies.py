@@ -7,6 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from planner import Planner
 from planner.cli import main
 
 
@@ -85,6 +86,18 @@ def test_a_challenger_is_compared_and_the_way_back_is_open(home):
     assert active()["policy_id"] == made["policy_id"]
     assert run("policies", "rollback").exit_code == 0
     assert active()["policy_id"] == before
+
+
+def test_no_policy_is_rolled_back_to_whose_files_are_damaged(home):
+    before = active()["policy_id"]
+    with Planner.open() as planner:
+        planner.store.add_policy("later", artifact_path="elsewhere", summary={})
+        planner.store.promote_policy("later", reason="a test")
+    (home / "planner-artifacts" / before / "prompts.json").write_text("[]")
+    result = run("policies", "rollback")
+    assert result.exit_code == 4
+    assert "prompts.json" in result.stderr
+    assert active()["policy_id"] == "later"
 
 
 def test_a_fit_that_fails_leaves_everything_as_it_was(home, monkeypatch):
