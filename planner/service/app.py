@@ -59,25 +59,25 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        own, fits = await opened(settings, planner)
-        own.most_remembered = 0  # no route carries out a plan that an earlier request got
-        gateway = Gateway(settings, own, metrics)
-        intake = Intake(own)
-        # Threads that store what was served would else hold up each request for five milliseconds.
-        sys.setswitchinterval(SWITCH_SECONDS)
-        gc.set_threshold(NEW_OBJECTS)
-        watch = Watch(own, metrics)
-        await watch.start()
-        app.state.context = Context(settings, own, Together(own), metrics, fits, gateway, intake)
-        try:
-            yield
-        finally:
-            await watch.close()
-            await gateway.close(grace_seconds=GRACE_SECONDS)
-            await intake.close()
-            fits.close()
+        # Whatever fails while one of them ends, the others are ended too.
+        async with contextlib.AsyncExitStack() as ending:
+            own, fits = await opened(settings, planner)
             if planner is None:
-                own.close()
+                ending.callback(own.close)
+            ending.callback(fits.close)
+            own.most_remembered = 0  # no route carries out a plan that an earlier request got
+            gateway = Gateway(settings, own, metrics)
+            intake = Intake(own)
+            ending.push_async_callback(intake.close)
+            ending.push_async_callback(gateway.close, grace_seconds=GRACE_SECONDS)
+            # Threads that store what was served would else hold up each request for five milliseconds.
+            sys.setswitchinterval(SWITCH_SECONDS)
+            gc.set_threshold(NEW_OBJECTS)
+            watch = Watch(own, metrics)
+            ending.push_async_callback(watch.close)
+            await watch.start()
+            app.state.context = Context(settings, own, Together(own), metrics, fits, gateway, intake)
+            yield
 
     app = FastAPI(
         title="planner", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+
+import pytest
+from starlette.testclient import TestClient
 
 from planner import Planner
 from planner.artifacts.turn import turn
+from planner.config import Settings
+from planner.errors import StoreError
+from planner.service.app import create_app
+from planner.service.fitting import BROKEN_OFF
+from planner.service.gateway.gateway import Gateway
 
 
 def wait_for(client, fit_id: str) -> dict:
@@ -55,6 +64,24 @@ def test_a_fit_of_another_process_goes_on_while_the_service_starts(home, serve):
             found = client.get("/v1/fits/other").json()
             assert (found["status"], found["share"], found["stage"]) == ("running", 0.25, "holding prompts out")
             assert client.post("/v1/fits", json={}).status_code == 409
+
+
+def test_an_end_ends_the_fit_also_where_the_gateways_log_cannot_be_written(home, monkeypatch):
+    async def away(_, *, grace_seconds):
+        raise StoreError(f"the store was away for {grace_seconds:g} seconds")
+
+    monkeypatch.setattr(Gateway, "close", away)
+    client = TestClient(create_app(Settings.load()), base_url="http://127.0.0.1")
+    client.__enter__()
+    fit_id = client.post("/v1/fits", json={}).json()["fit_id"]
+    made = client.post("/v1/recommendations", json={"prompt": "How many?", "budget": {"max_generations": 4}}).json()
+    with pytest.raises(StoreError, match="was away"):
+        client.__exit__(None, None, None)
+    assert not multiprocessing.active_children()
+    with Planner.open() as planner:
+        ended = next(row for row in planner.store.fits() if row.fit_id == fit_id)
+        assert (ended.status, ended.error) == ("failed", BROKEN_OFF)
+        assert planner.store.recommendation(made["recommendation_id"]) is not None
 
 
 def test_an_unknown_fit_is_404(client):
