@@ -80,10 +80,11 @@ def refit(
         with turn(artifacts.root, fit_id, progress) as report, threadpool_limits(1):
             store.end_lost_fits(but=fit_id)
             result = _refit(store, artifacts, settings, report)
+            # Within the turn: a fit that runs while nobody holds it counts as lost.
+            store.finish_fit(fit_id, policy_id=result.policy_id)
     except BaseException as error:
         store.finish_fit(fit_id, error=f"{type(error).__name__}: {error}")
         raise
-    store.finish_fit(fit_id, policy_id=result.policy_id)
     return result
 
 

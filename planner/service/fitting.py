@@ -7,7 +7,9 @@ import multiprocessing
 import secrets
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 
 from planner.api import Planner
@@ -15,9 +17,12 @@ from planner.artifacts import FitSettings
 from planner.artifacts.turn import fitting_now
 from planner.config import Settings
 from planner.errors import NotReady, PlannerError, StoreError
+from planner.store import FitRow
 
 LOGGER = logging.getLogger("planner.service")
 STOP_SECONDS = 5.0
+LOADING_SECONDS = 60.0
+"""How long a fit's process may take to hold the turn to fit: it loads libraries first."""
 BROKEN_OFF = "broken off by the server's shutdown"
 
 
@@ -36,8 +41,15 @@ class Fits:
         if fitting_now(self.planner.artifacts.root) is None:
             self.planner.store.end_lost_fits()
 
+    def rows(self) -> list[FitRow]:
+        """All fits, the newest first; one whose process was killed is noted as failed before."""
+        store = self.planner.store
+        rows = store.fits()
+        return store.fits() if self._ended_lost(rows) else rows
+
     def start(self, fit: FitSettings) -> str:
         """Begin a fit and return its id; raises NotReady while one is running over the same artifacts."""
+        self._ended_lost(self.planner.store.fits())
         with self._lock:
             if self._is_alive or fitting_now(self.planner.artifacts.root) is not None:
                 raise NotReady("a fit is running already: GET /v1/fits tells how far it is")
@@ -46,8 +58,8 @@ class Fits:
             # Not forked: threads of the server would leave locks behind that nobody opens.
             context = multiprocessing.get_context("spawn")
             self._process = context.Process(target=_fit, args=(self.settings, fit, fit_id), daemon=True)
-            self._process.start()
             self._fit_id = fit_id
+            self._process.start()
             return fit_id
 
     def close(self) -> None:
@@ -68,6 +80,26 @@ class Fits:
         # It may have come to its end just before it was told to.
         if any(row.fit_id == self._fit_id and row.status == "running" for row in store.fits()):
             store.finish_fit(self._fit_id, error=BROKEN_OFF)
+
+    def _ended_lost(self, rows: Sequence[FitRow]) -> bool:
+        """Note of those that were killed that they ended, and say whether there were any."""
+        lost = [row.fit_id for row in rows if row.status == "running" and self._is_lost(row)]
+        if not lost or fitting_now(self.planner.artifacts.root) is not None:
+            return False
+        try:
+            self.planner.store.end_lost_fits(only=lost)
+        except StoreError as error:  # whoever looks next tries again
+            LOGGER.warning("the store does not know yet that fit %s ended: %s", ", ".join(lost), error)
+            return False
+        LOGGER.warning("fit %s ended with its process, before it was done", ", ".join(lost))
+        return True
+
+    def _is_lost(self, row: FitRow) -> bool:
+        """Whether its process is no more, if nobody holds the turn to fit. One of another process may still load."""
+        with self._lock:
+            if row.fit_id == self._fit_id:
+                return not self._is_alive
+        return (datetime.now(UTC) - row.started_at).total_seconds() > LOADING_SECONDS
 
     @property
     def _is_alive(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
@@ -130,11 +130,13 @@ def finish_fit(connection: Connection, fit_id: str, *, policy_id: str | None, er
     connection.execute(update(fits).where(fits.c.fit_id == fit_id).values(**news))
 
 
-def end_lost_fits(connection: Connection, *, but: str | None, now: datetime) -> int:
+def end_lost_fits(connection: Connection, *, but: str | None, only: Collection[str] | None, now: datetime) -> int:
     """Note that fits which still stand as running, except `but`, ended with their process; give how many."""
     lost = update(fits).where(fits.c.status == "running")
     if but is not None:
         lost = lost.where(fits.c.fit_id != but)
+    if only is not None:
+        lost = lost.where(fits.c.fit_id.in_(only))
     values = {"status": "failed", "finished_at": now, "error": "its process ended before it did"}
     return connection.execute(lost.values(**values)).rowcount
 

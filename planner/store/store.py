@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -265,10 +265,13 @@ class Store:
         with self.database.writing() as connection:
             policies.finish_fit(connection, fit_id, policy_id=policy_id, error=error, now=datetime.now(UTC))
 
-    def end_lost_fits(self, *, but: str | None = None) -> int:
-        """Note of every fit that stands as running, except `but`, that its process ended; give how many."""
+    def end_lost_fits(self, *, but: str | None = None, only: Collection[str] | None = None) -> int:
+        """Note of every fit (of those in `only`) that stands as running, except `but`, that its process ended.
+
+        Gives how many.
+        """
         with self.database.writing() as connection:
-            return policies.end_lost_fits(connection, but=but, now=datetime.now(UTC))
+            return policies.end_lost_fits(connection, but=but, only=only, now=datetime.now(UTC))
 
     def fits(self) -> list[policies.FitRow]:
         """All fits, the newest first."""

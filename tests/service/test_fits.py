@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from planner import Planner
@@ -64,6 +66,27 @@ def test_a_fit_of_another_process_goes_on_while_the_service_starts(home, serve):
             found = client.get("/v1/fits/other").json()
             assert (found["status"], found["share"], found["stage"]) == ("running", 0.25, "holding prompts out")
             assert client.post("/v1/fits", json={}).status_code == 409
+
+
+def test_a_fit_whose_process_is_killed_stands_as_failed_and_the_next_may_begin(client):
+    fit_id = client.post("/v1/fits", json={}).json()["fit_id"]
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    ended = wait_for(client, fit_id)
+    assert (ended["status"], "process" in ended["error"]) == ("failed", True)
+    assert client.post("/v1/fits", json={}).status_code == 202
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(0, "running"), (5, "failed")])
+def test_a_fit_of_another_process_is_lost_where_nobody_fits_and_it_had_time_to_load(client, minutes, status):
+    with Planner.open() as planner:
+        planner.store.start_fit("other", {"seed": 0})
+        began = datetime.now(UTC) - timedelta(minutes=minutes)
+        with planner.store.database.writing() as connection:
+            connection.execute(text("UPDATE fits SET started_at = :began"), {"began": f"{began:%Y-%m-%d %H:%M:%S.%f}"})
+        with turn(planner.artifacts.root, "other"):
+            assert client.get("/v1/fits/other").json()["status"] == "running"
+        assert client.get("/v1/fits/other").json()["status"] == status
 
 
 def test_an_end_ends_the_fit_also_where_the_gateways_log_cannot_be_written(home, monkeypatch):

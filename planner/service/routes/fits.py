@@ -61,13 +61,13 @@ def start(body: FitBody, context: Shared, response: Response) -> Fit:
 @router.get("", summary="All fits, the newest first.")
 def every(context: Shared) -> Fits:
     """With how far the one that is running has come."""
-    return Fits(fits=[_shown(context, row) for row in context.planner.store.fits()])
+    return Fits(fits=[_shown(context, row) for row in context.fits.rows()])
 
 
 @router.get("/{fit_id}", summary="How far a fit has come, or how it ended.")
 def show(fit_id: str, context: Shared) -> Fit:
     """404 for an id that is not known."""
-    found = next((row for row in context.planner.store.fits() if row.fit_id == fit_id), None)
+    found = next((row for row in context.fits.rows() if row.fit_id == fit_id), None)
     if found is None:
         raise HTTPException(404, f"there is no fit {fit_id!r}: GET /v1/fits names them")
     return _shown(context, found)
