@@ -107,6 +107,25 @@ def test_a_score_outside_its_range_is_an_error():
         scores(CommandVerifier(python("print(7)")), "x")
 
 
+def test_where_one_command_fails_the_others_are_ended(tmp_path):
+    code = "import sys, time; name = sys.stdin.read(); name == 'bad' and sys.exit(print(7)); time.sleep(0.5)"
+    code += f"; open({str(tmp_path)!r} + '/' + name, 'w')"
+    verifier = CommandVerifier(python(code), max_concurrency=2)
+
+    async def failed() -> None:
+        with pytest.raises(EndpointRejected):
+            await verifier.verify(Verify("v", ASKED, ("bad", "a", "b", "c")))
+        await asyncio.sleep(1.5)
+
+    asyncio.run(failed())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_verifier_of_commands_serves_one_event_loop_after_another():
+    verifier = CommandVerifier(python(CHECK), max_concurrency=1)
+    assert [scores(verifier, "good", "bad", "good") for _ in range(2)] == [[1.0, 0.0, 1.0]] * 2
+
+
 def test_a_function_scores_answers_or_steps():
     assert scores(CallableVerifier(lambda prompt, answer: len(answer) / len(prompt)), "abc") == [3 / 11]
     (verdict,) = asyncio.run(CallableVerifier(lambda *_: [0.5, 0.25]).verify(Verify("v", ASKED, ("x",))))

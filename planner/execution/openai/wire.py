@@ -18,6 +18,7 @@ from planner.execution.openai.in_process import App
 from planner.execution.openai.lines import Lines, Reply
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
+from planner.execution.slots import Slots
 
 _SUSPECT_AFTER = 2
 """Times that a server may answer 500 before the request itself is suspected."""
@@ -54,8 +55,7 @@ class Wire:
         self._max_body_bytes = max_body_bytes
         self._sleep, self._clock, self._rng = sleep, clock, rng or random.Random()  # noqa: S311 - jitter is no secret
         self._resume_at = float("-inf")
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self._slots = Slots(max_concurrency)
 
     def __repr__(self) -> str:
         return f"Wire({self.address.name!r})"
@@ -77,9 +77,8 @@ class Wire:
         Raises EndpointUnavailable or EndpointTimeout when all tries are used up, EndpointRejected where the
         connection is not to be trusted or the body is too large.
         """
-        self._enter_loop()
         failures = timeouts = 0
-        async with self._slots:
+        async with self._slots.here:
             while True:
                 await self._hold_back()
                 answer, asked = None, None
@@ -136,11 +135,6 @@ class Wire:
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones."""
         await self._lines.aclose()
-
-    def _enter_loop(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # a semaphore belongs to one of them; each asyncio.run has its own
-            self._loop, self._slots = loop, asyncio.Semaphore(self.max_concurrency)
 
     def _secrets(self) -> tuple[str, ...]:
         return tuple(secret for secret in (self._api_key, *self.address.secrets) if secret)
