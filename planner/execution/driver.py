@@ -89,6 +89,7 @@ class _Batch:
     parts: list[list[Reply]] = field(init=False)
     waiting: deque[tuple[int, Request]] = field(init=False)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    unbegun: set[Reservation] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.parts = [[] for _ in self.requests]
@@ -129,6 +130,7 @@ class _Batch:
             rest = _rest(request, reservation.request)
             if rest is not None:
                 self.waiting.appendleft((place, rest))
+            self.unbegun.add(reservation)
             task = asyncio.create_task(self._ask(place, reservation))
             self.running.add(task)
             task.add_done_callback(self.running.discard)
@@ -160,10 +162,13 @@ class _Batch:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+        while self.unbegun:  # a task that is cancelled before its first step never runs
+            self.drive.meter.release(self.unbegun.pop())
 
     async def _ask(self, place: int, reservation: Reservation) -> None:
         """Send one granted request, settle it, and keep what came back."""
         meter, endpoint, request = self.drive.meter, self.drive.endpoint, reservation.request
+        self.unbegun.discard(reservation)
         sent = False
         try:
             async with self.drive.slots:

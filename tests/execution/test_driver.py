@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from scripted_endpoint import ASKED, CARDS, Scripted, ask, asking, plain
 
 from planner.core import Budget, Completion, Generate, Verdict, Verify
-from planner.errors import EndpointTimeout, EndpointUnavailable, PlannerError
+from planner.errors import EndpointTimeout, EndpointUnavailable, InvalidInput, PlannerError
 from planner.execution.driver import drive
 from planner.execution.ledger import Ledger
 from planner.execution.meter import Meter
@@ -131,6 +132,15 @@ def test_a_latency_ceiling_cancels_what_is_in_flight():
     assert result.chosen is None
     assert "0.1 seconds" in result.interrupted
     assert counting.cost.completion_tokens > 0
+
+
+def test_a_step_that_cannot_be_paid_for_leaves_nothing_held_in_a_shared_account():
+    shared, endpoint = Ledger({"usd": 1.0}), Scripted()
+    counting = Meter(None, CARDS, shared=[shared])
+    with pytest.raises(InvalidInput, match="unpriced"):
+        driven(asking((ask(), replace(ask(), generator="unpriced"))), endpoint, counting)
+    assert (shared.in_flight, endpoint.seen) == (0, [])
+    assert counting.is_empty
 
 
 def test_cancellation_stops_the_requests_and_counts_them():
