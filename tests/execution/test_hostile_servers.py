@@ -259,6 +259,14 @@ def test_no_redirect_takes_the_key_along():
     assert asyncio.run(run()) == 0
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 302 X\r\nLocation: /caf\xe9\r\n", b"HTTP/1.1 200 X\r\nContent-Type: text/caf\xe9\r\n"]
+)
+def test_a_header_that_is_no_utf8_is_told_in_words_that_can_be_kept(head):
+    with pytest.raises(EndpointRejected, match="caf\N{REPLACEMENT CHARACTER}"):
+        ask(raw(head + b"Content-Length: 0\r\n\r\n"))
+
+
 def test_what_came_before_the_server_failed_is_kept():
     async def run() -> tuple[Completion, ...]:
         async with serving(chat("2", "3"), error(401)) as (endpoint, _):

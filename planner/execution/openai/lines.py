@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import certifi
+from multidict import CIMultiDict
 from yarl import URL
 
 from planner.errors import InvalidInput
@@ -90,7 +91,7 @@ class Lines:
                     once = self._new()
                     response = await answered(once)
             try:
-                yield Reply(response.status, response.headers, response.content.iter_any())
+                yield Reply(response.status, _clean(response.headers), response.content.iter_any())
             finally:
                 response.close()  # one that was read to its end has given its connection back before
             self._left_at = time.monotonic()
@@ -175,6 +176,18 @@ def proxy_of(url: str) -> str | None:
 def _sent(content: bytes | None) -> bytes | io.BytesIO | None:
     """More than a mebibyte is handed over piece by piece: copied at once it would hold up everybody else."""
     return io.BytesIO(content) if content is not None and len(content) > _MOST_BYTES_AT_ONCE else content
+
+
+def _clean(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers without halves of surrogate pairs, which stand for bytes that are no UTF-8.
+
+    They end up in errors and in logs, and no store or client could take them.
+    """
+    if all(map(str.isascii, headers.values())):
+        return headers
+    return CIMultiDict(
+        (name, value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")) for name, value in headers.items()
+    )
 
 
 async def _whole(body: bytes) -> AsyncIterator[bytes]:
