@@ -10,6 +10,7 @@ from typing import Any
 from planner.core import Arm, Budget, Message, Recommendation
 from planner.errors import InvalidInput
 from planner.execution.driver import Searching
+from planner.formats import values
 from planner.strategies.carrying_out import carry_out
 from planner.strategies.selections import selection_of
 from planner.strategies.task import Task
@@ -38,13 +39,17 @@ class Job:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Raise InvalidInput for a text that no store can keep: its run would be paid for and lost."""
+        """Raise InvalidInput, naming the field, for what no store can keep: the run would be paid for and lost."""
         if "\0" in self.text:
             raise InvalidInput("the prompt holds a NUL character: remove it")
         try:
             self.text.encode()
         except UnicodeEncodeError as error:
             raise InvalidInput(f"the prompt is no valid UTF-8: {error}") from error
+        check_kept("prompt_id", self.plan.prompt_id)
+        check_kept("dataset", self.dataset)
+        check_kept("reference", self.reference)
+        check_kept("metadata", self.metadata)
 
     @property
     def ceilings(self) -> Budget:
@@ -62,6 +67,16 @@ class Job:
         if not cost.completion_tokens or not cost.generations:
             return None
         return cost.completion_tokens / cost.generations
+
+
+def check_kept(field: str, value: object) -> None:
+    """Raise InvalidInput, naming the field, where a text in a JSON value is none that a store can keep."""
+    try:
+        values.mapping(field, {"": value})
+    except values.Wrong as wrong:
+        raise InvalidInput(f"{wrong}, expected {wrong.expected}") from None
+    except RecursionError:
+        raise InvalidInput(f"{field}: is nested too deeply, make it flatter") from None
 
 
 def verified_by(arm: Arm) -> dict[str, str]:

@@ -233,6 +233,23 @@ def test_a_prompt_that_no_store_can_keep_is_refused(text):
         Job(plan(), text, ASKED)
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("field", ["prompt_id", "dataset", "reference", "metadata"])
+def test_what_is_known_of_a_prompt_is_refused_where_no_store_can_keep_it(field, text):
+    planned = plan().model_copy(update={"prompt_id": text}) if field == "prompt_id" else plan()
+    known = {} if field == "prompt_id" else {field: {"tags": ["x", text]} if field == "metadata" else text}
+    with pytest.raises(InvalidInput, match=f"^{field}: holds"):
+        Job(planned, "How many?", ASKED, **known)
+
+
+def test_metadata_that_is_nested_too_deeply_is_refused():
+    deep: dict = {}
+    for _ in range(5_000):
+        deep = {"in": deep}
+    with pytest.raises(InvalidInput, match="metadata: is nested too deeply"):
+        job(metadata=deep)
+
+
 def test_a_function_as_verifier_costs_nothing_under_a_ceiling_in_flops(store):
     endpoint = RoutedEndpoint(Scripted(said("Answer: 1", "Answer: 2")), {"judge": CallableVerifier(longest)})
     result = carried(store, job(BEST, Budget(max_flops=1e9)), endpoint)

@@ -86,6 +86,27 @@ def test_tags_of_openai_say_what_is_known_of_the_prompt_and_no_more():
     assert (asked.dataset, asked.reference, asked.prompt_id, asked.metadata) == ("gsm8k", "4", "p", {})
 
 
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"planner": {"prompt_id": "a\0b"}}, "planner.prompt_id"),
+        ({"planner": {"dataset": "a\0b"}}, "planner.dataset"),
+        ({"planner": {"reference": "a\0b"}}, "planner.reference"),
+        ({"planner": {"metadata": {"tags": ["x", {"a\0b": 1}]}}}, "planner.metadata"),
+        ({"planner": {"metadata": {"tag": "half \ud800 a pair"}}}, "planner.metadata"),
+        ({"planner": {"arm": {"generator": "small", "params": {"x": "half \ud800 a pair"}}}}, "planner.arm"),
+        ({"metadata": {"reference": "half \ud800 a pair"}}, "metadata.reference"),
+    ],
+)
+def test_a_text_that_no_store_can_keep_is_refused_by_its_field(members, field):
+    with pytest.raises(InvalidInput, match=f"^{field}: holds"):
+        read(**members)
+
+
+def test_what_is_read_by_nobody_may_hold_any_text():
+    assert read(metadata={"user_name": "a\0b"}).metadata == {}
+
+
 @pytest.mark.parametrize("header", ["", "0", "-1", "nan", "inf", "1e99", "two"])
 def test_a_header_that_is_no_number_of_generations_is_refused(header):
     with pytest.raises(InvalidInput, match="x-its-budget"):

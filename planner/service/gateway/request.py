@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from planner.core import Arm, Budget
 from planner.errors import InvalidInput
+from planner.execution.job import check_kept
 from planner.formats.limits import MAX_NAME_BYTES
 from planner.policy.chat import chat_text
 from planner.service.gateway.body import ChatBody, PlannerMember
@@ -102,12 +103,15 @@ def read_request(
     plans: whether anything is planned at all; else what only a planned answer cannot keep is no error.
     Raises InvalidInput in words, and UnknownName for a model that is not known.
     """
-    said = body.planner or PlannerMember()
+    said, tags = body.planner or PlannerMember(), body.metadata or {}
+    for name, value in (raw.get("planner") or {}).items():
+        check_kept(f"planner.{name}", value)
+    for name in _TAGS:
+        check_kept(f"metadata.{name}", tags.get(name))
     named = read_name(body.model, known, body.optillm_approach)
     untouched = untouched_because(raw)
     if named.model is None and untouched is None and plans:
         _only_one_answer(body)
-    tags = body.metadata or {}
     asked = Ask(
         raw=raw,
         named=named,
@@ -130,11 +134,13 @@ def read_request(
         ignored=tuple(sorted(name for name, value in raw.items() if _is_ignored(name, value))),
     )
     for name, value in (("prompt_id", asked.prompt_id), ("dataset", asked.dataset)):
-        if value is not None and (len(value.encode()) > MAX_NAME_BYTES or "\0" in value):
+        if value is not None and len(value.encode()) > MAX_NAME_BYTES:
             raise InvalidInput(f"{name}: expected text of 1 to {MAX_NAME_BYTES} bytes")
     return asked
 
 
+_TAGS = ("prompt_id", "dataset", "reference")
+"""Of OpenAI's own `metadata`, what is read where the member `planner` does not say it."""
 # A runner reads them from metadata, and they may name functions and commands: no client may.
 _NAMES_OF_CODE = frozenset({"extract", "grade"})
 
