@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 from execution.hostile import body as page_of
-from execution.hostile import chat, delayed, error, raw, reset, silence, slow
+from execution.hostile import chat, delayed, error, raw, reply, reset, silence, slow
 from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged
 
 from planner import Planner
@@ -94,6 +94,22 @@ def test_a_model_that_only_the_endpoint_knows_can_be_named(ask, scripted):
         answering(lambda seen: (200, listed if seen.method == "GET" else {"choices": [], "model": "other"}))
     )
     assert ask(endpoint_url=server.url).chat.completions.create(model="other", messages=ASKED).model == "other"
+
+
+def test_what_stands_among_the_choices_and_is_none_is_passed_on_and_not_logged(live, scripted):
+    strange = {"choices": [None, {"message": {"content": "Answer: 5"}, "finish_reason": ["tool_calls"]}]}
+    body = {"model": "lab-small", "messages": ASKED, "n": 2}
+    answer = httpx.post(f"{live(endpoint_url=scripted(reply(strange)).url)}/v1/chat/completions", json=body)
+    assert answer.json() == strange
+    wait_until(logged)
+    assert [(one.answer, one.status) for run in logged() for one in run.samples] == [("5", "ok")]
+
+
+def test_settings_are_logged_as_far_as_a_store_can_keep_them(live, scripted):
+    body = {"model": "lab-small", "messages": ASKED, "reasoning_effort": "hi\0gh"}
+    httpx.post(f"{live(endpoint_url=scripted(RIGHT).url)}/v1/chat/completions", json=body)
+    wait_until(logged)
+    assert logged()[0].params == {"reasoning_effort": "high"}
 
 
 def test_a_stream_is_passed_on_as_it_comes(live, scripted):

@@ -17,12 +17,13 @@ class Choice:
     """One choice of an answer.
 
     text: None where the server gave none. ended: True where the model ended it, False where a stop text or the limit
-    did, None where the server does not say.
+    did, None where the server does not say. said: its finish reason in lower case, empty where it gave none.
     """
 
     text: str | None
     finish: Finish = "stop"
     ended: bool | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ def _choice(choice: dict[str, Any]) -> Choice:
     said = reason.lower() if isinstance(reason, str) else ""
     text = _text(content)
     if said in _ERROR:
-        return Choice(text, "error")
+        return Choice(text, "error", said=said)
     if said in _LENGTH:
-        return Choice(text, "length", ended=False)
-    return Choice(text, "stop", _ended(choice, said))
+        return Choice(text, "length", ended=False, said=said)
+    return Choice(text, "stop", _ended(choice, said), said)
 
 
 def _ended(choice: dict[str, Any], reason: str) -> bool | None:

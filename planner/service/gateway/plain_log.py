@@ -97,15 +97,13 @@ class PlainLog:
 
     def _samples(self) -> tuple[Sample, ...]:
         reading = self._runner.reading(_Judged(self._ask))
-        raw = self._data.get("choices") if isinstance(self._data, dict) else None
         counts = (self._counts.prompt, self._counts.completion)
         prompt, completion = (None if count is None or self._n > 1 else round(count) for count in counts)
         samples = []
         for place, choice in enumerate(read_choices(self._data)):
-            said = raw[place].get("finish_reason") if isinstance(raw, list) and place < len(raw) else None
             text = None if choice.text is None else storable(choice.text)
             answer = None if not text else reading.extract(text)
-            status = "ok" if said in _FINISHED_OTHERWISE else _STATUS[choice.finish]
+            status = "ok" if choice.said in _FINISHED_OTHERWISE else _STATUS[choice.finish]
             samples.append(
                 Sample(
                     chain=place,
@@ -151,7 +149,6 @@ class _Judged:
 
 def _settings(ask: Ask) -> dict[str, Any]:
     """What tells this pool of samples from others of the model: it is never mixed with pools of other settings."""
-    if ask.untouched is not None:
-        return {"untouched": ask.untouched}
-    given = {name: ask.raw.get(name) for name in _SETTINGS}
-    return {name: value for name, value in given.items() if isinstance(value, int | float | str)}
+    given = {name: ask.raw.get(name) for name in _SETTINGS} if ask.untouched is None else {"untouched": ask.untouched}
+    kept = {name: value for name, value in given.items() if isinstance(value, int | float | str)}
+    return {name: storable(value) if isinstance(value, str) else value for name, value in kept.items()}
