@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import Arm
-from planner.curves.logs import Logs, Pool
+from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
 from planner.errors import InvalidInput, NotEnoughData
 from planner.policy.compare import DELTA, Performance, Verdict, compare, mean_performance, not_compared
@@ -19,6 +19,9 @@ from planner.policy.fit import fit_policy
 from planner.policy.held_out import HeldOut, Played, play
 from planner.policy.policy import Policy
 from planner.policy.yardstick import joined
+
+if TYPE_CHECKING:
+    from planner.curves.cascade_draws import Source
 
 NEW_PROMPTS = 50
 NONE_LOGGED = (
@@ -69,20 +72,19 @@ def challenge(
 def _arms_of(champion: Policy, table: OutcomeTable, logs: Logs) -> OutcomeTable:
     """The champion's arms, in its order, on the logs of today; arms that are no longer logged are missing."""
     from planner.curves.cascade import replay_cascades  # noqa: PLC0415 - replay is no part of serving
+    from planner.curves.cascade_draws import source  # noqa: PLC0415
     from planner.curves.concatenation import concatenate_arms  # noqa: PLC0415
 
-    here = set(table.arms)
-    absent = [
-        arm for arm in champion.arms if arm not in here and arm.search == "cascade" and _is_logged(arm, logs.pools)
-    ]
+    here, laid = set(table.arms), source(logs)
+    absent = [arm for arm in champion.arms if arm not in here and arm.search == "cascade" and _is_logged(arm, laid)]
     return _only(champion.arms, concatenate_arms([table, replay_cascades(logs, absent)]) if absent else table)
 
 
-def _is_logged(cascade: Arm, pools: Sequence[Pool]) -> bool:
+def _is_logged(cascade: Arm, laid: Source) -> bool:
     from planner.curves.cascade_replay import plan_of  # noqa: PLC0415
 
     try:
-        plan_of(cascade, pools)
+        plan_of(cascade, laid)
     except InvalidInput:  # another verifier, other settings, or none of its generators
         return False
     return True
