@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+MAX_INTEGER = 2**31 - 1  # every store holds integers of four bytes
+
 
 class Frozen(BaseModel):
     """Base of every core type: immutable, and an unknown field is an error."""

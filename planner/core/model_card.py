@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from planner.core.base import Frozen
-from planner.core.run import MAX_INTEGER
+from planner.core.base import MAX_INTEGER, Frozen
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from planner.core.base import Frozen
+from planner.core.base import MAX_INTEGER, Frozen
 
 _NUMBERS = (int, float)  # a union would be made anew for every run
 
@@ -18,7 +18,6 @@ def _no_number(value: object) -> object:
 _SHARE_OR_VERDICT = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "boolean"}]}
 Correct = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), WithJsonSchema(_SHARE_OR_VERDICT)]
 Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-MAX_INTEGER = 2**31 - 1  # every store holds integers of four bytes
 TokenCount = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Place = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Size = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
