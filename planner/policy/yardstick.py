@@ -10,6 +10,7 @@ import numpy as np
 from planner.curves.logs import Floats
 from planner.policy.baselines import Mask
 from planner.policy.comparable import known_mean
+from planner.policy.exchange import share_between
 from planner.policy.frontier import Hull
 from planner.policy.held_out import HeldOut, Played
 
@@ -86,21 +87,29 @@ def single_arm(fold: HeldOut, mask: Mask, budget: float) -> Played:
 
 
 def oracle(folds: Sequence[HeldOut], value: float) -> Played:
-    """The best arm of every prompt, its outcomes known beforehand, at a mean cost of `value` over all folds."""
+    """The best arm of every prompt, its outcomes known beforehand, at a mean cost of `value` over all folds.
+
+    The two vertices of the exchange rate are mixed, as a policy mixes them.
+    """
     known = [np.isfinite(fold.table.outcome) & np.isfinite(fold.cost) for fold in folds]
 
-    def choose(rate: float) -> list[Played]:
+    def choose(rate: float) -> Played:
         worth = (
             np.where(ok, fold.table.outcome - rate * fold.cost, -np.inf) for fold, ok in zip(folds, known, strict=True)
         )
-        return [fold.take_up(w.argmax(axis=1)) for fold, w in zip(folds, worth, strict=True)]
+        return joined([fold.take_up(w.argmax(axis=1)) for fold, w in zip(folds, worth, strict=True)])
 
     low, high = 0.0, 1e6 / value
     for _ in range(STEPS + 40):
         middle = (low + high) / 2
-        spent = np.concatenate([played.cost for played in choose(middle)])
-        low, high = (middle, high) if known_mean(spent) > value else (low, middle)
-    return joined(choose(high))
+        low, high = (middle, high) if known_mean(choose(middle).cost) > value else (low, middle)
+    more, less = choose(low), choose(high)
+    share = share_between(value, known_mean(less.cost), known_mean(more.cost))
+    return Played(
+        share * more.outcome + (1 - share) * less.outcome,
+        share * more.cost + (1 - share) * less.cost,
+        np.where(more.arm == less.arm, less.arm, -1),
+    )
 
 
 def joined(parts: Sequence[Played]) -> Played:

@@ -94,6 +94,13 @@ def test_the_oracle_beats_every_contender_of_its_cost(evaluation):
     assert all(line.regret > -1e-6 for line in evaluation.report.lines if line.contender == "mixture hull")
 
 
+def test_the_oracle_spends_what_it_may(pooled_logs):
+    budget = Budget(mean_flops=4 * SAMPLE)
+    evaluation = evaluate(pooled_logs, folds=2, budgets=[budget], probes=(), cascades=False)
+    (oracle,) = evaluation.played["oracle"].values()
+    assert np.mean(oracle.cost) == pytest.approx(4 * SAMPLE, rel=1e-3)
+
+
 def test_the_hull_is_judged_at_the_realised_cost(evaluation):
     cost = 5 * SAMPLE
     played = evaluation.hull.at(cost, np.ones(100, dtype=bool))
