@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core import Budget, Unit
+from planner.core import UNITS, Budget, Unit
 from planner.curves.costs import logged_cost
 from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
@@ -20,7 +20,7 @@ from planner.policy.comparable import comparable, why_left_out
 from planner.policy.fit import fit_policy
 from planner.policy.folds import fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
-from planner.policy.played_budgets import budget_value, default_budgets, kept, named, paid, primary_unit, unit_of
+from planner.policy.played_budgets import default_budgets, kept, named, paid, primary_unit, unit_of
 from planner.policy.probing import ProbeSource
 from planner.policy.report import EvaluationReport
 from planner.policy.restrict import unknown_cost
@@ -140,11 +140,18 @@ def _play_all(
     hull, fixed_hull = MixtureYardstick.of(folds, every), MixtureYardstick.of(folds, fixed)
     budgets, warnings = kept(folds, asked) if asked else (named(default_budgets(hull, table, unit)), [])
     beliefs = [fold.policy.believe(fold.prompts) for fold in folds]
-    played = _policies(logs, folds, beliefs, rows, budgets, unit, probes, seed)
-    played |= _baselines(folds, budgets, unit, hull, fixed_hull)
+    played = _policies(logs, folds, beliefs, rows, budgets, probes, seed)
+    hulls, fixed_hulls = (
+        {
+            label: MixtureYardstick.within(folds, masks, budget.ceilings) if budget.ceilings else whole
+            for label, budget in budgets.items()
+        }
+        for whole, masks in ((hull, every), (fixed_hull, fixed))
+    )
+    played |= _baselines(folds, budgets, hulls, fixed_hulls)
     bootstrap = Bootstrap.of(sum(len(part) for part in rows), seed)
     members = [fold.policy.predictor.membership(fold.table) for fold in folds]
-    lines = lines_of(played, budgets, unit, hull, fixed_hull, bootstrap)
+    lines = lines_of(played, budgets, unit, hulls, fixed_hulls, bootstrap)
     report = EvaluationReport(
         unit=unit,
         n_prompts=sum(len(part) for part in rows),
@@ -169,7 +176,6 @@ def _policies(
     beliefs: list[Belief],
     rows: list[NDArray[np.intp]],
     budgets: Mapping[str, Budget],
-    unit: Unit,
     probes: Sequence[int],
     seed: int,
 ) -> dict[str, dict[str, Played]]:
@@ -190,7 +196,7 @@ def _policies(
         source = ProbeSource.of(logs, policy.predictor.reference_)
         for k in probes if source is not None else ():
             assert source is not None
-            add(f"policy, {k} probes", _probed(fold, belief, source, test, k, budgets, unit, seed))
+            add(f"policy, {k} probes", _probed(fold, belief, source, test, k, budgets, seed))
     return {
         name: {budget: joined([plays[budget] for plays in folded]) for budget in budgets}
         for name, folded in parts.items()
@@ -204,7 +210,6 @@ def _probed(
     test: NDArray[np.intp],
     k: int,
     budgets: Mapping[str, Budget],
-    unit: Unit,
     seed: int,
 ) -> dict[str, Played]:
     predictor = fold.policy.predictor
@@ -212,27 +217,30 @@ def _probed(
     train = [place[prompt] for prompt in fold.policy.sample_ids]
     sharper = predictor.sharpen(belief, source.draw(test, k, seed))
     traffic = predictor.sharpen(fold.policy.sample, source.draw(train, k, seed))
-    cost = np.nan_to_num(source.cost(fold.table, k, unit))
+    cost = {unit: source.cost(fold.table, k, unit) for unit in UNITS}
     return play(fold, sharper, budgets, sample=traffic, extra_cost=cost, seed=seed)
 
 
 def _baselines(
     folds: tuple[HeldOut, ...],
     budgets: Mapping[str, Budget],
-    unit: Unit,
-    hull: MixtureYardstick,
-    fixed_hull: MixtureYardstick,
+    hulls: Mapping[str, MixtureYardstick | None],
+    fixed_hulls: Mapping[str, MixtureYardstick | None],
 ) -> dict[str, dict[str, Played]]:
     masks: list[Mapping[str, Mask]] = [families(fold.table, fold.policy.predictor.reference_) for fold in folds]
     names = [name for name in masks[0] if all(name in mask for mask in masks)]
+    n_prompts = sum(len(fold.table.prompts) for fold in folds)
     out: dict[str, dict[str, Played]] = {name: {} for name in (*names, *YARDSTICKS)}
     for label, budget in budgets.items():
-        value = budget_value(budget, unit)
+        value = budget.mean[1] if budget.mean is not None else np.inf
+        fits = [fold.fitting(budget.ceilings) for fold in folds]
         for name in names:
+            allowed = [mask[name] & fit for mask, fit in zip(masks, fits, strict=True)]
             out[name][label] = joined(
-                [single_arm(fold, mask[name], value) for fold, mask in zip(folds, masks, strict=True)]
+                [single_arm(fold, mask, value) for fold, mask in zip(folds, allowed, strict=True)]
             )
-        out["mixture hull"][label] = hull.nominal(value)
-        out["mixture hull, fixed arms"][label] = fixed_hull.nominal(value)
-        out["oracle"][label] = oracle(folds, value)
+        for name, by_budget in (("mixture hull", hulls), ("mixture hull, fixed arms", fixed_hulls)):
+            hull = by_budget[label]
+            out[name][label] = Played.nothing(n_prompts) if hull is None else hull.nominal(value)
+        out["oracle"][label] = oracle(folds, value, budget.ceilings)
     return out

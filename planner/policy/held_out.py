@@ -14,9 +14,11 @@ from planner.curves.logs import Floats
 from planner.curves.table import OutcomeTable
 from planner.difficulty import Belief
 from planner.errors import InfeasibleBudget
-from planner.policy.baselines import Means
+from planner.policy.baselines import Mask, Means
+from planner.policy.comparable import known_mean
 from planner.policy.policy import Policy
 from planner.policy.prompt import PromptInput
+from planner.policy.restrict import SLACK
 from planner.texts.kept import HashedText
 
 
@@ -71,6 +73,14 @@ class HeldOut:
             for prompt_id, text, dataset, metadata in zip(p.ids, p.texts, p.datasets, p.metadata, strict=True)
         ]
 
+    def fitting(self, ceilings: Mapping[Unit, float]) -> Mask:
+        """(A,) arms whose worst cost, mean over the training prompts, is known and within every ceiling."""
+        fits = np.ones(len(self.known.arms), dtype=bool)
+        for unit, ceiling in ceilings.items():
+            worst = Means.of(self.known.outcome, logged_cost(self.known, unit, worst=True)).cost
+            fits &= worst <= ceiling * SLACK
+        return fits
+
     def take_up(self, arm: NDArray[np.intp], extra_cost: Floats | float = 0.0) -> Played:
         """Outcome and logged cost of the chosen arms."""
         rows = np.arange(len(arm))
@@ -86,18 +96,21 @@ def play(
     budgets: Mapping[str, Budget],
     *,
     sample: Belief | None = None,
-    extra_cost: Floats | None = None,
+    extra_cost: Mapping[Unit, Floats] | None = None,
     seed: int = 0,
 ) -> dict[str, Played]:
     """What the policy does with `belief` of the held-out prompts at every budget.
 
-    `sample` stands for traffic when exchange rates are solved (default: the policy's own). `extra_cost` (P,) is spent
-    before the choice, on probes: it is charged, and taken off what an average leaves.
+    `sample` stands for traffic when exchange rates are solved (default: the policy's own). `extra_cost`, (P,) by unit,
+    is spent before the choice, on probes: it is charged, and its mean taken off what every limit leaves. A limit in
+    a unit in which it is not known cannot be kept.
     """
     policy = fold.policy if sample is None else replace(fold.policy, sample=sample)
     forecasts = policy.budget_model.forecast(belief)
     prompts = fold.prompts
-    spent = 0.0 if extra_cost is None else float(np.nanmean(extra_cost))
+    extra = {} if extra_cost is None else extra_cost
+    charged = np.nan_to_num(extra[fold.unit]) if extra else 0.0
+    spent = {unit: known_mean(cost) for unit, cost in extra.items()}
     out = {}
     for name, budget in budgets.items():
         left = less(budget, spent)
@@ -110,20 +123,19 @@ def play(
             out[name] = Played.nothing(len(prompts))
             continue
         arm = np.where(decisions.feasible, decisions.arm, -1)
-        out[name] = fold.take_up(arm, 0.0 if extra_cost is None else extra_cost)
+        out[name] = fold.take_up(arm, charged)
     return out
 
 
-def less(budget: Budget, spent: float) -> Budget | None:
-    """The budget after `spent` of its unit; None where nothing is left."""
+def less(budget: Budget, spent: Mapping[Unit, float]) -> Budget | None:
+    """The budget after what was `spent` by unit, NaN where unknown; None where nothing can be known to be left."""
     if not spent:
         return budget
-    limits = {f"max_{unit}": value - spent for unit, value in budget.ceilings.items()}
+    limits = {f"max_{unit}": value - spent[unit] for unit, value in budget.ceilings.items()}
     if budget.mean is not None:
-        limits[f"mean_{budget.mean[0]}"] = budget.mean[1] - spent
-    if any(value <= 0 for value in limits.values()):
-        return None
-    return Budget(**limits)
+        unit, value = budget.mean
+        limits[f"mean_{unit}"] = value - spent[unit]
+    return Budget(**limits) if all(value > 0 for value in limits.values()) else None
 
 
 def with_bins(belief: Belief, bins: Floats) -> Belief:

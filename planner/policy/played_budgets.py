@@ -87,10 +87,3 @@ def _too_low(fold: HeldOut, budget: Budget) -> InfeasibleBudget | None:
     except InfeasibleBudget as error:
         return error
     return None
-
-
-def budget_value(budget: Budget, unit: Unit) -> float:
-    """What the budget allows a prompt in `unit`: its average, else its ceiling."""
-    if budget.mean is not None:
-        return budget.mean[1]
-    return budget.ceilings.get(unit, float("inf"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.core import Probe, Unit
+from planner.core import Arm, Probe, Unit
 from planner.curves.costs import rates
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable, Slots, Usage
@@ -65,9 +65,22 @@ class ProbeSource:
     def cost(self, table: OutcomeTable, k: int, unit: Unit) -> Floats:
         """(P,) cost of `k` samples with their scoring on the prompts of `table`; NaN where unknown."""
         pool = self.logs.pools[self.pool]
+        if unit == "latency_seconds":
+            return self._seconds(table, k)
         slots = Slots(np.zeros(1, np.int32), (pool.generator,), (pool.verifier,), np.array([self.pool], np.int32))
         column = slice(self.pool, self.pool + 1)
         tokens = (table.pools.prompt_tokens, table.pools.completion_tokens, table.pools.verifier_tokens)
         parts = [k * part[:, column] for part in tokens]
         usage = Usage(np.full_like(parts[0], k), *parts)
         return rates(slots, table.models, unit).apply(usage)[:, 0]
+
+    def _seconds(self, table: OutcomeTable, k: int) -> Floats:
+        """(P,) seconds of an arm of `k` samples, of several that which takes longest, since it waits for scores."""
+        pool = self.logs.pools[self.pool]
+        plain = Arm(generator=pool.generator, breadth=k, params=dict(pool.params))
+        alike = [
+            place
+            for place, arm in enumerate(table.arms)
+            if arm.model_copy(update={"verifier": None, "selection": plain.selection}) == plain
+        ]
+        return np.asarray(np.fmax.reduce(table.latency_seconds[:, alike], axis=1, initial=np.nan))

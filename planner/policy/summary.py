@@ -52,11 +52,11 @@ def lines_of(
     played: Mapping[str, Mapping[str, Played]],
     budgets: Mapping[str, Budget],
     unit: Unit,
-    hull: MixtureYardstick,
-    fixed_hull: MixtureYardstick,
+    hulls: Mapping[str, MixtureYardstick | None],
+    fixed_hulls: Mapping[str, MixtureYardstick | None],
     bootstrap: Bootstrap,
 ) -> tuple[Line, ...]:
-    """One line for each contender and budget that it can keep."""
+    """One line for each contender and budget that it can keep; mixture hulls by budget, None where none keeps it."""
     lines = []
     for contender, by_budget in played.items():
         for label, play in by_budget.items():
@@ -66,9 +66,10 @@ def lines_of(
             cost = float(play.cost[known].mean(dtype=np.float64))
             mean = budgets[label].mean
             at = cost if mean is None else max(cost, mean[1])
+            hull, fixed_hull = hulls[label], fixed_hulls[label]
             against = contender.startswith("policy")
-            rival = hull.at(at, known) if against else None
-            fixed = fixed_hull.at(at, known) if against else None
+            rival = hull.at(at, known) if against and hull is not None else None
+            fixed = fixed_hull.at(at, known) if against and fixed_hull is not None else None
             accuracy = float(play.outcome[known].mean(dtype=np.float64))
             lines.append(
                 Line(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from planner.core import Unit
+from planner.curves.costs import logged_cost
 from planner.curves.logs import Floats
 from planner.policy.baselines import Mask
 from planner.policy.comparable import known_mean
 from planner.policy.exchange import share_between
 from planner.policy.frontier import Hull
 from planner.policy.held_out import HeldOut, Played
+from planner.policy.restrict import SLACK
 
 STEPS = 60
 
@@ -38,6 +41,15 @@ class MixtureYardstick:
             tuple(fold.table.outcome[:, list(hull.indices)] for fold, hull in pairs),
             tuple(fold.cost[:, list(hull.indices)] for fold, hull in pairs),
         )
+
+    @classmethod
+    def within(
+        cls, folds: Sequence[HeldOut], masks: Sequence[Mask], ceilings: Mapping[Unit, float]
+    ) -> MixtureYardstick | None:
+        """The same of the arms that keep some ceilings; None where a fold has none that does."""
+        fits = [mask & fold.fitting(ceilings) for fold, mask in zip(folds, masks, strict=True)]
+        whole = cls.of(folds, fits)
+        return whole if all(hull.indices for hull in whole.hulls) else None
 
     @property
     def cost_range(self) -> tuple[float, float]:
@@ -86,18 +98,19 @@ def single_arm(fold: HeldOut, mask: Mask, budget: float) -> Played:
     return fold.take_up(np.full(len(fold.table.prompts), arm, dtype=np.intp))
 
 
-def oracle(folds: Sequence[HeldOut], value: float) -> Played:
+def oracle(folds: Sequence[HeldOut], value: float, ceilings: Mapping[Unit, float]) -> Played:
     """The best arm of every prompt, its outcomes known beforehand, at a mean cost of `value` over all folds.
 
-    The two vertices of the exchange rate are mixed, as a policy mixes them.
+    Every prompt's arm keeps the ceilings. The two vertices of the exchange rate are mixed, as a policy mixes them.
     """
-    known = [np.isfinite(fold.table.outcome) & np.isfinite(fold.cost) for fold in folds]
+    known = [np.isfinite(fold.table.outcome) & np.isfinite(fold.cost) & _keeping(fold, ceilings) for fold in folds]
 
     def choose(rate: float) -> Played:
         worth = (
             np.where(ok, fold.table.outcome - rate * fold.cost, -np.inf) for fold, ok in zip(folds, known, strict=True)
         )
-        return joined([fold.take_up(w.argmax(axis=1)) for fold, w in zip(folds, worth, strict=True)])
+        arms = (np.where(ok.any(axis=1), w.argmax(axis=1), -1) for ok, w in zip(known, worth, strict=True))
+        return joined([fold.take_up(arm) for fold, arm in zip(folds, arms, strict=True)])
 
     low, high = 0.0, 1e6 / value
     for _ in range(STEPS + 40):
@@ -110,6 +123,14 @@ def oracle(folds: Sequence[HeldOut], value: float) -> Played:
         share * more.cost + (1 - share) * less.cost,
         np.where(more.arm == less.arm, less.arm, -1),
     )
+
+
+def _keeping(fold: HeldOut, ceilings: Mapping[Unit, float]) -> Mask:
+    """(P, A) arms whose worst cost on a held-out prompt is within every ceiling."""
+    keeps = np.ones(fold.cost.shape, dtype=bool)
+    for unit, ceiling in ceilings.items():
+        keeps &= logged_cost(fold.table, unit, worst=True) <= ceiling * SLACK
+    return keeps
 
 
 def joined(parts: Sequence[Played]) -> Played:

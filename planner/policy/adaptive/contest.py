@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from planner.core import Unit
 from planner.curves.cascade_draws import Source, source
-from planner.curves.costs import logged_cost
 from planner.curves.logs import Floats, Logs
 from planner.policy.adaptive.learn import FEWEST_PROMPTS, Learned, learn
 from planner.policy.adaptive.logistic import Doubles
@@ -20,7 +19,6 @@ from planner.policy.adaptive.plan import Plan
 from planner.policy.adaptive.plans import carry
 from planner.policy.adaptive.replays import replay_pools, replayable
 from planner.policy.adaptive.seen import Judged, Seen
-from planner.policy.baselines import Means
 from planner.policy.held_out import HeldOut
 from planner.policy.yardstick import MixtureYardstick
 
@@ -174,8 +172,7 @@ def _under(trial: Trial, fold: HeldOut, unit: Unit, ceiling: float) -> Doubles:
     adaptive = Adaptive.of(trial.learned, {}, {})
     lengths = adaptive.fitting({unit: ceiling})
     place = adaptive.most_accurate(lengths, unit)
-    worst = Means.of(trial.fold.known.outcome, logged_cost(trial.fold.known, unit, worst=True)).cost
-    arm = fold.train.best(worst <= ceiling, np.inf)
+    arm = fold.train.best(fold.fitting({unit: ceiling}), np.inf)
     own = (
         np.zeros(len(trial.rows))
         if place is None
