@@ -97,6 +97,8 @@ class Arm(Frozen):
 
         >>> Arm(generator="small", verifier="prm", selection="weighted_vote", breadth=16).label
         'small weighted_vote 16'
+        >>> Arm(generator="small", selection="weighted_vote", breadth=16, params={"step_score": "min"}).label
+        'small weighted_vote 16 (step_score=min)'
         >>> first = {"generator": "small", "max_samples": 8, "stop": {"rule": "score", "threshold": 0.8}}
         >>> params = {"stages": [first, {"generator": "large"}]}
         >>> Arm(generator="small", search="cascade", selection="best_of_n", params=params).label
@@ -104,12 +106,20 @@ class Arm(Frozen):
         """
         if self.search == "cascade":
             stages = (f"{_drawn(stage)}{_until(stage.stop)}" for stage in self.stages)
-            return " > ".join(stages) + f", {self.selection}"
+            return " > ".join(stages) + f", {self.selection}{self._settings}"
         size = f"{self.breadth}x{self.depth}" if self.depth > 1 else f"{self.breadth}"
         if self.search == "sampling":
-            return f"{self.generator}, one sample" if size == "1" else f"{self.generator} {self.selection} {size}"
-        scalars = ", ".join(f"{name}={value}" for name, value in self.params.items() if isinstance(value, int | float))
-        return f"{self.generator} {self.search} {size}" + (f" ({scalars})" if scalars else "") + f", {self.selection}"
+            drawn = f"{self.generator}, one sample" if size == "1" else f"{self.generator} {self.selection} {size}"
+            return drawn + self._settings
+        return f"{self.generator} {self.search} {size}{self._settings}, {self.selection}"
+
+    @property
+    def _settings(self) -> str:
+        """Parameters in words: two arms may differ in nothing else."""
+        plain = ", ".join(
+            f"{name}={value}" for name, value in self.params.items() if isinstance(value, int | float | str)
+        )
+        return f" ({plain})" if plain else ""
 
     @cached_property
     def shape(self) -> str:
@@ -117,7 +127,7 @@ class Arm(Frozen):
         if self.search != "cascade":
             return self.label
         stages = (_drawn(stage) + (_RULES[stage.stop.rule] if stage.stop else "") for stage in self.stages)
-        return " > ".join(stages) + f", {self.selection}"
+        return " > ".join(stages) + f", {self.selection}{self._settings}"
 
 
 def _drawn(stage: Stage) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from planner.core import Arm
 
 
@@ -36,3 +38,18 @@ def test_a_copy_with_other_values_has_a_key_and_a_label_of_its_own():
     copy = arm.model_copy(update={"selection": "weighted_vote"})
     fresh = Arm(generator="g", verifier="v", selection="weighted_vote", breadth=4)
     assert (copy.key, copy.label, hash(copy)) == (fresh.key, fresh.label, hash(fresh))
+
+
+@pytest.mark.parametrize(
+    ("arm", "label"),
+    [
+        (Arm(generator="small", selection="weighted_vote", breadth=2), "small weighted_vote 2 (step_score=min)"),
+        (Arm(generator="small"), "small, one sample (step_score=min)"),
+        (Arm(generator="small", search="mcts", breadth=4), "small mcts 4 (step_score=min), first"),
+        (cascade(0.8), "small <=4 attempts until score 0.8 > large, best_of_n (step_score=min)"),
+    ],
+)
+def test_arms_that_differ_in_a_parameter_alone_are_told_apart(arm, label):
+    other = arm.model_copy(update={"params": {**arm.params, "step_score": "min"}})
+    assert other.label == label
+    assert other.shape != arm.shape
