@@ -82,7 +82,7 @@ def evaluate(
     has_outcome = np.isfinite(table.outcome).any(axis=1)
     fewest = max(FEWEST_PROMPTS, folds)
     if has_outcome.sum() < fewest:
-        raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: an evaluation needs {FEWEST_PROMPTS}")
+        raise NotEnoughData(f"{has_outcome.sum()} prompts have a graded outcome: {folds} folds need {fewest} of them")
     unit = unit or (unit_of(budgets) if budgets else None) or primary_unit(table)
     cost = logged_cost(table, unit)
     if not np.isfinite(cost[np.isfinite(table.outcome)]).any():

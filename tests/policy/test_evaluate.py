@@ -179,8 +179,9 @@ def test_where_every_prompt_has_one_arm_no_gain_is_told_and_that_is_said():
 def test_too_few_prompts_cannot_be_evaluated():
     rng = np.random.default_rng(0)
     logs: Logs = world.pooled_logs(world.draw_prompts(2, rng), rng, n_small=8, n_larger=2)
-    with pytest.raises(NotEnoughData, match="needs 20"):
-        evaluate(logs, folds=2, cascades=False)
+    for folds, need in ((2, 20), (500, 500)):
+        with pytest.raises(NotEnoughData, match=f"10 prompts have a graded outcome: {folds} folds need {need} of them"):
+            evaluate(logs, folds=folds, cascades=False)
 
 
 @pytest.mark.parametrize("n_texts", [1, 2])
