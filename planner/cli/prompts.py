@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections import defaultdict
@@ -126,7 +127,8 @@ def _raw_lines(path: str) -> list[tuple[int, bytes]]:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
-    return [(number, raw) for number, raw in enumerate(data.split(b"\n"), 1) if raw.strip()]
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [(number, raw) for number, raw in enumerate(lines, 1) if raw.strip()]
 
 
 def _line(path: str, number: int, raw: bytes, members: set[str]) -> InputLine:

@@ -120,6 +120,14 @@ def test_invalid_utf8_is_the_error_of_its_line(home):
     assert "arm" in plans(result.stdout)[1]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(home):
+    line = json.dumps({"prompt": PROMPT, "prompt_id": "marked"})
+    (home / "marked.jsonl").write_text(f"{line}\n", encoding="utf-8-sig")
+    result = ask("--input", "marked.jsonl", "--max-generations", "4", "--json")
+    assert result.exit_code == 0, result.stdout
+    assert plans(result.stdout)[0]["prompt_id"] == "marked"
+
+
 def test_a_number_of_thousands_of_digits_is_told_in_words(tmp_path):
     (tmp_path / "in.jsonl").write_text(f'{{"prompt": {"9" * 5000}}}\n')
     [line] = read_input(str(tmp_path / "in.jsonl"), {})
