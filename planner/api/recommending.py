@@ -48,10 +48,11 @@ class Recommending(Home):
     ) -> Recommendation:
         """The arm that the prompt's budget is best spent on; it is stored with its propensity.
 
-        Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names.
+        Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names, and
+        for an `arm` that bears others than those it is restricted to.
         """
         asked = PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))
-        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
+        restriction = _restriction(generators, searches, selections, arm)
         answer = self.policy.recommend(
             [asked], budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
         )[0]
@@ -80,7 +81,7 @@ class Recommending(Home):
         A prompt is text, chat messages, a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}, or a PromptInput.
         """
         inputs = [prompt_input(prompt) for prompt in prompts]
-        restriction = Restriction(tuple(generators), tuple(searches), tuple(selections))
+        restriction = _restriction(generators, searches, selections, arm)
         if total is not None and (target_accuracy is not None or arm is not None):
             raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
         if total is None:
@@ -111,3 +112,12 @@ class Recommending(Home):
             with self._lock:
                 while len(self._asked) > self.most_remembered:
                     self._asked.popitem(last=False)
+
+
+def _restriction(
+    generators: Sequence[str], searches: Sequence[str], selections: Sequence[str], arm: Arm | None
+) -> Restriction:
+    found = Restriction(tuple(generators), tuple(searches), tuple(selections))
+    if arm is not None:
+        found.check(arm)
+    return found

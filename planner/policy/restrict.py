@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -42,12 +42,26 @@ class Restriction(NamedTuple):
             raise InvalidInput("no arm in the logs has these generators, searches and selections together: allow more")
         return mask
 
+    def check(self, arm: Arm) -> None:
+        """Raise InvalidInput for a given arm that does not bear these names, naming both."""
+        for what, name, names in self._others(arm):
+            raise InvalidInput(
+                f"the arm that is given has the {what} {name!r}, but {' or '.join(map(repr, names))} is asked for: "
+                "leave one of the two out"
+            )
+
     def _allows(self, arm: Arm) -> bool:
-        return (
-            (not self.generators or all(name in self.generators for name in arm.generators))
-            and (not self.searches or arm.search in self.searches)
-            and (not self.selections or arm.selection in self.selections)
-        )
+        return not any(self._others(arm))
+
+    def _others(self, arm: Arm) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """What an arm bears that is not among the names: what it is, its name, and these."""
+        for what, names, own in (
+            ("generator", self.generators, arm.generators),
+            ("search", self.searches, (arm.search,)),
+            ("selection", self.selections, (arm.selection,)),
+        ):
+            if names:
+                yield from ((what, name, names) for name in own if name not in names)
 
 
 def _check(what: str, names: tuple[str, ...], known: set[str], error: type[InvalidInput]) -> None:

@@ -168,6 +168,22 @@ def test_an_arm_can_be_forced(home):
     assert json.loads(result.stdout)["arm"]["generator"] == "lab-small"
 
 
+@pytest.mark.parametrize("many", [True, False])
+@pytest.mark.parametrize(
+    ("option", "name", "what"),
+    [
+        ("--generator", "lab-large", "generator 'lab-small'"),
+        ("--search", "mcts", "search 'sampling'"),
+        ("--selection", "best_of_n", "selection 'first'"),
+    ],
+)
+def test_an_arm_that_other_options_exclude_is_bad_input(home, many, option, name, what):
+    prompt = ["--input", input_file(home, {"prompt": PROMPT})] if many else [PROMPT]
+    result = ask(*prompt, "--arm", '{"generator": "lab-small"}', option, name)
+    assert result.exit_code == 2
+    assert f"the arm that is given has the {what}, but {name!r} is asked for" in result.stderr
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"breadth": 2}', '{"generator": "lab-small", "breadth": 0}'])
 def test_an_arm_that_cannot_be_read_is_bad_input(home, text):
     result = ask(PROMPT, "--arm", text)

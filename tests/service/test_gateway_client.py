@@ -131,6 +131,10 @@ def test_an_unknown_model_is_not_found_among_the_models_either(ask):
         ({"extra_body": {"planner": {"wishes": 1}}}, "planner.wishes"),
         ({"extra_body": {"planner": {"mean_usd": 1, "mean_tokens": 1}}}, "planner: at most one average"),
         ({"extra_body": {"planner": {"grade": "command:true"}}}, "planner.grade"),
+        (
+            {"model": "auto-lab-large", "extra_body": {"planner": {"arm": {"generator": "lab-small"}}}},
+            "the arm that is given has the generator 'lab-small', but 'lab-large' is asked for",
+        ),
         ({"extra_body": {"optillm_approach": "moa"}}, "optillm_approach"),
         ({"extra_headers": {"X-ITS-Budget": "many"}}, "x-its-budget"),
     ],

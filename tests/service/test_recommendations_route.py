@@ -76,6 +76,7 @@ def test_pages_of_outcomes_go_on_where_the_last_ended(client):
         ({"prompt": PROMPT, "budget": {"max_tokens": -1}}, "greater than 0"),
         ({"prompt": PROMPT, "budget": {"max_tokens": 1}}, "least budget"),
         ({"prompt": PROMPT, "budget": BUDGET, "generators": ["nope"]}, "nope"),
+        ({"prompt": PROMPT, "arm": {"generator": "lab-small"}, "generators": ["lab-large"]}, "'lab-small', but 'lab-l"),
         ({"prompt": [{"role": "user"}], "budget": BUDGET}, "content"),
         ({"prompt": PROMPT, "budget": BUDGET, "surprise": 1}, "surprise"),
         ({"prompt": PROMPT, "total": BUDGET}, "total"),
