@@ -117,11 +117,13 @@ def chain_winners(cands: Candidates, score: Floats) -> tuple[Candidates, Floats]
     """Within each chain the weighted vote's winner, with the greatest score of its attempts: depth becomes 1.
 
     Between answers of equal weight the one of the greatest single score wins (Snell et al.: hierarchical
-    selection).
+    selection). An attempt without answer wins only where the chain has none at all.
     """
     same = cands.answer[:, :, :, None] == cands.answer[:, :, None, :]
-    votes = np.where(cands.answer >= 0, score, np.float32(0))
+    answered = cands.answer >= 0
+    votes = np.where(answered, score, np.float32(0))
     weight = (same * votes[:, :, None, :]).sum(axis=3)
+    weight[~answered & answered.any(axis=2, keepdims=True)] = -1
     greatest = np.where(same, score[:, :, None, :], np.float32(-1)).max(axis=3)
     level = weight >= weight.max(axis=2, keepdims=True) * np.float32(1 - 1e-5)
     place = np.where(level, greatest, np.float32(-1)).argmax(axis=2)[:, :, None]

@@ -142,9 +142,10 @@ def _outcome(chains: list[list[Row]], selection: str, *, least: bool) -> float: 
 
 
 def _chain_winner(chain, score):
+    chain = [row for row in chain if row.answer >= 0] or chain
     total: dict[int, float] = defaultdict(float)
     for row in chain:
-        total[row.answer] += score(row) if row.answer >= 0 else 0.0
+        total[row.answer] += score(row)
     best = {answer: max(score(row) for row in chain if row.answer == answer) for answer in total}
     top = max(total.values())
     winner = max((a for a in total if total[a] >= top - 1e-6), key=lambda answer: best[answer])

@@ -84,6 +84,12 @@ def test_a_prompt_with_fewer_samples_than_the_budget_is_unknown_there():
     assert found[1:].tolist() == [1.0, 1.0]
 
 
+def test_an_attempt_without_answer_wins_no_chain_that_has_one():
+    scored = [(-1, 0.0, 0.9), (0, 1.0, 0.0)]
+    rows = [Row(chain=0, attempt=i, answer=a, correct=c, score=s) for i, (a, c, s) in enumerate(scored)]
+    assert outcomes(logs_of(rows), selection="weighted_vote", depth=2)[0] == 1.0
+
+
 def test_shorter_chains_do_not_count_at_greater_depth():
     rows = [Row(chain=0, attempt=0, answer=0, correct=1.0)]
     rows += [Row(chain=1, attempt=a, answer=1, correct=0.0) for a in range(2)]
