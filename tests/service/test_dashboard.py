@@ -135,6 +135,52 @@ def test_a_prompt_can_be_tried_by_keyboard_alone(demo, page):
     page.wait_for_selector("text=expected accuracy")
 
 
+def test_a_target_accuracy_can_be_tried_without_a_budget(demo, page):
+    visit(page, demo, "try")
+    page.fill("#prompt", PROMPT)
+    page.get_by_label("of", exact=True).fill("")
+    page.click("button.first")
+    assert page.get_by_label("of", exact=True).evaluate("e => e.matches(':invalid')")
+    page.get_by_label("Target accuracy").fill("0.9")
+    page.click("button.first")
+    page.wait_for_selector("text=the cheapest arm expected to reach 0.9")
+
+
+def test_a_bin_that_nothing_speaks_for_is_unknown(demo, page):
+    def flat(plan: dict) -> dict:
+        return plan | {"difficulty": plan["difficulty"] | {"bin_probabilities": [0.2] * 5, "most_likely_bin": 1}}
+
+    def changed(route) -> None:
+        found = route.fetch()
+        said = found.json()
+        for one in said.get("outcomes", ()):
+            one["recommendation"] = flat(one["recommendation"])
+        route.fulfill(response=found, json=said if "outcomes" in said else flat(said))
+
+    page.route("**/v1/recommendations*", changed)
+    visit(page, demo, "try")
+    page.fill("#prompt", PROMPT)
+    page.click("button.first")
+    page.wait_for_selector("dd:has-text('unknownposterior 0.20 0.20 0.20 0.20 0.20')")
+    visit(page, demo, "recommendations")
+    assert {*page.locator("td[data-label=bin]").all_inner_texts()} == {"\N{EN DASH}"}
+
+
+def test_an_arm_is_named_as_the_command_line_names_it(demo, page):
+    visit(page, demo, "curves")
+    named = """async () => {
+        const { label } = await import('/static/plan.js');
+        const found = await (await fetch('/v1/curves')).json();
+        return found.arms.map((arm, i) => [label(arm), found.labels[i]]);
+    }"""
+    labels = page.evaluate(named)
+    assert {" attempts until ", "beam_search", "step_score=min"} <= {
+        part for part in (" attempts until ", "beam_search", "step_score=min") for _, label in labels if part in label
+    }
+    assert [shown for shown, _ in labels] == [label for _, label in labels]
+    assert len({label for _, label in labels}) == len(labels)
+
+
 def test_a_budget_that_nothing_fits_is_told_in_words(demo, page):
     visit(page, demo, "try", tolerant=True)
     page.fill("#prompt", PROMPT)

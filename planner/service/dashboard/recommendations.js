@@ -2,12 +2,13 @@
 
 import { get } from "./api.js";
 import { amount, el, empty, inUnit, moment, PAGE, paged, percent } from "./dom.js";
+import { label, likelyBin } from "./plan.js";
 
 const COLUMNS = [
   { title: "when (UTC)", cell: (o) => moment(o.created_at) },
   { title: "plan", cell: (o) => el("details", {}, el("summary", {}, label(o.recommendation.arm)), el("p.quiet", {}, o.recommendation.reason), el("p.quiet", {}, `prompt ${o.recommendation.prompt_id}`)) },
   { title: "budget", cell: (o) => budget(o.recommendation.budget) },
-  { title: "bin", number: true, cell: (o) => o.recommendation.difficulty.most_likely_bin },
+  { title: "bin", number: true, cell: (o) => likelyBin(o.recommendation.difficulty) },
   { title: "forecast", number: true, cell: (o) => percent(o.recommendation.forecast.accuracy) },
   { title: "outcome", number: true, cell: (o) => outcome(o.realised) },
   { title: "tokens forecast", number: true, cell: (o) => amount(inUnit(o.recommendation.forecast.cost, "tokens")) },
@@ -33,13 +34,7 @@ function outcome(realised) {
   return el(realised.correct >= 0.5 ? "span.good" : "span.bad", {}, realised.correct >= 0.5 ? "✓ right" : "✗ wrong");
 }
 
-export function label(arm) {
-  if (arm.search === "cascade") return arm.params.stages.map((s) => `${s.generator} ≤${s.max_samples}${s.stop ? ` until ${s.stop.rule} ${s.stop.threshold ?? s.stop.confidence ?? s.stop.share}` : ""}`).join(" > ");
-  if (arm.search === "sampling" && arm.breadth * arm.depth === 1) return `${arm.generator}, one sample`;
-  return `${arm.generator} ${arm.search === "sampling" ? "" : `${arm.search} `}${arm.selection} ${arm.breadth}${arm.depth > 1 ? ` × ${arm.depth}` : ""}`;
-}
-
-export function budget(given) {
+function budget(given) {
   if (!given) return "–";
   return Object.entries(given).filter(([, v]) => v !== null).map(([k, v]) => `${k.replace("max_", "at most ").replace("mean_", "mean ").replaceAll("_", " ")} ${amount(v)}`).join(", ") || "–";
 }

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { amount, el, inUnit, percent, table, tiles, UNITS } from "./dom.js";
-import { label } from "./recommendations.js";
+import { label, likelyBin, shares } from "./plan.js";
 
 const LIMITS = [["max_generations", "at most, generations"], ["max_tokens", "at most, tokens"], ["max_flops", "at most, FLOPs"], ["max_usd", "at most, USD"], ["max_latency_seconds", "at most, seconds"], ["mean_generations", "on average, generations"], ["mean_tokens", "on average, tokens"], ["mean_flops", "on average, FLOPs"], ["mean_usd", "on average, USD"]];
 
@@ -10,12 +10,13 @@ export async function tryIt() {
   await get("/v1/policies/promoted"); // without one there is nothing to try: the problem says what to do
   const prompt = el("textarea", { required: true, id: "prompt", name: "prompt" });
   const unit = el("select", {}, LIMITS.map(([key, words]) => el("option", { value: key }, words)));
-  const value = el("input", { type: "number", min: 0, step: "any", value: 8, required: true });
-  const target = el("input", { type: "number", min: 0.01, max: 1, step: "any", placeholder: "none" });
+  const value = el("input", { type: "number", min: 0, step: "any", value: 8, required: true, placeholder: "none" });
+  const target = el("input", { type: "number", min: 0.01, max: 1, step: "any", placeholder: "none", oninput: () => { value.required = !target.value; } });
   const out = el("div", { "aria-live": "polite" });
   const form = el("form", { onsubmit: async (event) => {
     event.preventDefault();
-    const body = { prompt: prompt.value, budget: { [unit.value]: Number(value.value) } };
+    const body = { prompt: prompt.value };
+    if (value.value) body.budget = { [unit.value]: Number(value.value) };
     if (target.value) body.target_accuracy = Number(target.value);
     try {
       out.replaceChildren(...shown(await post("/v1/recommendations", body)));
@@ -28,13 +29,14 @@ export async function tryIt() {
 
 function shown(plan) {
   const cost = (forecast) => Object.keys(UNITS).map((unit) => [unit, inUnit(forecast.cost, unit)]).filter(([, v]) => v !== null).map(([unit, v]) => `${amount(v)} ${UNITS[unit]}`).join(", ");
+  const bin = likelyBin(plan.difficulty);
   return [
     el("h3", {}, label(plan.arm), plan.declined ? el("span.badge", {}, "default") : null),
     el("p", {}, plan.reason),
     tiles([
       ["expected accuracy", percent(plan.forecast.accuracy), `90% interval ${percent(plan.forecast.accuracy_low)} – ${percent(plan.forecast.accuracy_high)}`],
       ["expected cost", cost(plan.forecast)],
-      ["difficulty", `bin ${plan.difficulty.most_likely_bin}`, `posterior ${plan.difficulty.bin_probabilities.map((p) => p.toFixed(2)).join(" ")}, from ${plan.difficulty.source}`],
+      ["difficulty", bin === null ? "unknown" : `bin ${bin}`, `posterior ${shares(plan.difficulty).join(" ")}, from ${plan.difficulty.source}`],
     ]),
     table([
       { title: "runner-up", cell: (a) => label(a.arm) }, { title: "accuracy", number: true, cell: (a) => percent(a.forecast.accuracy) }, { title: "expected cost", cell: (a) => cost(a.forecast) },
