@@ -26,6 +26,13 @@ def test_runs_are_stored_when_they_are_answered(client, home):
         assert planner.store.has_run("r4")
 
 
+def test_a_run_of_a_prompt_that_is_too_long_is_refused_with_the_others(serve, home):
+    answer = serve(service_max_prompt_characters=100).post("/v1/runs", json={"runs": [run(1), run(2 * 10**99)]})
+    assert (answer.status_code, "PLANNER_SERVICE_MAX_PROMPT_CHARACTERS" in answer.json()["detail"]) == (413, True)
+    with Planner.open() as planner:
+        assert not planner.store.has_run("r1")
+
+
 def test_the_same_run_twice_is_one(client):
     client.post("/v1/runs", json=run(1))
     answer = client.post("/v1/runs", json=run(1)).json()

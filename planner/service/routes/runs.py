@@ -29,6 +29,8 @@ async def log(body: Annotated[LogRequest, Body(examples=[RUN, {"runs": [RUN]}])]
     most = context.settings.service_max_batch
     if len(runs) > most:
         raise HTTPException(413, f"{len(runs):,} runs in one request: at most {most:,} are taken")
+    for run in runs:
+        context.check_length(len(run.prompt or ""))
     written = await context.intake.add(runs)
     said = Logged(
         run_ids=[run.run_id or "" for run in runs],
