@@ -41,7 +41,8 @@ def challenge(
     cannot serve them, and the challenger is promoted; where they hold too little to fit it again it is kept.
     """
     ids = evaluation.table.prompts.ids
-    new = np.array([ids[row] not in champion_prompts for row in evaluation.rows])
+    # Of prompts that were answered live, not replayed, hardly any outcome is known: they settle nothing.
+    new = _settled(evaluation) & np.array([ids[row] not in champion_prompts for row in evaluation.rows])
     table = _arms_of(champion, evaluation.table, logs)
     if not table.arms:
         return Verdict(True, NONE_LOGGED)
@@ -69,15 +70,22 @@ def challenge(
     )
 
 
+def _settled(evaluation: Evaluation) -> NDArray[np.bool_]:
+    """Which held-out prompts have an outcome at every budget that the challenger can keep; (P,)."""
+    known = [np.isfinite(evaluation.played["policy"][budget].outcome) for budget in evaluation.budgets]
+    return np.asarray(np.all([one for one in known if one.any()], axis=0) & np.any(known, axis=0), dtype=np.bool_)
+
+
 def _arms_of(champion: Policy, table: OutcomeTable, logs: Logs) -> OutcomeTable:
     """The champion's arms, in its order, on the logs of today; arms that are no longer logged are missing."""
     from planner.curves.cascade import replay_cascades  # noqa: PLC0415 - replay is no part of serving
     from planner.curves.cascade_draws import source  # noqa: PLC0415
     from planner.curves.concatenation import concatenate_arms  # noqa: PLC0415
 
-    here, laid = set(table.arms), source(logs)
-    absent = [arm for arm in champion.arms if arm not in here and arm.search == "cascade" and _is_logged(arm, laid)]
-    return _only(champion.arms, concatenate_arms([table, replay_cascades(logs, absent)]) if absent else table)
+    laid = source(logs)
+    # Also those that were carried out a few times: the runs alone say nothing of most prompts.
+    cascades = [arm for arm in champion.arms if arm.search == "cascade" and _is_logged(arm, laid)]
+    return _only(champion.arms, concatenate_arms([table, replay_cascades(logs, cascades)]) if cascades else table)
 
 
 def _is_logged(cascade: Arm, laid: Source) -> bool:

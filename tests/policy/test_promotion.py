@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import simulated as world
 
@@ -71,3 +72,17 @@ def test_a_champion_that_is_fitted_again_without_some_of_its_arms_is_played_with
     verdict = challenged(champion, pooled_logs.prompts.ids[:60], logs)
     # It knows the larger generator alone, of whose samples one costs as much as fourteen of the small one.
     assert verdict.cost_ratio < 1
+
+
+def test_new_prompts_of_which_no_outcome_is_known_are_no_test(champion, pooled_logs):
+    """Sixty prompts that a session had answered live were new, and none of them could be compared."""
+    evaluation = evaluate(pooled_logs, folds=2, budgets=BUDGETS, probes=(), cascades=False)
+    live = np.arange(100) < 60
+    played = {
+        budget: replace(one, outcome=np.where(live, np.float32(np.nan), one.outcome))
+        for budget, one in evaluation.played["policy"].items()
+    }
+    known = {evaluation.table.prompts.ids[row] for row in evaluation.rows[~live]}
+    partly = replace(evaluation, played=evaluation.played | {"policy": played})
+    verdict = challenge(partly, champion, known, pooled_logs)
+    assert "too little" in verdict.reason  # to fit it again without them, which is what is tried instead
