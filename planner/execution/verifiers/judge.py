@@ -24,6 +24,7 @@ _WRONG = r"incorrect|not\s+(?:\w+\s+)?(?:correct|right|valid)|wrong|invalid|fals
 _RIGHT = r"correct|right|valid|true|yes"
 _SAID_WORD = re.compile(rf"{_LABEL}(?:(?P<wrong>{_WRONG})|(?P<right>{_RIGHT}))\b")
 _WORD = re.compile(rf"\b(?:(?P<wrong>{_WRONG})|(?P<right>{_RIGHT}))\b")
+_HEDGED = re.compile(rf"\b(?:partially|partly|half|mostly|almost|nearly|somewhat)[\s-](?:{_RIGHT})\b")
 _WHOLE_NUMBER = re.compile(rf"{_NUMBER}\W*+")
 MOST_CHARACTERS = 20_000
 """Of a longer text the end is read: it is where the verdict stands."""
@@ -99,7 +100,7 @@ def read_verdict(text: str, *, scale: float = 1.0) -> float | None:
     """The verdict that a judge's text ends with, in 0..1; None where none can be read.
 
     The last labelled verdict or score counts (`Verdict: incorrect`, `Score: 7/10`), else a text that is a number
-    alone, else the last line's word, where it speaks for one side only.
+    alone, else the last line's word, where it speaks for one side only and whole ("partially correct" does not).
 
     >>> read_verdict("The sum is right. Verdict: **correct**")
     1.0
@@ -117,7 +118,9 @@ def read_verdict(text: str, *, scale: float = 1.0) -> float | None:
         return _share(last, scale) if last.re is _SAID_NUMBER else float(last["right"] is not None)
     if whole := _WHOLE_NUMBER.fullmatch(said):
         return _share(whole, scale)
-    sides = {match.lastgroup for match in _WORD.finditer(lines[-1])} if lines else set()
+    if not lines or _HEDGED.search(lines[-1]):
+        return None
+    sides = {match.lastgroup for match in _WORD.finditer(lines[-1])}
     return float(sides == {"right"}) if len(sides) == 1 else None
 
 
