@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from planner.core.batch import Written
 from planner.errors import StoreError
 from planner.store.rows import as_batch
 
+LOGGER = logging.getLogger("planner.service")
 MOST_RUNS = 1_000
 """So many runs, or one request's, are one transaction: while it is written, those who come next are read."""
 
@@ -23,11 +25,13 @@ class Intake:
     """Writes the runs of one service process, in a thread. Used by the tasks of one event loop.
 
     The runs of an hour are one import, whichever worker took them: `planner logs undo` takes them out again.
+    What they say otherwise than the store does is left out, and the first of it in an hour stands in the server's log.
     """
 
     planner: Planner
     _waiting: list[tuple[Sequence[Run], asyncio.Future[Written]]] = field(default_factory=list, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _warned: str = field(default="", init=False)
 
     async def add(self, runs: Sequence[Run]) -> Written:
         """Log runs, all or none; they are stored when this returns. Raises BadLog and StoreError."""
@@ -80,15 +84,19 @@ class Intake:
 
     def _store(self, runs: Sequence[Run], *, new: bool) -> Written:
         """Write runs as one transaction; if all of them have to be `new`, raise _Known where one is not."""
+        hour = f"service-{datetime.now(UTC):%Y%m%d-%H}"
         with self.planner.store.begin_import(
-            source="service",
-            import_id=f"service-{datetime.now(UTC):%Y%m%d-%H}",
-            store_prompt_text=self.planner.settings.store_prompt_text,
+            source="service", import_id=hour, store_prompt_text=self.planner.settings.store_prompt_text
         ) as session:
             written = session.write(as_batch(runs))
             if new and written.duplicates:
                 raise _Known
-            return written
+            warnings = () if hour == self._warned else session.warnings()
+        if warnings:  # whoever differs once mostly does so at every request
+            self._warned = hour
+            for warning in warnings:
+                LOGGER.warning("of runs that are logged over HTTP: %s", warning)
+        return written
 
 
 class _Known(Exception):

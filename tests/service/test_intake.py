@@ -10,7 +10,7 @@ from planner import Planner
 from planner.core import Run
 from planner.core.batch import Written
 from planner.errors import BadLog
-from planner.service.intake import Intake
+from planner.service.intake import LOGGER, Intake
 
 
 def run(name: str, **changes: object) -> Run:
@@ -89,3 +89,21 @@ def test_a_request_whose_client_is_gone_is_stored_all_the_same(home):
 
     asyncio.run(go_away())
     assert stored("a") == {"a"}
+
+
+def test_what_is_told_otherwise_than_it_is_stored_stands_in_the_log_once_an_hour(home, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(LOGGER, "warning", lambda text, *values: said.append(text % values))
+    first, *others = (run(name, prompt_id="p", prompt="How many?", reference=name) for name in "abcdef")
+    logged([[first]])
+    assert not said
+
+    async def one_after_the_other() -> None:
+        with Planner.open() as planner:
+            intake = Intake(planner)
+            for other in others:
+                await intake.add([other])
+
+    asyncio.run(one_after_the_other())
+    assert len(said) in {1, 2}  # the hour may end in between
+    assert all("another reference" in one for one in said)
