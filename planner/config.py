@@ -44,8 +44,9 @@ class Settings(BaseModel):
     its answers no text, and of those over 64 characters a hash; ids, references and metadata are kept as they come.
     What was stored before stays.
     endpoints: URLs of generators that are served elsewhere, by name. verifiers: `module:function`, `command:...`,
-    `judge:MODEL` or a URL, by name. datasets: how answers are read and graded, by data set. conventions: how the
-    models of a URL are spoken to. These four are tables of planner.toml, or JSON in the environment.
+    `judge:MODEL` or a URL, by name. datasets: how answers of runs are read and graded, by data set; an import
+    is told by its options. conventions: how the models of a URL are spoken to. These four are tables of planner.toml,
+    or JSON in the environment.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
