@@ -78,7 +78,14 @@ class ArtifactError(PlannerError):
 
 
 class ArtifactCorrupt(ArtifactError):
-    """A file of the artifact is missing or differs from the hash in its manifest."""
+    """A file of the artifact is missing or differs from the hash in its manifest.
+
+    found: that, without what to do next, which depends on what the artifact is wanted for.
+    """
+
+    def __init__(self, words: str, *, found: str = "") -> None:
+        super().__init__(words)
+        self.found = found or words
 
 
 class ArtifactIncompatible(ArtifactError):

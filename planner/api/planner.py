@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.api.exploring import Exploring
 from planner.artifacts import FitSettings, Manifest
-from planner.errors import InvalidInput
+from planner.errors import ArtifactCorrupt, InvalidInput
 
 if TYPE_CHECKING:
     from planner.artifacts.refit import FitResult
@@ -110,14 +110,14 @@ class Planner(Exploring):
 
     def promote(self, policy_id: str, *, reason: str = "promoted by hand") -> PolicyRow:
         """Serve this policy from now on, after checking its files."""
-        self.verify(policy_id)
+        self._checked(self._known(policy_id))
         row = self.store.promote_policy(policy_id, reason=reason)
         self._forget()
         return row
 
     def rollback(self) -> PolicyRow:
         """Serve the policy that was promoted before the present one, after checking its files."""
-        row = self.store.rollback_policy(check=self._verified)
+        row = self.store.rollback_policy(check=self._checked)
         self._forget()
         return row
 
@@ -139,6 +139,16 @@ class Planner(Exploring):
     def _verified(self, row: PolicyRow | ServedPolicy) -> Manifest:
         manifest, _ = self.artifacts.holding(row.policy_id, row.artifact_path).read(row.policy_id)
         return manifest
+
+    def _checked(self, row: PolicyRow | ServedPolicy) -> None:
+        """Raise ArtifactError where a policy cannot be promoted; what is served stays then, and needs no way back."""
+        try:
+            self._verified(row)
+        except ArtifactCorrupt as error:
+            raise ArtifactCorrupt(
+                f"{error.found}: {row.policy_id} cannot be promoted, and what is served stays; restore the file from a "
+                "copy, or promote another (`planner policies list`, `planner policies promote ID`)",
+            ) from error
 
     def _known(self, policy_id: str | None) -> PolicyRow | ServedPolicy:
         if policy_id is None:

@@ -186,8 +186,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def _corrupt(path: Path, what: str) -> ArtifactCorrupt:
+    found = f"{path} {what}"
     return ArtifactCorrupt(
-        f"{path} {what}: restore it from a copy, go back with `planner policies rollback`, or run `planner fit`"
+        f"{found}: restore it from a copy, go back with `planner policies rollback`, or run `planner fit`", found=found
     )
 
 

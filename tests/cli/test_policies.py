@@ -100,6 +100,20 @@ def test_no_policy_is_rolled_back_to_whose_files_are_damaged(home):
     assert active()["policy_id"] == "later"
 
 
+@pytest.mark.parametrize("verb", [("rollback",), ("promote",)])
+def test_a_policy_that_cannot_be_promoted_is_no_reason_to_go_back(home, verb):
+    before = active()["policy_id"]
+    with Planner.open() as planner:
+        planner.store.add_policy("later", artifact_path="elsewhere", summary={})
+        planner.store.promote_policy("later", reason="a test")
+    (home / "planner-artifacts" / before / "prompts.json").unlink()
+    result = run("policies", *verb, *([before] if verb == ("promote",) else []))
+    assert result.exit_code == 4
+    assert f"{before} cannot be promoted, and what is served stays" in result.stderr
+    assert "planner policies promote ID" in result.stderr
+    assert "rollback" not in result.stderr
+
+
 def test_a_fit_that_fails_leaves_everything_as_it_was(home, monkeypatch):
     before = run("policies", "list", "--json").stdout, sorted(p.name for p in (home / "planner-artifacts").iterdir())
 
