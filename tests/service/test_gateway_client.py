@@ -233,6 +233,23 @@ def test_the_servers_budget_holds_where_a_request_has_none(ask):
     assert said["budget"]["max_generations"] == 2
 
 
+ARM = {"generator": "lab-small", "selection": "majority_vote", "breadth": 8}
+
+
+@pytest.mark.parametrize("member", [{"arm": ARM}, {"target_accuracy": 0.99}])
+def test_the_servers_ceilings_hold_for_an_arm_and_a_target_too(ask, member):
+    client = ask(service_budget={"max_generations": 2})
+    said = client.chat.completions.create(**AUTO, extra_body={"planner": member}).planner
+    assert said["budget"]["max_generations"] == 2
+    assert said["cost"]["generations"] <= 2
+
+
+def test_an_average_of_the_servers_does_not_end_an_arm_that_is_named(ask):
+    client = ask(service_budget={"mean_generations": 1})
+    said = client.chat.completions.create(**AUTO, extra_body={"planner": {"arm": ARM}}).planner
+    assert (said["cost"]["generations"], said["status"]) == (8, "ok")
+
+
 def test_without_any_budget_an_average_of_a_few_samples_is_kept(ask):
     said = ask().chat.completions.create(**AUTO).planner
     assert [name for name, value in said["budget"].items() if value is not None] == ["mean_flops"]

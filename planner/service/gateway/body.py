@@ -22,6 +22,9 @@ class PlannerMember(BaseModel):
 
     adapt: plan anew as answers come in. arm: carry out this one. reference: the right answer, so that the run is
     graded. extract, grade: how answers are read and graded.
+
+    Where an arm or a target_accuracy comes without a budget the server's holds (PLANNER_SERVICE_BUDGET), whose average
+    ends no run; where that is not set either, what is spent is bounded by the arm alone.
     """
 
     model_config = ConfigDict(extra="forbid")
