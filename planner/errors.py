@@ -9,7 +9,8 @@ PlannerError                                exit 1   HTTP 500
 │   ├── ArtifactCorrupt, ArtifactIncompatible
 ├── StoreError                                   5        503
 └── EndpointError                                6        502
-    └── EndpointUnavailable (worth another try), EndpointRejected, EndpointTimeout
+    ├── EndpointUnavailable (worth another try), EndpointRejected, EndpointTimeout
+    └── RequestRefused (an EndpointRejected)      6        400
 """
 
 from __future__ import annotations
@@ -112,6 +113,19 @@ class EndpointUnavailable(EndpointError):
 
 class EndpointRejected(EndpointError):
     """The server refused the request, or answered what cannot be read: another try would not help."""
+
+
+class RequestRefused(EndpointRejected):
+    """The server refuses what is asked of it, not how: the prompt is too long for the model, or against its rules.
+
+    code: why, as OpenAI's API names it.
+    """
+
+    http_status = 400
+
+    def __init__(self, words: str, *, code: str) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class EndpointTimeout(EndpointError):

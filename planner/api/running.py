@@ -14,7 +14,7 @@ from planner.api.endpoints import LAB, open_endpoint
 from planner.api.mean_budget import MeanBudget
 from planner.api.share import Share
 from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
-from planner.errors import EndpointError, EndpointUnavailable, PlannerError
+from planner.errors import EndpointError, EndpointUnavailable, PlannerError, RequestRefused
 from planner.execution.answers import DEFAULT_EXTRACTOR
 from planner.execution.job import Job
 from planner.execution.ledger import Ledger
@@ -217,4 +217,6 @@ class _Luck:
 
     def note(self, result: RunResult | PlannerError) -> None:
         """Take in how a run ended."""
-        self.failures = self.failures + 1 if isinstance(result, EndpointError) else 0
+        # What is refused for its prompt says nothing of those that come after it.
+        failed = isinstance(result, EndpointError) and not isinstance(result, RequestRefused)
+        self.failures = self.failures + 1 if failed else 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from planner.core import Message
-from planner.errors import EndpointRejected
+from planner.errors import EndpointRejected, RequestRefused
 from planner.lab.llama import MAX_POSITIONS
 from planner.lab.tokenizer import BOS, EOS, Tokenizer
 
@@ -25,11 +25,12 @@ def conversation_tokens(tokenizer: Tokenizer, messages: Sequence[Message]) -> li
 
 
 def fit(tokens: tuple[int, ...]) -> tuple[int, ...]:
-    """The same tokens. Raises EndpointRejected where nothing could be written after them."""
+    """The same tokens. Raises RequestRefused where nothing could be written after them."""
     if len(tokens) >= MAX_POSITIONS:
-        raise EndpointRejected(
+        raise RequestRefused(
             f"the lab's models read at most {MAX_POSITIONS} tokens, prompt and answer; here are {len(tokens)}: "
-            "shorten the prompt"
+            "shorten the prompt",
+            code="context_length_exceeded",
         )
     return tokens
 

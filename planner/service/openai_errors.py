@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+
+from planner.errors import PlannerError, RequestRefused
 
 _HEADS = ("/v1/chat/", "/v1/models", "/v1/completions", "/v1/embeddings", "/v1/responses")
 _TYPES: Mapping[int, str] = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
@@ -75,3 +78,17 @@ def openai_error(
         told.setdefault("x-should-retry", "false")
     body = openai_error_body(status, message, param=param, code=code)
     return JSONResponse(body.model_dump(), status, headers=told)
+
+
+def code_of(error: PlannerError) -> str:
+    """What an error is called for programs: by the server that refused a request, else by its class."""
+    return error.code if isinstance(error, RequestRefused) else snake(type(error).__name__)
+
+
+def snake(words: str) -> str:
+    """Words, or the name of a class, as_one_word.
+
+    >>> snake("EndpointRejected")
+    'endpoint_rejected'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])| ", "_", words).lower()

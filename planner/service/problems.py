@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Mount
 
 from planner.errors import PlannerError
-from planner.service.openai_errors import openai_error, takes_openai_form
+from planner.service.openai_errors import code_of, openai_error, snake, takes_openai_form
 
 LOGGER = logging.getLogger("planner.service")
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -46,6 +46,7 @@ def problem(
     detail: str,
     *,
     kind: str | None = None,
+    code: str | None = None,
     request_id: str | None = None,
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, Any]] | None = None,
@@ -53,11 +54,12 @@ def problem(
 ) -> Response:
     """The response of one problem; `kind` is the class of the error, else the status in words.
 
-    At a path that clients of OpenAI's API use it is told in OpenAI's form.
+    At a path that clients of OpenAI's API use it is told in OpenAI's form, by its `code`, else the one of its class.
     """
     if takes_openai_form(path):
         param = errors[0]["where"].removeprefix("body.") if errors else None
-        return openai_error(status, detail, param=param, code=None if kind is None else _snake(kind), headers=headers)
+        code = code or (None if kind is None else snake(kind))
+        return openai_error(status, detail, param=param, code=code, headers=headers)
     title = HTTPStatus(status).phrase
     body = {
         "type": f"urn:planner:problem:{_kebab(kind or title)}",
@@ -106,6 +108,7 @@ def _planner_error(request: Request, error: Exception) -> Response:
         error.http_status,
         _plain(str(error)),
         kind=type(error).__name__,
+        code=code_of(error),
         request_id=_id(request),
         headers={"Retry-After": "1"} if passes else None,
         path=request.url.path,
@@ -171,9 +174,5 @@ def _plain(words: str) -> str:
     return _OF_PYDANTIC.sub("", words, count=1)
 
 
-def _snake(words: str) -> str:
-    return _kebab(words).replace("-", "_")
-
-
 def _kebab(words: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])| ", "-", words).lower()
+    return snake(words).replace("_", "-")

@@ -11,7 +11,7 @@ from loopback import LoopbackModels
 from planner import Arm, Budget, Planner
 from planner.api.endpoints import open_endpoint
 from planner.api.running import MOST_PROMPTS
-from planner.errors import EndpointError, EndpointUnavailable, InvalidInput, PlannerError
+from planner.errors import EndpointError, EndpointUnavailable, InvalidInput, PlannerError, RequestRefused
 from planner.execution.driver import drive
 from planner.execution.meter import Meter
 from planner.execution.session import session
@@ -183,6 +183,14 @@ def test_a_batch_gives_up_on_a_server_that_answers_nobody(opened):
     assert len(results) == 60
     assert isinstance(results[-1], EndpointUnavailable)
     assert "not tried" in str(results[-1])
+
+
+def test_prompts_that_are_refused_do_not_end_a_batch(opened):
+    """What is too long says nothing of what comes after it."""
+    long = ["Add 5. " * 400 + f"{i}?" for i in range(20)]
+    results = opened.run_batch([*long, PROMPT], arm=ONE, endpoint="lab", max_concurrency=1)
+    assert all(isinstance(result, RequestRefused) for result in results[:-1])
+    assert results[-1].text
 
 
 def test_a_verifier_can_be_a_function(opened, models):

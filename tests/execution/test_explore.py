@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scripted_endpoint import CARDS, Scripted
 
 from planner.core import Arm, Budget, Completion, Conventions, Endpoint, Generate, Message, ModelCard, Run, Sample
-from planner.errors import EndpointUnavailable, InvalidInput
+from planner.errors import EndpointUnavailable, InvalidInput, RequestRefused
 from planner.execution.explore import Design, Question, Sweep, SweepReport, by_price, rounds
 from planner.execution.explore.design import contested
 from planner.execution.explore.purse import Purse
@@ -295,6 +295,16 @@ def test_runs_that_fail_now_and_then_are_done_the_next_time(store: Store):
     report = sweep(store, endpoint, SMALL)
     assert (report.n_runs, report.n_failed) == (5, 1)
     assert sweep(store, lines(), SMALL).n_runs == 1
+
+
+def test_a_first_prompt_that_is_refused_does_not_end_the_sweep(store: Store):
+    def refusing(request: Generate, number: int) -> tuple[Completion, ...]:
+        if number == 0:
+            raise RequestRefused("too long", code="context_length_exceeded")
+        return answering(request, number)
+
+    report = sweep(store, Scripted(reply=refusing, max_concurrency=1), SMALL)
+    assert (report.n_runs, report.n_failed) == (5, 1)
 
 
 def test_a_server_that_never_answers_ends_the_sweep(store: Store):

@@ -7,7 +7,7 @@ from functools import partial
 
 import openai
 import pytest
-from execution.hostile import error
+from execution.hostile import delayed, error, reply
 from gateway_world import ASKED, RIGHT, TOOLS, held, logged
 
 from tests.in_thread import beside, wait_until
@@ -179,6 +179,33 @@ def test_an_endpoint_that_fails_is_told_as_such_and_not_to_be_asked_again(ask, s
         ask(endpoint_url=scripted(error(400, "what is this")).url).chat.completions.create(**AUTO)
     assert caught.value.status_code == 502
     assert caught.value.response.headers["x-should-retry"] == "false"
+
+
+TOO_LONG = {"message": "This model's maximum context length is 8 tokens", "code": "context_length_exceeded"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_is_too_long_for_the_model_is_a_bad_request(ask, scripted, stream):
+    client = ask(endpoint_url=scripted(reply({"error": TOO_LONG}, status=400)).url)
+    with pytest.raises(openai.BadRequestError, match="maximum context length is 8 tokens") as caught:
+        client.chat.completions.create(**AUTO, stream=stream)
+    assert (caught.value.code, caught.value.type) == ("context_length_exceeded", "invalid_request_error")
+
+
+def test_a_prompt_that_is_too_long_is_told_late_in_a_stream_by_its_code(ask, scripted):
+    late = delayed(0.4, reply({"error": TOO_LONG}, status=400))
+    client = ask(endpoint_url=scripted(late).url, service_keepalive_seconds=0.1)
+    with pytest.raises(openai.APIError, match="context length") as caught:
+        list(client.chat.completions.create(**AUTO, stream=True))
+    assert caught.value.code == "context_length_exceeded"
+
+
+def test_a_prompt_that_is_too_long_for_the_laboratory_is_a_bad_request(ask):
+    long = [{"role": "user", "content": "Start with 11. " + "Add 5. " * 400 + "How many now?"}]
+    for model in ("auto", "lab-small"):
+        with pytest.raises(openai.BadRequestError) as caught:
+            ask().chat.completions.create(model=model, messages=long)
+        assert caught.value.code == "context_length_exceeded"
 
 
 def test_without_a_policy_the_command_is_named(ask, home):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from planner.core import Budget, Run, Unit
-from planner.errors import EndpointError, InvalidInput
+from planner.errors import EndpointError, InvalidInput, RequestRefused
 from planner.execution.explore.carry import Assignment, Bench, Carried, is_finished
 from planner.execution.explore.design import Design, Round, contested, rounds, run_id, shuffled
 from planner.execution.explore.purse import Purse, spent_text
@@ -211,8 +211,9 @@ class Sweep:
             return None
         self._n_failed += 1
         self._failures += 1
-        hopeless = not (self._n_runs or self._n_known) or self._failures >= MOST_FAILURES
-        if hopeless or not isinstance(carried.error, EndpointError):
+        # One that is refused for its prompt says nothing of the others.
+        unheard = not (self._n_runs or self._n_known or isinstance(carried.error, RequestRefused))
+        if unheard or self._failures >= MOST_FAILURES or not isinstance(carried.error, EndpointError):
             raise carried.error
         return None
 

@@ -9,6 +9,7 @@ from planner.execution.openai.answer import Answer
 from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
 from planner.execution.openai.completions import absorbing, begins_anew, read_completions, stops_at_once
 from planner.execution.openai.payloads import Flatten, Payload, payload
+from planner.execution.openai.refusals import refused_for
 from planner.execution.openai.streamed import Streamed
 from planner.execution.openai.suspicion import other_ways, without
 from planner.execution.openai.texts import met_stop
@@ -35,7 +36,7 @@ class Asker:
         """Completions of one request for `n` of them; perhaps fewer, or none.
 
         What was billed for completions that turned out useless is added to the first one.
-        Raises EndpointError with the server's first refusal where it bears no way.
+        Raises EndpointError with the server's first refusal where it bears no way, and with one that none would change.
         """
         model = request.generator
         known, seen = self.capabilities(model), self._seen.setdefault(model, Acquaintance())
@@ -55,6 +56,9 @@ class Asker:
             )
             first = first or answer
             if not answer.good:
+                if refused_for(answer) is not None:
+                    first = answer
+                    break
                 ways = [*other_ways(answer, unproven, way, model, is_first=way is known), *ways]
                 continue
             said = read_completions(answer, request, stop_sent="stop" in sent.members, estimate=seen.estimate)

@@ -34,9 +34,11 @@ def excerpt(body: bytes, secrets: Iterable[str]) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 
-def answered(host: str, model: str | None, status: int, shown: str) -> str:
-    """What a server answered that is no success, and what to do about it."""
+def answered(host: str, model: str | None, status: int, shown: str, *, advice: str | None = None) -> str:
+    """What a server answered that is no success, and what to do about it: `advice`, else by the status."""
     about = "" if model is None else f" about model {model!r}"
     said = f": {shown}" if shown else " with an empty body"
-    advice = _ADVICE.get(status, "try later" if status >= 500 else "the request does not suit this server or model")
+    advice = advice or _ADVICE.get(
+        status, "try later" if status >= 500 else "the request does not suit this server or model"
+    )
     return f"{host} answered {status}{about}{said}; {advice}"

@@ -9,13 +9,14 @@ from typing import Any
 
 import aiohttp
 
-from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, EndpointUnavailable
+from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, EndpointUnavailable, RequestRefused
 from planner.execution.openai.address import Address
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.broken import broken
 from planner.execution.openai.complaints import answered, excerpt, redacted
 from planner.execution.openai.in_process import App
 from planner.execution.openai.lines import Lines, Reply
+from planner.execution.openai.refusals import ADVICE, about_messages, refused_for, words_of
 from planner.execution.openai.retries import TRANSIENT, Backoff, retry_after_seconds
 from planner.execution.openai.streamed import Streamed
 from planner.execution.slots import Slots
@@ -122,6 +123,9 @@ class Wire:
                 f"{host} redirects to {redacted(where, secrets)}; redirects are not followed, since the API key would "
                 "go along: give that URL instead (PLANNER_ENDPOINT_URL)"
             )
+        if (code := refused_for(answer) or about_messages(answer)) is not None:
+            said = excerpt(words_of(answer).encode("utf-8", "replace") or answer.body, secrets)
+            return RequestRefused(answered(host, model, answer.status, said, advice=ADVICE[code]), code=code)
         shown = excerpt(answer.body, secrets)
         if answer.status < 300:
             kind = answer.content_type or "no content type"

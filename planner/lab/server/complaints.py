@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from planner.errors import EndpointRejected, PlannerError
+from planner.errors import EndpointRejected, PlannerError, RequestRefused
 
 
 class Refused(Exception):
@@ -39,7 +39,8 @@ async def on_refused(_: Request, error: Exception) -> Response:
 async def on_rejected(_: Request, error: Exception) -> Response:
     """The answer where the models could not do what was asked."""
     assert isinstance(error, PlannerError)
-    return _complaint(400 if isinstance(error, EndpointRejected) else 500, str(error))
+    code = error.code if isinstance(error, RequestRefused) else None
+    return _complaint(400 if isinstance(error, EndpointRejected) else 500, str(error), code=code)
 
 
 async def on_http(_: Request, error: Exception) -> Response:
