@@ -101,10 +101,14 @@ class StoreError(PlannerError):
 
 
 class EndpointError(PlannerError):
-    """A model's server did not do what was asked; the text names the server and what to do, never a key."""
+    """A model's server did not do what was asked; the text names the server and what to do, never a key.
+
+    abandoned: tries that were given up on, after which the server may have gone on, and bill what it wrote.
+    """
 
     exit_code = 6
     http_status = 502
+    abandoned: int = 0
 
 
 class EndpointUnavailable(EndpointError):
@@ -130,3 +134,5 @@ class RequestRefused(EndpointRejected):
 
 class EndpointTimeout(EndpointError):
     """The server took longer than a request may."""
+
+    abandoned = 1

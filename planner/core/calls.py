@@ -48,6 +48,8 @@ class Completion:
     billed_prompt_tokens: this completion's share of the prompt tokens on the bill. A request for several completions
     is billed one prompt, which its first completion bears; None: as many as were read.
     completion_tokens: written, reasoning included. None is unknown; `estimated` says that counts are estimates.
+    abandoned: completions of tries that were given up on before this one came; their server may have written them, and
+    bill them, and none of its counts says so.
     """
 
     text: str
@@ -59,6 +61,7 @@ class Completion:
     latency_seconds: float | None = None
     estimated: bool = False
     billed_prompt_tokens: int | None = None
+    abandoned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Verdict:
     tokens: read (and, by a judge, written), less what was cached; None is unknown. written: those of them that a judge
     wrote, which are billed at another rate.
     generations: 1 for a judge that writes its verdict (METHODS: a verdict call counts one), else 0.
+    abandoned: as of a Completion.
     """
 
     score: float | None
@@ -89,6 +93,7 @@ class Verdict:
     latency_seconds: float | None = None
     estimated: bool = False
     written: int = 0
+    abandoned: int = 0
 
 
 Request = Generate | Verify

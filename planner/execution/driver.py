@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from planner.core import Completion, Endpoint, Generate, Reply, Request, Verdict, Verify
-from planner.errors import EndpointError, EndpointTimeout, PlannerError
+from planner.errors import EndpointError, PlannerError
 from planner.execution.grants import Reservation
 from planner.execution.meter import Meter
 from planner.strategies.pool import Interrupted, Replies, Requests, Result
@@ -179,8 +179,11 @@ class _Batch:
                 else:
                     reply = await endpoint.verify(request)
         except EndpointError as error:
-            # What was sent and never answered in time was paid for; what was refused was not.
-            (meter.abandon if isinstance(error, EndpointTimeout) else meter.release)(reservation)
+            # What was sent and never answered in time was paid for, at each try; what was refused was not.
+            if error.abandoned:
+                meter.abandon(reservation, tries=error.abandoned)
+            else:
+                meter.release(reservation)
             self.drive.failure = error
         except BaseException:
             (meter.abandon if sent else meter.release)(reservation)

@@ -30,7 +30,8 @@ class Meter:
     """Keeps the ceilings of one run, and of accounts that it shares with other runs.
 
     What is granted is expected to fit beside the most that everything in flight may take, so a ceiling is passed by
-    one completion at most. The clock of a latency ceiling starts when the meter is made.
+    one completion at most. Tries that an endpoint gave up on by itself count as expected, since their server may have
+    gone on. The clock of a latency ceiling starts when the meter is made.
     Used by the tasks of one event loop.
     """
 
@@ -129,11 +130,19 @@ class Meter:
         if isinstance(request, Generate) and request.generator in self._verified_by:
             self._unverified.setdefault(self._verified_by[request.generator], []).append(reply)
         counts = counts_of(request, reply)
-        self._close(reservation, counts, counts.filled(reservation.expected), reply)
+        counted = (counts, counts.filled(reservation.expected))
+        if abandoned := sum(one.abandoned for one in reply):
+            known, assumed = (one.plus(reservation.expected, abandoned / _size(request)) for one in counted)
+            counted = (known, assumed)
+        self._close(reservation, *counted, reply)
 
-    def abandon(self, reservation: Reservation) -> None:
-        """Count a request that was broken off as what it was expected to take, since its server may well go on."""
-        self._close(reservation, reservation.expected, reservation.expected, None)
+    def abandon(self, reservation: Reservation, *, tries: int = 1) -> None:
+        """Count a request that was broken off, after so many tries, as what each was expected to take.
+
+        Its server may well go on.
+        """
+        expected = reservation.expected.plus(reservation.expected, tries - 1)
+        self._close(reservation, expected, expected, None)
 
     def release(self, reservation: Reservation) -> None:
         """Take back what was held for a request that failed."""
@@ -181,3 +190,8 @@ class Meter:
 def _tokens(reply: Reply) -> float:
     completions = (one for one in reply if isinstance(one, Completion))
     return float(sum((one.prompt_tokens or 0) + (one.completion_tokens or 0) for one in completions))
+
+
+def _size(request: Request) -> int:
+    """Completions or verdicts that are asked for."""
+    return request.n if isinstance(request, Generate) else len(request.candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -49,6 +49,17 @@ class Counts:
             expected.completion if self.completion is None else self.completion,
             expected.verifier if self.verifier is None else self.verifier,
             expected.written if self.verifier is None else self.written,
+        )
+
+    def plus(self, other: Counts, times: float) -> Counts:
+        """With the tokens of `other` so many times; its generations are not counted: they are no more candidates."""
+        return replace(
+            self,
+            prompt=_plus(self.prompt, other.prompt, times),
+            billed_prompt=_plus(self.billed_prompt, other.billed_prompt, times),
+            completion=_plus(self.completion, other.completion, times),
+            verifier=_plus(self.verifier, other.verifier, times),
+            written=self.written + times * other.written,
         )
 
 
@@ -123,3 +134,7 @@ class Prices:
     def _rate(self, model: str, field: str) -> float | None:
         value: float | None = getattr(self._cards.get(model), field, None)
         return value
+
+
+def _plus(one: float | None, other: float | None, times: float) -> float | None:
+    return None if one is None or other is None else one + times * other

@@ -10,7 +10,8 @@ from typing import Any
 class Answer:
     """What a server answered to one request.
 
-    seconds: time of the try that it answered. assembled: what a streamed body comes to.
+    seconds: time of the try that it answered. abandoned: tries before it that were given up on, which the server may
+    have gone on with. assembled: what a streamed body comes to.
     """
 
     status: int
@@ -19,6 +20,7 @@ class Answer:
     location: str | None = None
     retry_after_seconds: float | None = None
     seconds: float = 0.0
+    abandoned: int = 0
     assembled: dict[str, Any] | None = None
 
     @classmethod

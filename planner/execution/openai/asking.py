@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from planner.core import Completion, Conventions, Generate
+from planner.errors import EndpointError
 from planner.execution.openai.acquaintance import Acquaintance
 from planner.execution.openai.answer import Answer
 from planner.execution.openai.capabilities import Capabilities, CapabilityMemory
@@ -42,7 +43,7 @@ class Asker:
         known, seen = self.capabilities(model), self._seen.setdefault(model, Acquaintance())
         useless: tuple[Completion, ...] = ()
         first: Answer | None = None
-        ways, tried = [known], set[Capabilities]()
+        ways, tried, abandoned = [known], set[Capabilities](), 0
         while ways and len(tried) < _TRIES:
             way = ways.pop(0)
             if way in tried:
@@ -51,9 +52,14 @@ class Asker:
             sent = payload(request, min(n, way.most_choices or n), seed, way, self.conventions, self.flatten)
             unproven = seen.unproven(sent)
             streamed = partial(Streamed, sent.body.get("n", 1), partial(met_stop, request=request))
-            answer = await self.wire.send(
-                sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}), streamed=streamed
-            )
+            try:
+                answer = await self.wire.send(
+                    sent.path, sent.body, model=model, suspects=bool(unproven - {"chat"}), streamed=streamed
+                )
+            except EndpointError as error:
+                error.abandoned += abandoned
+                raise
+            abandoned += answer.abandoned
             first = first or answer
             if not answer.good:
                 if refused_for(answer) is not None:
@@ -68,9 +74,11 @@ class Asker:
             if way is not known:
                 self._learn(model, known.changes(way))
             self._take_in(said, sent, seen, request)
-            return absorbing(said[:n], (*useless, *said[n:]))
+            return _bearing(absorbing(said[:n], (*useless, *said[n:])), abandoned * sent.body.get("n", 1))
         assert first is not None
-        raise self.wire.complaint(first, model)
+        refusal = self.wire.complaint(first, model)
+        refusal.abandoned = abandoned
+        raise refusal
 
     def _take_in(self, said: tuple[Completion, ...], sent: Payload, seen: Acquaintance, request: Generate) -> None:
         """What an answer tells of the server beside its completions."""
@@ -97,3 +105,11 @@ def _better_way(
     if way.stop_after_prefix and stops_at_once(said, request, unproven):
         return replace(way, stop_after_prefix=False)
     return None
+
+
+def _bearing(said: tuple[Completion, ...], abandoned: int) -> tuple[Completion, ...]:
+    """The completions, the first of them with what tries before may have had written."""
+    if not abandoned or not said:
+        return said
+    first, *others = said
+    return (replace(first, abandoned=abandoned), *others)

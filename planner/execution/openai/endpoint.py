@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,22 @@ class OpenAIEndpoint:
 
         Raises EndpointUnavailable, EndpointTimeout or EndpointRejected where not a single one could be had.
         """
-        had: list[Completion] = []
+        had = _Had()
         for _ in range(_ROUNDS):
-            failure = await self._round(request, had)
-            if len(had) >= request.n or failure is not None:
+            await self._round(request, had)
+            if len(had.completions) >= request.n or had.failure is not None:
                 break
-        if not had:
-            raise failure or EndpointRejected(
+        if not had.completions:
+            failure = had.failure or EndpointRejected(
                 f"{self.name} answered without a single choice for model {request.generator!r}; check that the model "
                 "writes text, and its limits"
             )
-        return tuple(had)
+            failure.abandoned = -(-had.abandoned // request.n)
+            raise failure
+        if had.abandoned:
+            first = had.completions[0]
+            had.completions[0] = replace(first, abandoned=first.abandoned + had.abandoned)
+        return tuple(had.completions)
 
     async def verify(self, request: Verify) -> tuple[Verdict, ...]:
         """One verdict a candidate, in order. Raises EndpointError where the scores could not be had."""
@@ -101,23 +107,23 @@ class OpenAIEndpoint:
         finally:
             await self._verifier.aclose()
 
-    async def _round(self, request: Generate, had: list[Completion]) -> EndpointError | None:
-        """Ask side by side for all that is missing; what went wrong, if anything did."""
-        missing = request.n - len(had)
-        most = self.capabilities(request.generator).most_choices or missing
-        starts = range(len(had), request.n, most)
-        parts = [self._part(request, min(most, request.n - start), start) for start in starts]
+    async def _round(self, request: Generate, had: _Had) -> None:
+        """Ask side by side for all that is missing."""
+        done = len(had.completions)
+        most = self.capabilities(request.generator).most_choices or request.n - done
+        starts = range(done, request.n, most)
+        sizes = [min(most, request.n - start) for start in starts]
+        parts = [self._part(request, n, start) for n, start in zip(sizes, starts, strict=True)]
         # A task of its own for a single part would take a tenth of a millisecond for nothing.
         outcomes = [await parts[0]] if len(parts) == 1 else await asyncio.gather(*parts, return_exceptions=True)
-        failure = None
-        for outcome in outcomes:
+        for n, outcome in zip(sizes, outcomes, strict=True):
             if isinstance(outcome, EndpointError):
-                failure = failure or outcome
+                had.failure = had.failure or outcome
+                had.abandoned += n * outcome.abandoned
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:
-                had += outcome
-        return failure
+                had.completions += outcome
 
     async def _part(self, request: Generate, n: int, start: int) -> Sequence[Completion] | EndpointError:
         try:
@@ -133,6 +139,18 @@ class OpenAIEndpoint:
         other = Wire(url)
         same = other.address.origin == self._wire.address.origin
         return RemoteVerifier(url, api_key=verifier_key or (key if same else None), **wire)
+
+
+@dataclass
+class _Had:
+    """What a request has brought so far, and what went wrong first.
+
+    abandoned: completions of tries that failed, which the server may have written all the same.
+    """
+
+    completions: list[Completion] = field(default_factory=list)
+    failure: EndpointError | None = None
+    abandoned: int = 0
 
 
 def _seed(request: Generate, start: int) -> int | None:

@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,8 @@ from planner.execution.slots import Slots
 
 _SUSPECT_AFTER = 2
 """Times that a server may answer 500 before the request itself is suspected."""
+_GIVEN_UP_BEHIND = frozenset({504, 524})
+"""With these a gateway says that it waits no longer for the server behind it, which may go on."""
 
 
 class Wire:
@@ -78,26 +81,30 @@ class Wire:
         Raises EndpointUnavailable or EndpointTimeout when all tries are used up, EndpointRejected where the
         connection is not to be trusted or the body is too large.
         """
-        failures = timeouts = 0
+        failures = timeouts = abandoned = 0
         async with self._slots.here:
             while True:
                 await self._hold_back()
                 answer, asked = None, None
                 try:
                     answer = await self._once(path, body, model, streamed)
-                except (EndpointUnavailable, EndpointTimeout) as error:
-                    problem: EndpointError = error
+                except EndpointError as error:
+                    problem = error
+                    abandoned += error.abandoned
                     timeouts += isinstance(error, EndpointTimeout)
                 else:
                     if not _worth_another(answer) or (
                         suspects and answer.status == 500 and failures + 1 >= _SUSPECT_AFTER
                     ):
-                        return answer
+                        return replace(answer, abandoned=abandoned) if abandoned else answer
                     problem, asked = self.complaint(answer, model), answer.retry_after_seconds
+                    abandoned += answer.status in _GIVEN_UP_BEHIND
+                problem.abandoned = abandoned
                 failures += 1
                 throttled = answer is not None and answer.status == 429
                 tries = self._backoff.throttled_tries if throttled else self._backoff.tries
-                if failures >= tries or timeouts >= self._backoff.timeouts:
+                hopeless = isinstance(problem, EndpointRejected)
+                if hopeless or failures >= tries or timeouts >= self._backoff.timeouts:
                     raise problem
                 await self._wait(failures, asked, problem)
 
@@ -152,7 +159,9 @@ class Wire:
     async def _wait(self, failures: int, asked: float | None, problem: EndpointError) -> None:
         """Wait before the next try, or raise the problem where the server asks for too long a time."""
         if asked is not None and asked > self._backoff.longest_wait_seconds:
-            raise EndpointUnavailable(f"{problem} (it asks to wait {asked:.0f} seconds)") from problem
+            too_long = EndpointUnavailable(f"{problem} (it asks to wait {asked:.0f} seconds)")
+            too_long.abandoned = problem.abandoned
+            raise too_long from problem
         wait = self._backoff.wait_seconds(failures, asked, self._rng)
         if asked is not None:
             self._resume_at = max(self._resume_at, self._clock() + asked)
@@ -176,7 +185,9 @@ class Wire:
                 "raise PLANNER_REQUEST_TIMEOUT_SECONDS"
             ) from error
         except aiohttp.ClientError as error:
-            raise broken(self.address.name, about, error, self._secrets()) from error
+            problem = broken(self.address.name, about, error, self._secrets())
+            problem.abandoned = int(isinstance(error, aiohttp.ClientPayloadError))  # its answer had begun
+            raise problem from error
 
     async def _exchange(
         self, path: str, body: Mapping[str, Any] | None, streamed: Streamed | None, started: float
@@ -205,10 +216,12 @@ class Wire:
         async for chunk in reply.pieces:
             size += len(chunk)
             if size > self._max_body_bytes:
-                raise EndpointRejected(
+                too_large = EndpointRejected(
                     f"{self.address.name} answered more than {self._max_body_bytes} bytes, which were not read on; "
                     "ask for fewer completions or tokens (max_tokens)"
                 )
+                too_large.abandoned = 1
+                raise too_large
             chunks.append(chunk)
             if streamed is not None and streamed.feed(chunk):
                 break

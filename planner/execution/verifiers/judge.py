@@ -93,6 +93,7 @@ class JudgeVerifier:
             generations=1.0,
             latency_seconds=time.monotonic() - started,
             estimated=said.estimated,
+            abandoned=said.abandoned,
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Literal
 
 from planner.core import Verdict, Verify
@@ -118,10 +119,12 @@ class RemoteVerifier:
         self._scale.learn([score for scores in read if scores is not None for score in scores[0]])
         counts, estimated = self._tokens(request, answers)
         seconds = max(answer.seconds for answer in answers if answer is not None)
-        return tuple(
+        first, *others = (
             self._verdict(scores, tokens=tokens, latency_seconds=seconds, estimated=estimated)
             for scores, tokens in zip(read, counts, strict=True)
         )
+        abandoned = sum(answer.abandoned for answer in answers if answer is not None) * (len(found) // len(answers))
+        return (replace(first, abandoned=abandoned) if abandoned else first, *others)
 
     def _verdict(self, scores: tuple[list[float], bool] | None, **counts: Any) -> Verdict:  # noqa: ANN401
         mapped = [self._scale.mapped(score) for score in scores[0]] if scores else []
