@@ -121,6 +121,9 @@ def _invalid(request: Request, error: Exception) -> Response:
         said = request.headers.get("content-type", "none")
         detail = f"a body is read as JSON where the header Content-Type is application/json: here it is {said}"
         return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path)
+    if error.errors()[0]["type"] == "json_invalid":
+        detail = f"the body is no JSON that can be taken: {error.errors()[0]['ctx']['error']}"
+        return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path)
     found = [{"where": ".".join(map(str, e["loc"])), "what": _plain(e["msg"])} for e in error.errors()]
     detail = "; ".join(f"{e['where']}: {e['what']}" for e in found[:5])
     return problem(422, detail, kind="InvalidInput", request_id=_id(request), path=request.url.path, errors=found)

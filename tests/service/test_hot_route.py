@@ -78,3 +78,15 @@ def test_both_are_counted_as_one_route(both):
     page = hot.get("/metrics").text
     for status in (200, 422):
         assert f'planner_requests_total{{method="POST",route="{ROUTE}",status="{status}"}} 1.0' in page
+
+
+@pytest.mark.parametrize("path", ["/v1/recommendations", "/v1/chat/completions", "/v1/fits"])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [(b'{"prompt": NaN}', "line 1 column 12"), (b'{"prompt": "\\ud83d"}', "hex escape"), (b"\xff", "line 1 column 1")],
+)
+def test_what_is_no_json_is_told_with_its_place(client, path, body, told):
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    said = answer.json().get("detail") or answer.json()["error"]["message"]
+    assert said.startswith("the body is no JSON that can be taken: ")
+    assert told in said
