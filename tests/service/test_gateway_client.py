@@ -124,6 +124,7 @@ def test_an_unknown_model_is_not_found_among_the_models_either(ask):
     ("members", "said"),
     [
         ({"n": 2}, "n: one answer"),
+        ({"max_tokens": 0}, "max_tokens: an answer has one"),
         ({"logprobs": True}, "logprobs"),
         ({"temperature": 7}, "temperature"),
         ({"messages": []}, "messages"),

@@ -129,6 +129,9 @@ def test_an_approach_forces_the_search_too():
 def test_a_limit_in_either_member_is_kept():
     assert read(max_tokens=7).limits.max_tokens == 7
     assert read(max_completion_tokens=9).limits.max_tokens == 9
+    assert read(max_tokens=7, max_completion_tokens=5).limits.max_tokens == 5
+    assert read(max_tokens=-1, max_completion_tokens=5).limits.max_tokens == 5
+    assert read(max_tokens=-1).limits.max_tokens is None
     assert read(stop="x", temperature=0.5).limits == Limits(None, 0.5, ("x",))
 
 

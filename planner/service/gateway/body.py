@@ -13,7 +13,8 @@ Names = Annotated[tuple[Name, ...], Field(max_length=100)]
 # Numbers are not read from text, nor truth from numbers: what is passed through would reach the endpoint as it was.
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
-TokenLimit = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+TokenLimit = Annotated[int, Field(ge=-1, le=2**31 - 1, strict=True)]
+"""-1 is no limit, as servers of models on one's own machine have it."""
 Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, strict=True)]
 
 

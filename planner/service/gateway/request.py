@@ -111,7 +111,7 @@ def read_request(
     named = read_name(body.model, known, body.optillm_approach)
     untouched = untouched_because(raw)
     if named.model is None and untouched is None and plans:
-        _only_one_answer(body)
+        _check_plannable(body)
     asked = Ask(
         raw=raw,
         named=named,
@@ -145,9 +145,11 @@ _TAGS = ("prompt_id", "dataset", "reference")
 _NAMES_OF_CODE = frozenset({"extract", "grade"})
 
 
-def _only_one_answer(body: ChatBody) -> None:
+def _check_plannable(body: ChatBody) -> None:
     if body.n is not None and body.n > 1:
         raise InvalidInput("n: one answer is planned; send a request for each, or name a model instead of auto")
+    if 0 in {body.max_tokens, body.max_completion_tokens}:
+        raise InvalidInput("max_tokens: an answer has one at least; leave it out for as many as it takes")
     if body.logprobs:
         raise InvalidInput("logprobs: a planned answer has none; name a model instead of auto to get its own")
 
@@ -180,10 +182,10 @@ def _both(what: str, by_name: tuple[str, ...], said: tuple[str, ...]) -> tuple[s
 
 def _limits(body: ChatBody) -> Limits:
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    limit = body.max_completion_tokens if body.max_tokens is None else body.max_tokens
+    limits = [limit for limit in (body.max_tokens, body.max_completion_tokens) if limit is not None and limit > 0]
     # Greedy samples are all the same: a plan that draws several would pay for one answer many times.
     temperature = body.temperature or None
-    return Limits(limit, temperature, tuple(text for text in stop if text))
+    return Limits(min(limits, default=None), temperature, tuple(text for text in stop if text))
 
 
 def _text(tags: Mapping[str, Any], name: str) -> str | None:
