@@ -50,6 +50,7 @@ class Completion:
     completion_tokens: written, reasoning included. None is unknown; `estimated` says that counts are estimates.
     abandoned: completions of tries that were given up on before this one came; their server may have written them, and
     bill them, and none of its counts says so.
+    filtered: nothing came back since the server's rules forbid it.
     """
 
     text: str
@@ -62,6 +63,7 @@ class Completion:
     estimated: bool = False
     billed_prompt_tokens: int | None = None
     abandoned: int = 0
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

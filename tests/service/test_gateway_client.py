@@ -7,8 +7,8 @@ from functools import partial
 
 import openai
 import pytest
-from execution.hostile import delayed, error, reply
-from gateway_world import ASKED, RIGHT, TOOLS, held, logged
+from execution.hostile import chat, delayed, error, reply
+from gateway_world import ASKED, RIGHT, TOOLS, USAGE, held, logged
 
 from tests.in_thread import beside, wait_until
 

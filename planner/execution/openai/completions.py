@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 
 from planner.core import Completion, Generate
 from planner.execution.openai.answer import Answer
-from planner.execution.openai.parsing import Choice, Usage, read_choices, read_usage
+from planner.execution.openai.parsing import FILTERED, Choice, Usage, read_choices, read_usage
 from planner.execution.openai.texts import own_text, restarted
 from planner.execution.openai.tokens import TokenEstimate, prompt_bytes, text_bytes
 
@@ -96,7 +96,7 @@ def _completion(choice: Choice, request: Generate, counted: Completion, *, stop_
     if choice.text is None and choice.finish == "stop" and request.prefix:
         return replace(counted, ended=True)  # nothing more to say is a fair end of an answer that has begun
     if choice.text is None or choice.finish == "error":
-        return replace(counted, text=choice.text or "", finish="error")
+        return replace(counted, text=choice.text or "", finish="error", filtered=choice.said in FILTERED)
     text, was_cut = own_text(choice.text, request, stop_sent=stop_sent)
     if was_cut:
         return replace(counted, text=text, ended=False)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 Finish = Literal["stop", "length", "error"]
 
 _LENGTH = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
-_ERROR = frozenset({"content_filter", "error", "tool_calls", "function_call", "safety", "abort", "cancelled"})
+FILTERED = frozenset({"content_filter", "safety"})
+_ERROR = FILTERED | {"error", "tool_calls", "function_call", "abort", "cancelled"}
 _MOST_TOKENS = 10**9
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from planner.core import Generate, Request, Sample
+from planner.core import Completion, Generate, Request, Sample
 from planner.service.gateway.request import Limits
 from planner.strategies.pool import Interrupted, Replies, Requests, Result
 
@@ -14,9 +14,10 @@ Searching = Generator[Requests, Replies, Result]
 
 @dataclass
 class Found:
-    """What a search came to; None until it is over."""
+    """What a search came to; None until it is over. filtered: a server's rules kept an answer back."""
 
     result: Result | None = None
+    filtered: bool = False
 
     @property
     def chosen(self) -> Sample | None:
@@ -36,6 +37,7 @@ def limited(search: Searching, limits: Limits, found: Found) -> Searching:
             except Interrupted as stop:
                 requests = search.throw(stop)
             else:
+                found.filtered |= any(isinstance(one, Completion) and one.filtered for part in replies for one in part)
                 requests = search.send(replies)
     except StopIteration as end:
         result: Result = end.value

@@ -118,11 +118,11 @@ class Answered:
         return self._cut[0]
 
     @property
-    def finish_reason(self) -> Literal["stop", "length"]:
+    def finish_reason(self) -> Literal["stop", "length", "content_filter"]:
         """`length` where the chosen text was cut off, or a ceiling left no answer at all."""
         chosen = self.found.chosen
         if chosen is None or self.result.text is None:
-            return "length"
+            return "content_filter" if self.found.filtered else "length"
         return "length" if chosen.status == "truncated" and not self._cut[1] else "stop"
 
     @cached_property
