@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from planner.core import Run
 from planner.formats import values
@@ -13,6 +14,8 @@ from planner.formats.limits import NAMES
 from planner.formats.places import Place, check_places, shape
 from planner.formats.values import Check, Wrong
 from planner.store.rows import run_id_of
+
+_WITH_DEFAULTS = frozenset({"metadata", "search", "breadth", "depth", "params", "status", "samples"})
 
 
 def _score(field: str, value: float) -> None:
@@ -48,7 +51,42 @@ def storable(run: Run) -> Run:
     return run if run.run_id else run.model_copy(update={"run_id": run_id_of(run)})
 
 
-LoggedRun = Annotated[Run, AfterValidator(storable)]
+def _without_nulls(run: object) -> object:
+    """The body of a run without members that are null where no value is meant, as in a log file."""
+    if not isinstance(run, dict):
+        return run
+    kept = run
+    if not _WITH_DEFAULTS.isdisjoint(run) and None in run.values():
+        kept = {name: value for name, value in run.items() if value is not None or name not in _WITH_DEFAULTS}
+    samples = kept.get("samples")
+    if isinstance(samples, list) and any(map(_has_no_status, samples)):
+        bare = [{**one, "status": "ok"} if _has_no_status(one) else one for one in samples]
+        kept = {**kept, "samples": bare}
+    return kept
+
+
+def _has_no_status(sample: object) -> bool:
+    return isinstance(sample, dict) and sample.get("status", "") is None
+
+
+class _OrNull:
+    """Says in the documentation that these members may be null."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(schema)
+        members = handler.resolve_ref_schema(reference)["properties"]
+        if "items" in members["samples"]:  # not yet: both kinds of a body refer to it
+            sample = handler.resolve_ref_schema(members["samples"]["items"])["properties"]
+            sample["status"] = _or_null(sample["status"])
+            members |= {name: _or_null(members[name]) for name in _WITH_DEFAULTS}
+        return reference
+
+
+def _or_null(member: JsonSchemaValue) -> JsonSchemaValue:
+    return {"anyOf": [member, {"type": "null"}]}
+
+
+LoggedRun = Annotated[Run, AfterValidator(storable), BeforeValidator(_without_nulls), _OrNull()]
 
 
 def _check(run: Run) -> None:

@@ -34,8 +34,8 @@ class PromptBody(_Body):
     prompt: str | Chat
     prompt_id: Name | None = None
     dataset: Name | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    probes: tuple[Probe, ...] = ()
+    metadata: dict[str, Any] | None = None
+    probes: tuple[Probe, ...] | None = None
 
 
 class RecommendationRequest(_Body):
@@ -49,17 +49,17 @@ class RecommendationRequest(_Body):
     prompt: str | Chat | None = None
     prompt_id: Name | None = None
     dataset: Name | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    probes: tuple[Probe, ...] = ()
+    metadata: dict[str, Any] | None = None
+    probes: tuple[Probe, ...] | None = None
     prompts: list[PromptBody | str] | None = Field(default=None, min_length=1)
     budget: Budget | None = None
     total: Budget | None = None
     target_accuracy: Annotated[float, Field(gt=0, le=1)] | None = None
     arm: Arm | None = None
-    generators: tuple[Name, ...] = ()
-    searches: tuple[Name, ...] = ()
-    selections: tuple[Name, ...] = ()
-    seed: Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)] = 0
+    generators: tuple[Name, ...] | None = None
+    searches: tuple[Name, ...] | None = None
+    selections: tuple[Name, ...] | None = None
+    seed: Annotated[int, Field(strict=True, ge=-(2**53), le=2**53)] | None = None
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Self:

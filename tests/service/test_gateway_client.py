@@ -295,6 +295,20 @@ def test_an_answer_ends_at_the_client_s_stop_text(ask):
     assert answer.choices[0].finish_reason == "stop"
 
 
+def test_an_answer_that_the_servers_rules_keep_back_is_told_as_such(ask, scripted):
+    server = scripted(chat(None, finish_reason="content_filter", usage=USAGE))
+    answer = ask(endpoint_url=server.url).chat.completions.create(
+        **AUTO, extra_body={"planner": {"max_generations": 2}}
+    )
+    assert (answer.choices[0].finish_reason, answer.choices[0].message.content) == ("content_filter", "")
+    assert answer.usage.completion_tokens > 0
+
+
+@pytest.mark.parametrize("member", ["adapt", "arm", "generators", "searches", "selections", "metadata", "prompt_id"])
+def test_a_null_is_as_good_as_nothing(ask, member):
+    assert ask().chat.completions.create(**AUTO, extra_body={"planner": {member: None}}).planner["status"] == "ok"
+
+
 def test_what_a_planned_answer_does_not_keep_is_named(ask):
     said = ask().chat.completions.create(**AUTO, top_p=0.5, temperature=0, user="me").planner
     assert said["ignored"] == ["temperature", "top_p"]

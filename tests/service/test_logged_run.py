@@ -47,6 +47,24 @@ def test_it_is_stored_as_a_file_would_have_it(client, home, tmp_path, samples):
     assert stored("r") == stored("from a file")
 
 
+NULLS = ("prompt_id", "metadata", "verifier", "search", "breadth", "depth", "params", "status", "samples")
+
+
+@pytest.mark.parametrize("changes", [*({name: None} for name in NULLS), {"samples": [{"answer": "4", "status": None}]}])
+def test_a_null_is_left_out_as_in_a_file(client, home, tmp_path, changes):
+    assert client.post("/v1/runs", json=RUN | changes).status_code == 201
+    (tmp_path / "runs.jsonl").write_text(json.dumps(RUN | {"run_id": "from a file"} | changes))
+    with Planner.open() as planner:
+        planner.import_logs(tmp_path / "runs.jsonl")
+    assert stored("r") == stored("from a file")
+
+
+def test_its_documentation_says_where_a_null_may_stand(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert {"type": "null"} in schemas["Run"]["properties"]["metadata"]["anyOf"]
+    assert {"type": "null"} in schemas["Sample"]["properties"]["status"]["anyOf"]
+
+
 @pytest.mark.parametrize(("changes", "told"), BAD)
 def test_what_no_store_takes_is_refused_by_name(client, changes, told):
     answer = client.post("/v1/runs", json=RUN | changes)

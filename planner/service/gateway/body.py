@@ -21,8 +21,8 @@ Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1, strict=True)]
 class PlannerMember(BaseModel):
     """What a request may say to the planner: fields of a budget, and how to plan.
 
-    adapt: plan anew as answers come in. arm: carry out this one. reference: the right answer, so that the run is
-    graded. extract, grade: how answers are read and graded.
+    adapt: plan anew as answers come in (if it is not false). arm: carry out this one. reference: the right answer, so
+    that the run is graded. extract, grade: how answers are read and graded.
 
     Where an arm or a target_accuracy comes without a budget the server's holds (PLANNER_SERVICE_BUDGET), whose average
     ends no run; where that is not set either, what is spent is bounded by the arm alone.
@@ -40,15 +40,15 @@ class PlannerMember(BaseModel):
     mean_flops: Amount | None = None
     mean_usd: Amount | None = None
     target_accuracy: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
-    adapt: StrictBool = True
+    adapt: StrictBool | None = None
     arm: Arm | None = None
-    generators: Names = ()
-    searches: Names = ()
-    selections: Names = ()
+    generators: Names | None = None
+    searches: Names | None = None
+    selections: Names | None = None
     prompt_id: Name | None = None
     dataset: Name | None = None
     reference: Annotated[str, Field(max_length=100_000)] | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: dict[str, Any] | None = None
     # Of those that the planner knows only what is safe to be named by whoever asks: no pattern, function or command.
     extract: Literal["auto", "answer_line", "last_number", "boxed", "choice", "text", "raw"] | None = None
     grade: Literal["exact", "numeric", "choice"] | None = None

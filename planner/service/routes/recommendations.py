@@ -55,7 +55,7 @@ async def _one(context: Context, body: RecommendationRequest) -> Recommendation:
         "prompt_id": body.prompt_id,
         "dataset": body.dataset,
         "metadata": body.metadata,
-        "probes": body.probes,
+        "probes": body.probes or (),
     }
     options: dict[str, Any] = {"budget": body.budget, "target_accuracy": body.target_accuracy, **_asked(body)}
     return await context.together.recommend(known, options)
@@ -83,10 +83,10 @@ def _many(context: Context, body: RecommendationRequest) -> bytes:
 def _asked(body: RecommendationRequest) -> dict[str, Any]:
     return {
         "arm": body.arm,
-        "generators": body.generators,
-        "searches": body.searches,
-        "selections": body.selections,
-        "seed": body.seed,
+        "generators": body.generators or (),
+        "searches": body.searches or (),
+        "selections": body.selections or (),
+        "seed": body.seed or 0,
     }
 
 
