@@ -20,7 +20,8 @@ from planner.service.security import Role, Tokens, is_loopback, needed
 
 ACCESS = logging.getLogger("planner.service.access")
 BODY_TIMEOUT_SECONDS = 30.0
-"""How long a client may take to send its request's body."""
+LEAST_BYTES_A_SECOND = 20_000
+"""How long a client may take to send its request's body: so many seconds, and the time that this pace takes."""
 RETRY_AFTER_SECONDS = 1
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _POLICY = (
@@ -110,17 +111,19 @@ class Guard:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.most_bytes:
             raise self._too_large()
-        received, ended = 0, False
+        received, ended, began = 0, False, time.monotonic()
 
         async def bounded() -> Message:
             nonlocal received, ended
             if ended:  # what comes now is that the client goes away: that may take as long as it likes
                 return await receive()
             try:
-                async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+                until = began + BODY_TIMEOUT_SECONDS + received / LEAST_BYTES_A_SECOND
+                async with asyncio.timeout(until - time.monotonic()):
                     message = await receive()
             except TimeoutError:
-                raise _Refused(408, f"the body took longer than {BODY_TIMEOUT_SECONDS:g} s") from None
+                seconds = time.monotonic() - began
+                raise _Refused(408, f"the body came too slowly: {received:,} bytes of it in {seconds:.0f} s") from None
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 ended = not message.get("more_body", False)

@@ -1,0 +1,94 @@
+"""Who is slow to say what it wants is let go, whatever it may be."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from planner.service import guard, protocol
+
+HEAD = b"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture
+def connect(live, monkeypatch) -> Callable[[], socket.socket]:
+    """Opens a connection to a service that waits half a second for a head, and for a body."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(guard, "BODY_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(guard, "LEAST_BYTES_A_SECOND", 1000)
+    place = urlsplit(live())
+    return lambda: socket.create_connection((place.hostname, place.port), timeout=10)
+
+
+def dripped(line: socket.socket, piece: bytes, *, seconds: float) -> bytes:
+    """What comes back while a piece is sent every tenth of a second."""
+    until = time.monotonic() + seconds
+    line.settimeout(0.1)
+    while time.monotonic() < until:
+        try:
+            line.sendall(piece)
+            return line.recv(4096)
+        except TimeoutError:
+            continue
+        except OSError:
+            return b""
+    raise AssertionError("the service waits on")
+
+
+def test_a_connection_that_asks_for_nothing_is_closed(connect):
+    with connect() as line:
+        assert line.recv(1) == b""
+
+
+def test_a_head_that_comes_in_drops_is_not_waited_for(connect):
+    with connect() as line:
+        line.sendall(HEAD)
+        assert dripped(line, b"X-A: b\r\n", seconds=5) == b""
+
+
+def test_a_second_head_is_not_waited_for_either(connect):
+    with connect() as line:
+        line.sendall(WHOLE)
+        assert line.recv(4096).startswith(b"HTTP/1.1 200")
+        line.sendall(HEAD)
+        assert dripped(line, b"X-A: b\r\n", seconds=5) == b""
+
+
+def test_a_head_without_an_end_is_refused(connect):
+    with connect() as line:
+        line.sendall(HEAD)
+        try:
+            for _ in range(300):
+                line.sendall(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+            told = line.recv(4096)
+        except ConnectionError:
+            return
+        assert told.startswith(b"HTTP/1.1 400") or not told
+
+
+def test_a_body_that_comes_in_drops_is_refused(connect):
+    with connect() as line:
+        line.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+        assert dripped(line, b" ", seconds=5).startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_that_comes_at_some_pace_is_waited_for(connect):
+    with connect() as line:
+        line.sendall(HEAD + b"Content-Length: 4000\r\n\r\n")
+        for _ in range(10):
+            line.sendall(b" " * 400)
+            time.sleep(0.1)
+        assert line.recv(4096).startswith(b"HTTP/1.1 422")
+
+
+def test_a_connection_goes_on_after_a_pause_shorter_than_a_kept_one(connect):
+    with connect() as line:
+        for _ in range(2):
+            line.sendall(WHOLE)
+            assert line.recv(4096).startswith(b"HTTP/1.1 200")
+            time.sleep(0.8)
