@@ -13,6 +13,7 @@ from planner.core import Arm, Probe, Unit
 from planner.curves.costs import rates
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable, Slots, Usage
+from planner.curves.usage import generations_a_sample
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class ProbeSource:
         column = slice(self.pool, self.pool + 1)
         tokens = (table.pools.prompt_tokens, table.pools.completion_tokens, table.pools.verifier_tokens)
         parts = [k * part[:, column] for part in tokens]
-        usage = Usage(np.full_like(parts[0], k), *parts)
+        calls = k * generations_a_sample(pool.generator, pool.verifier, table.models)
+        usage = Usage(np.full_like(parts[0], calls), *parts)
         return rates(slots, table.models, unit).apply(usage)[:, 0]
 
     def _seconds(self, table: OutcomeTable, k: int) -> Floats:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import simulated as world
 
 from planner.core import Budget
+from planner.curves.costs import logged_cost
+from planner.curves.tabulation import tabulate
 from planner.policy.baselines import FAMILIES
 from planner.policy.evaluate import evaluate
 from planner.policy.held_out import less
+from planner.policy.probing import ProbeSource
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
 BUDGETS = [
@@ -30,6 +35,17 @@ def test_probes_are_taken_off_what_each_limit_leaves_in_its_own_unit():
     assert less(Budget(max_generations=2), spent) is None
     assert less(Budget(max_generations=16, mean_usd=1.0), spent) is None
     assert less(budget, {}) == budget
+
+
+@pytest.mark.parametrize("kind", ["orm", "generator"])
+def test_probes_cost_what_an_arm_of_as_many_scored_samples_does(pooled_logs, kind):
+    judge = pooled_logs.models["verifier"].model_copy(update={"kind": kind})
+    logs = replace(pooled_logs, models={**pooled_logs.models, "verifier": judge})
+    table = tabulate(logs, cascades=False)
+    place = [(arm.generator, arm.selection, arm.breadth) for arm in table.arms].index(("small", "best_of_n", 4))
+    source = ProbeSource.of(logs, "small")
+    for unit in ("generations", "tokens", "flops"):
+        assert source.cost(table, 4, unit) == pytest.approx(logged_cost(table, unit)[:, place], rel=1e-5)
 
 
 def test_probes_are_played_under_ceilings_too(evaluation):
