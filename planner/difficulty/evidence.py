@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.core import Arm
 from planner.curves.logs import Floats, Pool
 from planner.curves.table import OutcomeTable
 from planner.errors import InvalidInput, NotEnoughData
@@ -88,12 +89,12 @@ def gather(table: OutcomeTable) -> Evidence:
     """Base outcomes of the table's prompts.
 
     Samples count in their pool. An arm's outcome counts where it was not replayed from pools: tree searches,
-    and single runs on prompts where no pool has the samples.
+    and single runs on prompts where no pool has the samples. Selections over one search's candidates share its runs.
     """
     pools = table.pools
     n_pools = np.nan_to_num(np.asarray(pools.n_samples, dtype=np.float32))
     c_pools = np.nan_to_num(np.asarray(pools.n_correct, dtype=np.float32))
-    single = np.where(_replayed(table, n_pools), np.float32(0), table.weight)
+    single = np.where(_replayed(table, n_pools), np.float32(0), table.weight * run_shares(table))
     n_arms = np.where(np.isfinite(table.outcome), single, np.float32(0)).astype(np.float32)
     used_pools, used_arms = np.flatnonzero(n_pools.any(axis=0)), np.flatnonzero(n_arms.any(axis=0))
     if not len(used_pools) and not len(used_arms):
@@ -106,6 +107,25 @@ def gather(table: OutcomeTable) -> Evidence:
         n=np.concatenate([n_pools[:, used_pools], n_arms[:, used_arms]], axis=1),
         correct=np.concatenate([c_pools[:, used_pools], c_arms[:, used_arms]], axis=1).astype(np.float32),
     )
+
+
+def run_shares(table: OutcomeTable) -> Floats:
+    """Share (P, A) of its runs that an outcome may count as its own: selections over one search's candidates share."""
+    known = np.isfinite(table.outcome)
+    shares = np.ones(table.outcome.shape, dtype=np.float32)
+    groups: dict[str, list[int]] = {}
+    for a, arm in enumerate(table.arms):
+        if arm.search not in REPLAYED:
+            groups.setdefault(_search_key(arm), []).append(a)
+    for group in groups.values():
+        shares[:, group] /= np.maximum(known[:, group].sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def _search_key(arm: Arm) -> str:
+    """Canonical text of what is searched: equal for arms that choose from the same candidates."""
+    settings = {name: value for name, value in arm.params.items() if name != "step_score"}
+    return arm.model_copy(update={"selection": "any", "params": settings}).key
 
 
 def _replayed(table: OutcomeTable, n_pools: Floats) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.curves.table import OutcomeTable
+from planner.difficulty.evidence import run_shares
 
 LEAST_PROMPTS = 30
 LEAST_OUTCOMES = 500
@@ -21,12 +22,12 @@ class Evidence:
 
     @classmethod
     def of(cls, table: OutcomeTable) -> Evidence:
-        """Count the evidence of a table; samples that several arms replay count once."""
+        """Count the evidence of a table; samples, and runs of a search, that several arms replay count once."""
         samples = np.nansum(table.pools.n_samples, axis=1) if len(table.pools.pools) else np.zeros(len(table.prompts))
-        graded = np.where(np.isfinite(table.outcome), table.weight, 0)
+        graded = np.where(np.isfinite(table.outcome), table.weight * run_shares(table), 0)
         # A run that is one outcome of its arm is in no pool: count those prompts by their arms.
         outcomes = np.where(samples > 0, samples, graded.sum(axis=1))
-        return cls(int((outcomes > 0).sum()), int(outcomes.sum()))
+        return cls(int((outcomes > 0).sum()), round(float(outcomes.sum(dtype=np.float64))))
 
     @property
     def too_thin(self) -> str | None:

@@ -11,6 +11,7 @@ from planner.curves.logs import Pool
 from planner.difficulty.bins import RATES, RatePosterior, folds_of, rate_posterior
 from planner.difficulty.evidence import gather
 from planner.difficulty.latent import LOGITS, fit_latent, normal_log_prior
+from planner.policy.evidence import Evidence as Outcomes
 
 
 def shrunken_rates(table, column=0):
@@ -67,6 +68,27 @@ def test_votes_over_two_pools_of_a_generator_are_not_counted_beside_their_sample
     assert evidence.is_pool.tolist() == [True, True, False]
     assert "best_of_n" in evidence.keys[2]  # runs of it on prompts whose samples have no scores tell of those
     assert evidence.n[:, 2].tolist() == [0.0] * 10 + [1.0] * 10
+
+
+def test_selections_over_one_searchs_candidates_count_its_runs_once():
+    """Two runs of a search on each prompt, whose candidates four selections choose from on every second prompt."""
+    beam = Arm(generator="small", verifier="judge", search="beam_search", breadth=4, params={"beam_width": 2})
+    by_least = {"selection": "weighted_vote", "params": {"beam_width": 2, "step_score": "min"}}
+    others = ({"selection": "majority_vote"}, {"selection": "best_of_n"}, by_least)
+    arms = (
+        beam.model_copy(update={"selection": "weighted_vote"}),
+        *(beam.model_copy(update=other) for other in others),
+        beam.model_copy(update={"params": {"beam_width": 4}}),
+    )
+    outcome = np.full((20, 5), 0.5, np.float32)
+    outcome[::2, 1:4] = np.nan
+    none, prompts = np.zeros((20, 0), np.float32), worlds.pooled_world(20).table.prompts
+    table = worlds.outcome_table(prompts, arms, outcome, np.where(np.isnan(outcome), 0, 2), (), none, none)
+    evidence = gather(table)
+    assert evidence.n[0].tolist() == [2, 0, 0, 0, 2]
+    assert evidence.n[1].tolist() == [0.5, 0.5, 0.5, 0.5, 2]
+    assert evidence.correct == pytest.approx(evidence.n / 2)
+    assert Outcomes.of(table).n_outcomes == 20 * 4
 
 
 @settings(max_examples=30)
