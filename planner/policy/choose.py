@@ -23,6 +23,7 @@ TEXT_SHARE = np.float32(0.85)
 """Settled on folds of the lab's logs, where all shares from .7 to .95 are better than 1, and on simulated worlds."""
 _OWN_SHARE = np.array([TEXT_SHARE if source == "text" else 1 for source in SOURCES], dtype=np.float32)
 _NEVER = np.float32(-np.inf)
+_MOST = np.finfo(np.float32).max
 
 
 class Options(NamedTuple):
@@ -127,13 +128,14 @@ class Aimed:
 def aim(options: Options, target: float, fallback: Indices, *, capped: bool) -> Aimed:
     """The cheapest allowed arm whose expected accuracy is at least `target`, else `fallback`.
 
+    One of unknown price is taken for the dearest.
     capped: nothing dearer than the fallback is allowed.
     """
     allowed = options.allowed
     if capped:
         price = options.price[np.arange(len(fallback)), fallback]
         allowed = allowed & (options.price <= price[:, None] * SLACK)
-    price = np.where(allowed & (options.accuracy >= target), options.price, np.inf)
+    price = np.where(allowed & (options.accuracy >= target), np.minimum(options.price, _MOST), np.inf)
     cheapest = price.argmin(axis=1)
     reached = np.isfinite(price[np.arange(len(price)), cheapest])
     return Aimed(np.where(reached, cheapest, fallback), reached, allowed)

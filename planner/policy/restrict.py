@@ -79,7 +79,10 @@ def fitting(forecasts: Forecasts, mask: Mask, ceilings: Mapping[Unit, float]) ->
 
 
 def price_unit(budget: Budget | None, forecasts: Forecasts) -> Unit:
-    """What "cheaper" means: the unit of the mean budget, else of the first ceiling, else USD, FLOPs or tokens."""
+    """What "cheaper" means: the unit of the mean budget, else of the first ceiling, else one that is known.
+
+    USD or FLOPs where they are known for all arms, tokens where they are for any, else generations.
+    """
     if budget is not None and budget.mean is not None:
         return budget.mean[0]
     if budget is not None and budget.ceilings:
@@ -87,7 +90,7 @@ def price_unit(budget: Budget | None, forecasts: Forecasts) -> Unit:
     for unit in ("usd", "flops"):
         if np.isfinite(forecasts.cost(unit)[:1]).all():
             return unit
-    return "tokens"
+    return "tokens" if np.isfinite(forecasts.cost("tokens")[:1]).any() else "generations"
 
 
 def why_none_fits(

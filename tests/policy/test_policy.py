@@ -7,10 +7,11 @@ import pytest
 import simulated as world
 
 from planner.core import Arm, Budget
+from planner.curves.tabulation import tabulate
 from planner.difficulty.belief import SOURCES
 from planner.errors import InfeasibleBudget, InvalidInput, UnknownModel, UnknownStrategy
 from planner.policy import PromptInput, Restriction
-from planner.policy.choose import Options
+from planner.policy.choose import Options, aim
 from planner.policy.fit import fit_policy
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
@@ -99,6 +100,27 @@ def test_a_target_is_reached_by_the_cheapest_arm_that_does(policy):
 def test_a_target_out_of_reach_says_so(policy):
     plan = policy.recommend([PromptInput("river music stone: a fiendish problem, item 3")], target_accuracy=0.999)[0]
     assert "no arm" in plan.reason
+
+
+def test_a_target_is_reached_where_no_tokens_are_logged(pooled_logs):
+    unknown = np.full(len(pooled_logs.samples), np.nan, np.float32)
+    tokens = dict.fromkeys(("prompt_tokens", "completion_tokens", "verifier_tokens"), unknown)
+    logs = replace(pooled_logs, samples=replace(pooled_logs.samples, **tokens))
+    plan = fit_policy(tabulate(logs, cascades=False), seed=0).recommend(PROMPTS[:1], target_accuracy=0.3)[0]
+    assert "cheapest arm expected to reach 0.3" in plan.reason
+    assert plan.forecast.cost.generations == 1
+
+
+def test_an_arm_of_unknown_price_reaches_a_target_that_no_other_does(policy):
+    forecasts = policy.budget_model.forecast(policy.believe(PROMPTS[:1]))
+    options = Options.of(forecasts, np.ones((1, 5)) / 5, np.ones((1, len(policy.arms)), bool), "flops", policy.noise)
+    best = int(options.accuracy.argmax())
+    accuracy, price = 0.9 * options.accuracy, options.price.copy()
+    accuracy[0, best], price[0, best] = 0.99, np.inf
+    options = options._replace(accuracy=accuracy, price=price)
+    aimed, easier = (aim(options, target, np.zeros(1, np.intp), capped=False) for target in (0.98, 0.8))
+    assert (aimed.arm.tolist(), aimed.reached.tolist()) == ([best], [True])
+    assert np.isfinite(price[0, easier.arm]).all()
 
 
 @pytest.mark.parametrize(
