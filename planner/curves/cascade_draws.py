@@ -22,7 +22,7 @@ class Columns:
     """What a replay reads of each sample, shape (samples,). An unknown score is 0: it stops nothing.
 
     `correct` is the sample's own, `vote_correct` that of its answer: the mean over samples that gave it.
-    `reading_seconds` are the verifier's, spent where a stage has the sample scored.
+    `scored_seconds` are `latency_seconds` with the verifier's, spent where a stage has the sample scored.
     """
 
     answer: Ints
@@ -33,7 +33,7 @@ class Columns:
     completion_tokens: Floats
     verifier_tokens: Floats
     latency_seconds: Floats
-    reading_seconds: Floats
+    scored_seconds: Floats
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def _columns(logs: Logs) -> Columns:
     prompt_tokens = _filled(samples, samples.prompt_tokens)
     completion_tokens = _filled(samples, samples.completion_tokens)
     verifier_tokens = _verifier_tokens(samples, prompt_tokens, completion_tokens)
-    rate = pace(logs, completion_tokens, verifier_tokens)
+    read = _verifier_tokens(samples, samples.prompt_tokens, samples.completion_tokens)
+    rate = pace(logs, samples.completion_tokens, read)
     return Columns(
         answer=samples.answer,
         correct=samples.correct,
@@ -158,18 +159,18 @@ def _columns(logs: Logs) -> Columns:
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         verifier_tokens=verifier_tokens,
-        latency_seconds=rate.seconds,
-        reading_seconds=rate.reading,
+        latency_seconds=_filled(samples, rate.seconds),
+        scored_seconds=_filled(samples, rate.seconds + rate.reading),
     )
 
 
 def _filled(samples: SampleTable, values: Floats) -> Floats:
-    """Unknown values replaced by the mean of the known ones of the same pool and prompt."""
+    """Unknown values replaced by the mean of the known ones of the same attempt, pool and prompt."""
     unknown = np.isnan(values)
     if not unknown.any() or unknown.all():
         return values
-    n_prompts = int(samples.prompt.max()) + 1
-    cell = samples.pool.astype(np.int64) * n_prompts + samples.prompt
+    n_prompts, n_attempts = int(samples.prompt.max()) + 1, int(samples.attempt.max()) + 1
+    cell = (samples.pool.astype(np.int64) * n_prompts + samples.prompt) * n_attempts + samples.attempt
     size = int(cell.max()) + 1
     count = np.bincount(cell[~unknown], minlength=size)
     total = np.bincount(cell[~unknown], weights=values[~unknown], minlength=size)

@@ -91,8 +91,9 @@ class Trace:
     @cached_property
     def seconds(self) -> Floats:
         """Seconds of each draw, with the verifier's where one scores it."""
-        reading = np.where(self.verified, self.columns.reading_seconds[self.rows], np.float32(0))
-        return np.asarray(self.columns.latency_seconds[self.rows] + reading)
+        columns = self.columns
+        seconds = np.where(self.verified, columns.scored_seconds[self.rows], columns.latency_seconds[self.rows])
+        return np.asarray(seconds)
 
     @cached_property
     def greatest_score(self) -> Floats:

@@ -14,6 +14,7 @@ from planner.core import ModelCard, ScoreStop, Stage
 from planner.curves import replay_cascades, tabulate
 from planner.curves.costs import logged_cost
 
+KINDS = ("prompt_tokens", "completion_tokens", "latency_seconds")
 UNITS = ("generations", "tokens", "flops", "latency_seconds")
 
 
@@ -58,6 +59,24 @@ def test_without_a_stop_rule_a_cascade_costs_what_its_fixed_arm_does(
         for worst in (False, True):
             expected = logged_cost(fixed, unit, worst=worst)[:, same]
             assert logged_cost(found, unit, worst=worst)[:, 0] == pytest.approx(expected, rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("selection", ["best_of_n", "majority_vote"])
+@pytest.mark.parametrize(("draw", "depth"), [("samples", 1), ("attempts", 4)])
+def test_samples_of_unknown_use_are_taken_for_the_others_of_their_attempt(draw, depth, selection):
+    """A prompt's attempts grow longer; each is logged of some chains only."""
+    logs = random_logs(1, n_prompts=3, n_samples=6, n_pools=1, depth=depth)
+    samples = logs.samples
+    length = (5 + 10 * samples.attempt + 3 * samples.prompt).astype(np.float32)
+    known = {name: np.where((samples.chain + place) % 3 > 0, length, np.nan) for place, name in enumerate(KINDS)}
+    logs = replace(logs, samples=replace(samples, **known))
+    verifier = None if selection == "majority_vote" else "v"
+    arm = cascade(Stage(generator="g0", verifier=verifier, draw=draw, batch=4, max_samples=4), selection=selection)
+    fixed, found = tabulate(logs, cascades=False), replay_cascades(logs, [arm], n_orders=64)
+    shape = (selection, 4, 1) if draw == "samples" else (selection, 1, 4)
+    same = [(one.selection, one.breadth, one.depth) for one in fixed.arms].index(shape)
+    for unit in ("tokens", "latency_seconds"):
+        assert logged_cost(found, unit)[:, 0] == pytest.approx(logged_cost(fixed, unit)[:, same], rel=1e-4)
 
 
 def test_only_stages_that_are_scored_wait_for_the_verifier():
