@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -41,8 +41,8 @@ class Chains:
     """Chains of one pool by prompt: rows of their first attempts, (prompts, most chains), -1 past the last.
 
     `n` chains a prompt, `depth` attempts that every chain of the prompt has; both of shape (prompts,).
-    `scored`: some sample of the prompt has a score. `answered`: its answers are logged (where all samples
-    failed, their having none says as much).
+    `scored`: its scores are logged. `answered`: its answers are (where all samples failed, their having none says as
+    much).
     """
 
     start: Ints
@@ -56,8 +56,10 @@ class Chains:
 class Source:
     """Samples of logs laid out for drawing: over shared columns one `Chains` a pool, then one for each of `alike`.
 
-    `alike`: places of `pools` that differ in their verifier alone. A stage that reads no score may draw from any of
-    them; there each prompt has the chains of the pool that holds most of it.
+    Of a pool that has scores its scored chains alone: another that was drawn would stop nothing, and never be chosen.
+    `alike`: places of `pools` that differ in their verifier alone (one place: where some of its chains are not scored).
+    A stage that reads no score may draw from any of them; there each prompt has the chains, scored or not, of the pool
+    that holds most of it.
     """
 
     columns: Columns
@@ -68,6 +70,10 @@ class Source:
     def pool_of(self, place: int) -> int:
         """A pool whose samples the chains at `place` are."""
         return place if place < len(self.pools) else self.alike[place - len(self.pools)][-1]
+
+    def unread(self, pool: int) -> int:
+        """Place of the chains that stages draw from which read no score of a pool's."""
+        return next((len(self.pools) + i for i, places in enumerate(self.alike) if pool in places), pool)
 
 
 def source(logs: Logs) -> Source:
@@ -81,13 +87,25 @@ def source(logs: Logs) -> Source:
     length = np.diff(np.append(first, len(samples)))
     graded = np.logical_and.reduceat(~np.isnan(samples.correct), first) if len(first) else np.zeros(0, np.bool_)
     first, length = first[graded], length[graded]
-    chains = [_chains(logs, pool, first, length) for pool in range(len(logs.pools))]
-    alike = _alike(logs.pools)
-    largest = [_largest([chains[place] for place in places]) for places in alike]
+    scored = _scored(samples, first, length)
+    whole = [_chains(logs, pool, first, length) for pool in range(len(logs.pools))]
+    chains = [
+        _chains(logs, pool, first[scored], length[scored]) if one.scored.any() else one
+        for pool, one in enumerate(whole)
+    ]
+    partly = {pool for pool, one in enumerate(chains) if (one.n < whole[pool].n).any()}
+    alike = _alike(logs.pools, partly)
+    largest = [_largest([whole[place] for place in places]) for places in alike]
     return Source(_columns(logs), (*chains, *largest), logs.pools, alike)
 
 
-def _alike(pools: Sequence[Pool]) -> tuple[tuple[int, ...], ...]:
+def _scored(samples: SampleTable, first: Rows, length: Rows) -> Bools:
+    """Which chains have a score for every attempt with an answer: one without an answer needs none, it counts as 0."""
+    lacking = np.append(0, np.cumsum(np.isnan(samples.score) & (samples.answer >= 0)))
+    return np.asarray(lacking[first + length] == lacking[first])
+
+
+def _alike(pools: Sequence[Pool], partly: Collection[int]) -> tuple[tuple[int, ...], ...]:
     groups: list[list[int]] = []
     for place, pool in enumerate(pools):
         for group in groups:
@@ -97,7 +115,7 @@ def _alike(pools: Sequence[Pool]) -> tuple[tuple[int, ...], ...]:
                 break
         else:
             groups.append([place])
-    return tuple(tuple(group) for group in groups if len(group) > 1)
+    return tuple(tuple(group) for group in groups if len(group) > 1 or group[0] in partly)
 
 
 def _largest(pools: Sequence[Chains]) -> Chains:
@@ -139,7 +157,8 @@ def _chains(logs: Logs, pool: int, first: Rows, length: Rows) -> Chains:
     def some(holds: Bools) -> Bools:
         return np.bincount(prompt[holds], minlength=n_prompts) > 0
 
-    scored = some(~np.isnan(samples.score[first]) & (logs.pools[pool].verifier is not None))
+    with_scores = logs.pools[pool].verifier is not None and not np.isnan(samples.score[first]).all()
+    scored = (n > 0) & with_scores
     answered = some(samples.answer[first] >= 0) | ~some(samples.correct[first] > 0)
     return Chains(start, n.astype(np.int32), np.where(n > 0, depth, 0).astype(np.int32), scored, answered)
 

@@ -42,8 +42,7 @@ def fixed_rivals(pools: Sequence[Drawn]) -> list[Arm]:
     """One-stage cascades without a rule, which are fixed arms: what a cascade must beat to be kept."""
     rivals = []
     for pool in pools:
-        counts = [1, *(m for m in MOST_DRAWS if m <= pool.n_samples)]
-        for m in counts:
+        for m in (1, *_upto(MOST_DRAWS, pool.n_samples if pool.thresholds else pool.n_votes)):
             if pool.thresholds:
                 rivals += [_cascade([(pool, _stage(pool, m))], how) for how in _selections([pool])]
             elif pool.votes or m == 1:
@@ -132,7 +131,7 @@ def _three_stages(pools: Sequence[Drawn]) -> Iterator[Arm]:
 def _single_votes(pools: Sequence[Drawn]) -> Iterator[Arm]:
     """Vote, and stop once the vote is sure: by agreement, or by the Beta rule."""
     for pool in pools:
-        most = _upto((*MOST_DRAWS, min(pool.n_samples, MOST_VOTES)), pool.n_samples)
+        most = _upto((*MOST_DRAWS, min(pool.n_votes, MOST_VOTES)), pool.n_votes)
         for m in sorted({m for m in most if m > 2}):
             least = [k for k in LEAST_AGREEING if k < m]
             stops: list[Stop] = [AgreementStop(share=share, min_samples=k) for share in SHARES for k in least]
@@ -148,9 +147,9 @@ def _escalated_votes(firsts: Sequence[Drawn], pools: Sequence[Drawn]) -> Iterato
         for then in pools:
             if then.generator == first.generator or not then.has_answers or not _rises(first, then):
                 continue
-            for m in sorted({*_upto(FIRST_SAMPLES[1:], first.n_samples), min(first.n_samples, 10)}):
+            for m in sorted({*_upto(FIRST_SAMPLES[1:], first.n_votes), min(first.n_votes, 10)}):
                 for begin in _votes_before_escalation(first, m):
-                    for n in _upto(ESCALATED_VOTES, then.n_samples):
+                    for n in _upto(ESCALATED_VOTES, then.n_votes):
                         stages = [(first, begin), (then, _stage(then, n, scored=False))]
                         yield _cascade(stages, "majority_vote")
                         yield _cascade(stages, "majority_vote", answer_from="last_stage")

@@ -24,13 +24,17 @@ MOST_PROMPTS = 0.9
 
 @dataclass(frozen=True)
 class Drawn:
-    """One pool: draws that most prompts have, accuracy and cost of a sample, thresholds of its scores."""
+    """One pool: draws that most prompts have, accuracy and cost of a sample, thresholds of its scores.
+
+    n_votes: samples to draw where no score is read; n_samples and n_attempts where scores are, if there are any.
+    """
 
     generator: str
     verifier: str | None
     settings: dict[str, Any]
     n_samples: int
     n_attempts: int
+    n_votes: int
     has_answers: bool
     accuracy: float
     cost: float
@@ -39,7 +43,7 @@ class Drawn:
     @property
     def votes(self) -> bool:
         """Whether agreement of its samples can be seen."""
-        return self.has_answers and self.n_samples >= 3
+        return self.has_answers and self.n_votes >= 3
 
 
 def drawn_pools(logs: Logs, laid: Source, priced: Prices, prompts: NDArray[np.integer[Any]]) -> list[Drawn]:
@@ -50,19 +54,19 @@ def drawn_pools(logs: Logs, laid: Source, priced: Prices, prompts: NDArray[np.in
 
 
 def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArray[np.integer[Any]]) -> Drawn | None:
-    chains = laid.chains[place]
+    chains, unread = laid.chains[place], laid.chains[laid.unread(place)]
     start = chains.start[prompts]
     first = start[start >= 0]
     if not len(first):
         return None
-    there = chains.n[prompts] > 0
     pool, columns, scored = logs.pools[place], laid.columns, chains.scored[prompts].any()
     return Drawn(
         generator=pool.generator,
         verifier=pool.verifier,
         settings=dict(pool.params),
-        n_samples=_most_have(chains.n[prompts][there]),
-        n_attempts=_most_have(chains.depth[prompts][there]),
+        n_samples=_most_have(chains.n[prompts]),
+        n_attempts=_most_have(chains.depth[prompts]),
+        n_votes=_most_have(unread.n[prompts]),
         has_answers=bool((columns.answer[first] >= 0).any()),
         accuracy=float(columns.correct[first].mean()),
         cost=float((priced.draw[first] + priced.score[first]).mean()),
@@ -71,7 +75,8 @@ def _drawn(logs: Logs, laid: Source, priced: Prices, place: int, prompts: NDArra
 
 
 def _most_have(counts: NDArray[np.integer[Any]]) -> int:
-    return int(np.quantile(counts, 1 - MOST_PROMPTS, method="lower"))
+    """Of prompts that have any."""
+    return int(np.quantile(counts[counts > 0], 1 - MOST_PROMPTS, method="lower"))
 
 
 def _thresholds(scores: Floats, correct: Floats) -> tuple[float, ...]:

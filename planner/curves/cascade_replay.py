@@ -55,11 +55,11 @@ def _pools_of(stage: Stage, setting: dict[str, Any], pools: Sequence[Pool]) -> t
 
 
 def _place(places: tuple[int, ...], verified: Collection[int], laid: Source) -> int:
-    """Of several pools one that a verified stage draws from: no sample is to be drawn twice. Else the largest."""
-    if len(places) == 1:
-        return places[0]
+    """A pool that a verified stage draws from, if any: no sample is to be drawn twice. Else the largest of them."""
     shared = [place for place in places if place in verified]
-    return shared[0] if shared else len(laid.pools) + laid.alike.index(places)
+    if shared or places not in laid.alike:
+        return (shared or places)[0]
+    return len(laid.pools) + laid.alike.index(places)
 
 
 def needs_answers(arm: Arm) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cascade_worlds import answer_value, candidate, cascade, logs_of, random_logs, simulate
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.core import AgreementStop, BetaVoteStop, ModelCard, ScoreStop, Stage
-from planner.curves.cascade import replay_cascades
+from planner.curves import tabulate
+from planner.curves.cascade import cascade_table, replay_cascades
 from planner.curves.cascade_draws import draw_orders, source, stage_rows
 from planner.curves.cascade_replay import plan_of, replay
 from planner.curves.cascade_trace import Trace, chains_used
@@ -232,6 +235,41 @@ def test_pools_of_other_settings_are_told_apart():
     logs = logs_of(rows, [Pool("g0", "v", {"temperature": 0.2}), Pool("g0", "v", {"temperature": 0.8})])
     arm = cascade(Stage(generator="g0", verifier="v", max_samples=2), settings=[{"temperature": 0.8}])
     assert replay_cascades(logs, [arm]).outcome[0, 0] == 1
+
+
+def partly_scored(seed, *, depth=1):
+    """Logs of one pool, half of whose samples have no score; the last prompt has none but for silent samples."""
+    logs = random_logs(seed, n_prompts=30, n_samples=16, n_pools=1, depth=depth, silent=0.1)
+    s = logs.samples
+    silent = s.prompt == 29
+    unscored = (s.chain % 2 == 1) | silent
+    changed = {"answer": np.where(silent, -1, s.answer), "correct": np.where(silent, 0, s.correct)}
+    return replace(logs, samples=replace(s, score=np.where(unscored, np.nan, s.score).astype(np.float32), **changed))
+
+
+@pytest.mark.parametrize("selection", ["best_of_n", "weighted_vote"])
+@pytest.mark.parametrize(("draw", "depth"), [("samples", 1), ("attempts", 2)])
+def test_samples_without_a_score_are_left_out_where_it_is_read_as_in_fixed_arms(draw, depth, selection):
+    logs = partly_scored(16, depth=depth)
+    arm = cascade(Stage(generator="g0", verifier="v", draw=draw, max_samples=2), selection=selection)
+    fixed, found = tabulate(logs, cascades=False), replay_cascades(logs, [arm], n_orders=2000)
+    shape = (selection, 2, 1) if draw == "samples" else (selection, 1, 2)
+    same = fixed.outcome[:, [(one.selection, one.breadth, one.depth) for one in fixed.arms].index(shape)]
+    assert np.isfinite(same).all()
+    assert found.outcome[:, 0] == pytest.approx(same, abs=0.05)
+    assert found.outcome[:, 0].mean() == pytest.approx(same.mean(), abs=0.006)
+
+
+def test_a_vote_draws_from_samples_without_a_score_too():
+    logs = partly_scored(17)
+    votes = [
+        cascade(Stage(generator="g0", max_samples=16), selection="majority_vote"),
+        cascade(Stage(generator="g0", verifier="v", max_samples=16), selection="majority_vote"),
+    ]
+    table = replay_cascades(logs, votes)
+    assert np.isfinite(table.outcome[:, 0]).all()
+    assert np.isnan(table.outcome[:29, 1]).all()
+    assert {arm.breadth for arm in cascade_table(logs).arms if arm.selection == "majority_vote"} >= {16}
 
 
 def split(logs, *, scored, kept=8):
