@@ -30,6 +30,12 @@ class Column:
     worst: Floats | None = None
 
 
+def called(arm: Arm) -> tuple[str, str | None]:
+    """Generator and verifier that an arm of one slot calls: of a cascade its first stage's, whatever the arm names."""
+    by = arm.stages[0] if arm.search == "cascade" else arm
+    return by.generator, by.verifier
+
+
 def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> OutcomeTable:
     """Outcome table of arms of one slot; where all are fixed, expected and worst use are the same arrays."""
     shape = (len(logs.prompts), len(columns))
@@ -40,6 +46,7 @@ def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> Outcome
         once = np.ones(shape[0], dtype=np.float32)
         times = _stack([once if column.worst is None else column.worst for column in columns], shape)
         worst, latency_worst = Usage(*(getattr(usage, f.name) * times for f in fields(Usage))), latency * times
+    generators, verifiers = zip(*(called(column.arm) for column in columns), strict=True) if columns else ((), ())
     return OutcomeTable(
         prompts=logs.prompts,
         arms=tuple(column.arm for column in columns),
@@ -48,8 +55,8 @@ def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> Outcome
         weight=_stack([column.weight for column in columns], shape),
         slots=Slots(
             arm=np.arange(len(columns), dtype=np.int32),
-            generator=tuple(column.arm.generator for column in columns),
-            verifier=tuple(column.arm.verifier for column in columns),
+            generator=generators,
+            verifier=verifiers,
             pool=np.array([column.pool for column in columns], dtype=np.int32),
         ),
         expected=usage,

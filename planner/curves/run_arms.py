@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import Arm
-from planner.curves.columns import Column
+from planner.curves.columns import Column, called
 from planner.curves.grades import known_grades
 from planner.curves.logs import Floats, Logs, RunTable
 from planner.curves.selections import FILTER_THRESHOLD
 from planner.curves.usage import generations_a_sample
+from planner.errors import InvalidInput
 
 _NOT_SEARCHES = {"sampling", "cascade", "session"}  # their candidates are no tree's leaves at a fixed budget
 
@@ -49,8 +51,7 @@ def _arm_columns(
     bounds = np.searchsorted(runs.arm[order], np.arange(len(arms) + 1))
     for number, arm in enumerate(arms):
         rows = order[bounds[number] : bounds[number + 1]]
-        # A session planned anew as it went: what it did once is no arm that could be carried out again.
-        if not rows.size or arm.search == "session" or (only is not None and number not in only):
+        if not rows.size or not can_be_carried_out(arm) or (only is not None and number not in only):
             continue
         at = runs.prompt[rows]
 
@@ -60,7 +61,7 @@ def _arm_columns(
             sums = np.bincount(at[known], values[known], minlength=n_prompts)
             return np.where(count > 0, sums / np.maximum(count, 1), np.nan).astype(np.float32)
 
-        fixed = _without_idle_verifier(arm)
+        fixed = without_idle_verifier(arm)
         use = tuple(mean(values) for values in _use(logs, fixed, rows))
         # What a run of a cascade spent is no worst case: it had stopped. Going on would have taken as much again.
         stopped = fixed.search == "cascade"
@@ -75,7 +76,15 @@ def _arm_columns(
         )
 
 
-def _without_idle_verifier(arm: Arm) -> Arm:
+def can_be_carried_out(arm: Arm) -> bool:
+    """Whether what was done once may be done again: a session planned anew as it went, and stages may be unknown."""
+    if arm.search == "cascade":
+        with suppress(InvalidInput):
+            return bool(arm.stages)
+    return arm.search not in {"session", "cascade"}
+
+
+def without_idle_verifier(arm: Arm) -> Arm:
     """Sampling with a selection that reads no score is the same arm whoever could have scored it."""
     idle = arm.search == "sampling" and arm.selection in {"first", "last", "majority_vote"}
     return arm.model_copy(update={"verifier": None}) if idle and arm.verifier is not None else arm
@@ -83,8 +92,9 @@ def _without_idle_verifier(arm: Arm) -> Arm:
 
 def _pool_of(logs: Logs, arm: Arm) -> int:
     """A pool of the arm's generator, of its verifier if there is one: its samples cost what the arm's do."""
-    same = [place for place, pool in enumerate(logs.pools) if pool.generator == arm.generator]
-    same.sort(key=lambda place: logs.pools[place].verifier != arm.verifier)
+    generator, verifier = called(arm)
+    same = [place for place, pool in enumerate(logs.pools) if pool.generator == generator]
+    same.sort(key=lambda place: logs.pools[place].verifier != verifier)
     return same[0] if same else -1
 
 
@@ -100,7 +110,7 @@ def _use(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> tuple[Floats, Float
         # A run logs its tokens in one sum: which model spent them is not known.
         unknown = np.full(len(rows), np.nan, dtype=np.float32)
         return generations, unknown, unknown, unknown
-    if arm.verifier is None:
+    if called(arm)[1] is None:
         return generations, prompt, completion, np.zeros(len(rows), dtype=np.float32)
     verified = runs.verifier_tokens[rows]
     # Every prompt and token is read once; of a revision's context the logs do not say how much is prompt.
@@ -116,13 +126,14 @@ def _planned(logs: Logs, arm: Arm) -> np.float32:
 
 def _seconds(logs: Logs, arm: Arm, rows: NDArray[np.integer]) -> Floats:
     """Measured seconds, else tokens by the models' speeds, side by side as breadth and endpoint allow."""
-    card, reader = logs.models.get(arm.generator), logs.models.get(arm.verifier or "")
+    generator, verifier = called(arm)
+    card, reader = logs.models.get(generator), logs.models.get(verifier or "")
     speed = np.float32(np.nan if card is None else card.tokens_per_second or np.nan)
     # The simulations of a tree search that grows one leaf at a time wait for one another.
     width = 1 if arm.search == "mcts" else min(arm.breadth, (card and card.max_concurrency) or arm.breadth)
     _, _, completion, verified = _use(logs, arm, rows)
     derived = completion / speed
-    if arm.verifier is not None:
+    if verifier is not None:
         derived = derived + verified / np.float32(np.nan if reader is None else reader.tokens_per_second or np.nan)
     measured = logs.runs.latency_seconds[rows]
     return np.where(np.isfinite(measured), measured, derived / np.float32(width)).astype(np.float32)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from planner.core import NO_OUTCOMES, Arm
+from planner.core import NO_OUTCOMES, Arm, ModelCard
 from planner.curves.logs import Floats, Ints, Pool
+from planner.curves.run_arms import can_be_carried_out, without_idle_verifier
+from planner.curves.usage import generations_a_sample
 from planner.store.tables import arms, models
 
 Booleans = NDArray[np.bool_]
@@ -47,11 +49,6 @@ class LoggedArms:
         return self._each(lambda arm: arm.search in NO_OUTCOMES, np.bool_)
 
     @cached_property
-    def judges_itself(self) -> Booleans:
-        """Whether the generator gives the verdicts of its own vote."""
-        return self._each(lambda arm: arm.selection == "filter_vote" and arm.verifier == arm.generator, np.bool_)
-
-    @cached_property
     def size(self) -> NDArray[np.int64]:
         """Breadth x depth."""
         return self._each(lambda arm: arm.breadth * arm.depth, np.int64)
@@ -60,6 +57,10 @@ class LoggedArms:
     def generations(self) -> Floats:
         """Generations of one run (METHODS, 2)."""
         return self._each(_generations, np.float32)
+
+    def verdicts(self, models: Mapping[str, ModelCard]) -> Floats:
+        """Verdicts of a language model in one run that nothing stops: each counts as a generation."""
+        return self._each(partial(_verdicts, models=models), np.float32)
 
     def pools(
         self, arm: NDArray[np.intp], generator_key: Floats, verifier_key: Floats, chosen: Booleans
@@ -118,6 +119,17 @@ def _generations(arm: Arm) -> float:
         case "mcts":
             return _number(arm, "simulations", size)
     return size
+
+
+def _verdicts(arm: Arm, models: Mapping[str, ModelCard]) -> float:
+    if not can_be_carried_out(arm):
+        return 0.0
+    drawn: list[tuple[float, str, str | None]]
+    if arm.search == "cascade":
+        drawn = [(stage.max_samples, stage.generator, stage.verifier) for stage in arm.stages]
+    else:
+        drawn = [(_generations(arm), arm.generator, without_idle_verifier(arm).verifier)]
+    return sum(n * (generations_a_sample(generator, verifier, models) - 1) for n, generator, verifier in drawn)
 
 
 def _number(arm: Arm, name: str, default: float) -> float:

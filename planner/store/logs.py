@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from planner.core import Arm, ModelCard
-from planner.curves.logs import Ints, Logs, PromptTable, RunTable, SampleTable
+from planner.curves.logs import Floats, Ints, Logs, PromptTable, RunTable, SampleTable
 from planner.store.engine import Database
 from planner.store.logged_arms import Booleans, LoggedArms, read_arms
 from planner.store.models import read_models
@@ -109,7 +109,8 @@ def _logs(arms: LoggedArms, runs: Rows, rows: Rows, prompts: PromptTable, models
     rows["prompt"] = runs["prompt"][owner]
     # a run that stopped when it liked what it saw says too much: its samples are in neither table
     finished = ~pooled[owner] & ~arms.stops[arm[owner]]
-    used, run_table = _run_table(arms, arm[single], {name: values[single] for name, values in runs.items()})
+    lone_runs = {name: values[single] for name, values in runs.items()}
+    used, run_table = _run_table(arms, arm[single], lone_runs, arms.verdicts(models))
     return Logs(
         prompts=prompts,
         pools=pools,
@@ -147,14 +148,14 @@ def _sample_table(rows: Rows, chosen: Booleans, run: Array) -> SampleTable:
     )
 
 
-def _run_table(arms: LoggedArms, arm: Array, runs: Rows) -> tuple[tuple[Arm, ...], RunTable]:
+def _run_table(arms: LoggedArms, arm: Array, runs: Rows, verdicts: Floats) -> tuple[tuple[Arm, ...], RunTable]:
     used, arm_of_run = _distinct(arms.arms, arm)
-    generations = arms.generations[arm].copy()
-    drawn = arms.stops[arm] & (runs["n_samples"] > 0)
-    generations[drawn] = runs["n_samples"][drawn]
-    # a verdict by the generator itself is one more generation (Filter-Vote)
-    judged = arms.judges_itself[arm] & ~np.isnan(runs["verifier_calls"])
-    generations[judged] += runs["verifier_calls"][judged]
+    planned = arms.generations[arm]
+    drawn = np.where(arms.stops[arm] & (runs["n_samples"] > 0), runs["n_samples"], planned).astype(np.float32)
+    # a verdict of a language model is one more generation (Filter-Vote); where nobody counted them, one of each draw
+    expected = verdicts[arm] * drawn / planned
+    counted = (expected > 0) & ~np.isnan(runs["verifier_calls"])
+    generations = drawn + np.where(counted, runs["verifier_calls"], expected)
     return used, RunTable(
         arm=arm_of_run,
         prompt=runs["prompt"],

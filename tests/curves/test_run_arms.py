@@ -39,6 +39,14 @@ def test_a_session_that_planned_as_it_went_is_no_arm():
     assert {arm.search for arm in table.arms} == {"beam_search"}
 
 
+@pytest.mark.parametrize("params", [{}, {"stages": []}, {"stages": [{"generator": "small", "max_samples": 0}]}])
+def test_a_cascade_whose_stages_cannot_be_read_is_no_arm_and_stops_no_others(params):
+    unknown = Arm(generator="small", search="cascade", selection="best_of_n", breadth=3, params=params)
+    runs = (RunRow(arm=0, correct=1.0), RunRow(arm=1, correct=1.0))
+    table = tabulate(logs_of([], (), n_prompts=1, arms=(BEAM, unknown), runs=runs))
+    assert {arm.search for arm in table.arms} == {"beam_search"}
+
+
 def test_repeats_of_a_run_are_averaged_and_counted():
     runs = (
         RunRow(correct=1.0, completion_tokens=10),
@@ -142,6 +150,14 @@ def test_a_run_of_a_cascade_that_stopped_is_not_its_worst_case():
     assert table.worst.generations.tolist() == [[4]]
     assert table.worst.completion_tokens.tolist() == [[80]]
     assert table.latency_worst_seconds.tolist() == [[2]]
+
+
+def test_a_cascade_pays_the_verifier_of_its_stages_whatever_its_run_names():
+    run = RunRow(correct=1.0, prompt_tokens=10, completion_tokens=20, verifier_tokens=99)
+    arm = cascade_of(SURE).model_copy(update={"verifier": None})
+    table = tabulate(logs_of([], (), arms=(arm,), runs=(run,)), cascades=False)
+    assert table.slots.verifier == ("prm",)
+    assert table.expected.verifier_tokens.tolist() == [[99]]
 
 
 def test_a_run_of_a_replayed_cascade_adds_its_outcome_and_leaves_the_cost():

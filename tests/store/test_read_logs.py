@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from store_worlds import NOW, run, sampled, tree
 
-from planner.core import Sample
+from planner.core import ModelCard, Sample
 from planner.curves.logs import Pool
 
 
@@ -88,6 +88,36 @@ def test_candidates_of_tree_searches_name_their_run(store):
 def test_generations_of_a_run_follow_its_search(store, values, generations):
     store.append([run("a", **values)])
     assert store.read_logs().runs.generations.tolist() == [generations]
+
+
+TWO_STAGES = [{"generator": "small", "verifier": "judge", "max_samples": 3}, {"generator": "small", "verifier": "prm"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "generations"),
+    [
+        ({"selection": "best_of_n", "breadth": 3, "verifier_calls": 3}, 6),
+        ({"selection": "best_of_n", "breadth": 3}, 6),
+        ({"selection": "majority_vote", "breadth": 3, "verifier_calls": 3}, 3),
+        ({"selection": "best_of_n", "breadth": 3, "verifier": "prm", "verifier_calls": 3}, 3),
+        ({"search": "beam_search", "breadth": 4, "verifier_calls": 17}, 21),
+        ({"search": "lookahead", "breadth": 4, "params": {"lookahead_steps": 1}}, 16),
+        ({"search": "cascade", "breadth": 4, "params": {"stages": TWO_STAGES}}, 7),
+        ({"search": "cascade", "breadth": 4, "params": {"stages": TWO_STAGES[1:]}}, 4),
+    ],
+)
+def test_verdicts_of_a_judge_are_generations_of_a_run_as_of_a_pools_arms(store, values, generations):
+    store.save_models([ModelCard(name="judge", kind="generator"), ModelCard(name="prm", kind="prm")])
+    store.append([run("a", **({"verifier": "judge"} | values))])
+    assert store.read_logs().runs.generations.tolist() == [generations]
+
+
+def test_a_cascade_that_stopped_counts_the_verdicts_of_what_it_drew(store):
+    store.save_models([ModelCard(name="judge", kind="generator")])
+    drawn = tuple(Sample(chain=chain, answer="1", correct=1, score=0.9) for chain in range(2))
+    params = {"stages": [{"generator": "small", "verifier": "judge", "max_samples": 8}]}
+    store.append([run("a", search="cascade", verifier="judge", breadth=8, params=params, samples=drawn)])
+    assert store.read_logs().runs.generations.tolist() == [4]
 
 
 @pytest.mark.parametrize(
