@@ -110,10 +110,12 @@ class BudgetModel:
             "detail": self.detail_,
             "support": {f.name: getattr(self.support_, f.name) for f in fields(Support)},
             "slots": {
-                **vars(costs.slots),
+                "arm": costs.slots.arm,
                 "generator": list(costs.slots.generator),
                 "verifier": list(costs.slots.verifier),
+                "pool": costs.slots.pool,
             },
+            "written": costs.slots.written,
             "models": {name: card.model_dump(mode="json") for name, card in costs.models.items()},
             "lengths": costs.lengths.to_state(),
             "use": vars(costs.use),
@@ -130,9 +132,12 @@ class BudgetModel:
         model.detail_, model.spread_ = state["detail"], state["spread"]
         model.support_ = Support(**state["support"])
         slots = state["slots"]
+        names = {name: tuple(slots[name]) for name in ("generator", "verifier")}
+        # an older planner priced all that a judge takes as if it read it
+        written = state.get("written", np.zeros(len(slots["arm"]), dtype=np.float32))
         model.costs_ = CostModel(
             len(model.arms_),
-            Slots(**{**slots, "generator": tuple(slots["generator"]), "verifier": tuple(slots["verifier"])}),
+            Slots(**{**slots, **names, "written": written}),
             {name: ModelCard.model_validate(card) for name, card in state["models"].items()},
             Lengths.from_state(state["lengths"]),
             BinUse(**state["use"]),

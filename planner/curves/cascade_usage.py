@@ -13,14 +13,14 @@ from planner.curves.cascade_replay import Replay
 from planner.curves.cascade_trace import Draw, Plan
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import Slots, Usage
-from planner.curves.usage import generations_a_sample
+from planner.curves.usage import generations_a_sample, written_by
 
 # A stage that hardly a replay reaches weighs no more than this allows.
 LEAST_REACHED = 0.01
 KINDS = ("generations", "prompt_tokens", "completion_tokens", "verifier_tokens")
 
 
-def slots_of(arms: Sequence[Arm], plans: Sequence[Plan], laid: Source) -> tuple[Slots, list[list[int]]]:
+def slots_of(arms: Sequence[Arm], plans: Sequence[Plan], laid: Source, logs: Logs) -> tuple[Slots, list[list[int]]]:
     """Slots of all arms, and the slot of each stage of each arm: stages of one model share theirs."""
     arm: list[int] = []
     generator: list[str] = []
@@ -39,7 +39,8 @@ def slots_of(arms: Sequence[Arm], plans: Sequence[Plan], laid: Source) -> tuple[
                 verifier.append(stage.verifier)
                 pool.append(laid.pool_of(draw.pool))
             places[-1].append(known[key])
-    slots = Slots(np.array(arm, np.int32), tuple(generator), tuple(verifier), np.array(pool, np.int32))
+    of = np.array(pool, np.int32)
+    slots = Slots(np.array(arm, np.int32), tuple(generator), tuple(verifier), of, written_by(verifier, of, logs))
     return slots, places
 
 
@@ -47,7 +48,7 @@ def usage_of(
     logs: Logs, laid: Source, arms: Sequence[Arm], plans: Sequence[Plan], replays: Sequence[Replay]
 ) -> tuple[Slots, Usage, Usage]:
     """Slots of all arms with their expected and their worst use."""
-    slots, places = slots_of(arms, plans, laid)
+    slots, places = slots_of(arms, plans, laid, logs)
     n_prompts = len(logs.prompts)
     expected, worst = (Usage(*(np.zeros((n_prompts, len(slots)), np.float32) for _ in KINDS)) for _ in range(2))
     means = WorstUse(laid)

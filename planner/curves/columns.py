@@ -10,6 +10,7 @@ import numpy as np
 from planner.core import Arm
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable, PoolTable, Slots, Usage
+from planner.curves.usage import written_by
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> Outcome
         times = _stack([once if column.worst is None else column.worst for column in columns], shape)
         worst, latency_worst = Usage(*(getattr(usage, f.name) * times for f in fields(Usage))), latency * times
     generators, verifiers = zip(*(called(column.arm) for column in columns), strict=True) if columns else ((), ())
+    pool = np.array([column.pool for column in columns], dtype=np.int32)
     return OutcomeTable(
         prompts=logs.prompts,
         arms=tuple(column.arm for column in columns),
@@ -57,7 +59,8 @@ def table_of(columns: Sequence[Column], logs: Logs, pools: PoolTable) -> Outcome
             arm=np.arange(len(columns), dtype=np.int32),
             generator=generators,
             verifier=verifiers,
-            pool=np.array([column.pool for column in columns], dtype=np.int32),
+            pool=pool,
+            written=written_by(verifiers, pool, logs),
         ),
         expected=usage,
         worst=worst,

@@ -39,6 +39,7 @@ def concatenate_arms(tables: Sequence[OutcomeTable]) -> OutcomeTable:
             generator=tuple(name for table in tables for name in table.slots.generator),
             verifier=tuple(name for table in tables for name in table.slots.verifier),
             pool=np.concatenate([table.slots.pool for table in tables]),
+            written=np.concatenate([table.slots.written for table in tables]),
         ),
         expected=_beside([table.expected for table in tables]),
         worst=_beside([table.worst for table in tables]),

@@ -54,8 +54,10 @@ def rates(slots: Slots, models: Mapping[str, ModelCard], unit: Unit) -> Rates:
         case "usd":
             prompt = card(slots.generator, "usd_per_million_prompt_tokens", 1e-6)
             completion = card(slots.generator, "usd_per_million_completion_tokens", 1e-6)
-            verifier = card(slots.verifier, "usd_per_million_prompt_tokens", 1e-6)
-            return Rates(zero, prompt, completion, np.where(verified, verifier, 0))
+            read = card(slots.verifier, "usd_per_million_prompt_tokens", 1e-6)
+            wrote = np.where(slots.written > 0, card(slots.verifier, "usd_per_million_completion_tokens", 1e-6), 0)
+            verifier = (1 - slots.written) * read + slots.written * wrote
+            return Rates(zero, prompt, completion, np.where(verified, verifier, 0).astype(np.float32))
         case "latency_seconds":
             raise ValueError("latency is not a sum over tokens: see OutcomeTable.latency_seconds")
 

@@ -27,13 +27,15 @@ class Usage:
 class Slots:
     """What an arm spends on: one slot for each (generator, verifier) that it may call; arrays of length n_slots.
 
-    `pool` is the pool whose tokens a sample the slot draws (-1: none is logged).
+    `pool` is the pool whose tokens a sample the slot draws (-1: none is logged). `written` is the share of the
+    verifier's tokens that it writes, as a language model does that gives verdicts.
     """
 
     arm: Ints
     generator: tuple[str, ...]
     verifier: tuple[str | None, ...]
     pool: Ints
+    written: Floats
 
     def __len__(self) -> int:
         return len(self.generator)
@@ -112,6 +114,7 @@ class OutcomeTable:
                 generator=tuple(self.slots.generator[slot] for slot in slots),
                 verifier=tuple(self.slots.verifier[slot] for slot in slots),
                 pool=self.slots.pool[slots],
+                written=self.slots.written[slots],
             ),
             expected=_columns(self.expected, slots),
             worst=_columns(self.worst, slots),

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from planner.core import ModelCard
 from planner.curves.exact import expected_greatest
 from planner.curves.logs import Floats, Logs, SampleTable
-from planner.curves.units import Chains, Longs, stacks
+from planner.curves.table import Slots
+from planner.curves.units import Chains, Longs, chains_of, stacks
 
 _CELLS = 1 << 20
 
@@ -22,6 +23,42 @@ def generations_a_sample(generator: str, verifier: str | None, models: Mapping[s
         return 1
     card = models.get(verifier)
     return 2 if verifier == generator or (card is not None and card.kind == "generator") else 1
+
+
+def written_shares(logs: Logs) -> Floats:
+    """Share of each pool's verifier tokens that a language model wrote, (pools,): they have a price of their own.
+
+    Logs hold what it read and wrote in one sum. What goes beyond prompt and candidate, each read once, it wrote.
+    """
+    shares = np.zeros(len(logs.pools), dtype=np.float32)
+    for pool, kind in enumerate(logs.pools):
+        if generations_a_sample(kind.generator, kind.verifier, logs.models) == 1:
+            continue
+        chains = chains_of(logs.samples, pool)
+        rows = slice(*np.searchsorted(logs.samples.pool, [pool, pool + 1]))
+        read = np.repeat(logs.samples.prompt_tokens[chains.start], chains.length) + logs.samples.completion_tokens[rows]
+        logged = logs.samples.verifier_tokens[rows]
+        known = np.isfinite(read) & np.isfinite(logged)
+        if total := float(logged[known].sum(dtype=np.float64)):
+            shares[pool] = max(1 - float(read[known].sum(dtype=np.float64)) / total, 0)
+    return shares
+
+
+def pool_slots(logs: Logs, places: Sequence[int], verifiers: Sequence[str | None] | None = None) -> Slots:
+    """One slot for each of the pools at `places`; `verifiers` that score their samples, where not the pools' own."""
+    pools, of = [logs.pools[place] for place in places], np.array(places, dtype=np.int32)
+    scoring = tuple(pool.verifier for pool in pools) if verifiers is None else tuple(verifiers)
+    return Slots(
+        np.arange(len(of), dtype=np.int32), tuple(pool.generator for pool in pools), scoring, of,
+        written_by(scoring, of, logs),
+    )  # fmt: skip
+
+
+def written_by(verifiers: Sequence[str | None], pools: NDArray[np.integer], logs: Logs) -> Floats:
+    """The same of each of `verifiers`, from the pool (place, -1 for none) beside it where it is that pool's own."""
+    shares, names = np.append(written_shares(logs), np.float32(0)), [*(pool.verifier for pool in logs.pools), None]
+    own = [names[pool] == verifier for verifier, pool in zip(verifiers, pools.tolist(), strict=True)]
+    return np.where(own, shares[pools], np.float32(0)).astype(np.float32)
 
 
 @dataclass(frozen=True)

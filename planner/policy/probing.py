@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from planner.core import Arm, Probe, Unit
 from planner.curves.costs import rates
 from planner.curves.logs import Floats, Logs
-from planner.curves.table import OutcomeTable, Slots, Usage
-from planner.curves.usage import generations_a_sample
+from planner.curves.table import OutcomeTable, Usage
+from planner.curves.usage import generations_a_sample, pool_slots
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,12 @@ class ProbeSource:
         pool = self.logs.pools[self.pool]
         if unit == "latency_seconds":
             return self._seconds(table, k)
-        slots = Slots(np.zeros(1, np.int32), (pool.generator,), (pool.verifier,), np.array([self.pool], np.int32))
         column = slice(self.pool, self.pool + 1)
         tokens = (table.pools.prompt_tokens, table.pools.completion_tokens, table.pools.verifier_tokens)
         parts = [k * part[:, column] for part in tokens]
         calls = k * generations_a_sample(pool.generator, pool.verifier, table.models)
         usage = Usage(np.full_like(parts[0], calls), *parts)
-        return rates(slots, table.models, unit).apply(usage)[:, 0]
+        return rates(pool_slots(self.logs, [self.pool]), table.models, unit).apply(usage)[:, 0]
 
     def _seconds(self, table: OutcomeTable, k: int) -> Floats:
         """(P,) seconds of an arm of `k` samples, of several that which takes longest, since it waits for scores."""

@@ -11,7 +11,7 @@ from planner.core import Arm, Stage, Unit
 from planner.curves.cascade import replay_cascades
 from planner.curves.costs import logged_cost, rates
 from planner.curves.logs import Floats, Logs
-from planner.curves.table import Slots
+from planner.curves.usage import pool_slots
 from planner.policy.frontier import Hull, mixture_hull
 
 CONFIDENCES = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
@@ -113,9 +113,8 @@ def _windows(logs: Logs, cost: Floats, rows: np.ndarray, window: int) -> tuple[f
 
 def _costs(logs: Logs, unit: Unit) -> Floats:
     """(S,) cost of every logged sample, without any verifier."""
-    names = tuple(pool.generator for pool in logs.pools)
-    places = np.arange(len(names), dtype=np.int32)
-    rate = rates(Slots(places, names, (None,) * len(names), places), logs.models, unit)
+    n_pools = len(logs.pools)
+    rate = rates(pool_slots(logs, range(n_pools), [None] * n_pools), logs.models, unit)
     samples = logs.samples
     own = [part[samples.pool] for part in (rate.generation, rate.prompt, rate.completion)]
     tokens = [np.nan_to_num(part) for part in (samples.prompt_tokens, samples.completion_tokens)]

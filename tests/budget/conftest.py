@@ -75,6 +75,7 @@ def make_case(n_prompts=300, *, samples=32, seed=0, text=0.8, by_dataset=0.0, to
             tuple(arm.generator for arm in arms),
             (None,) * len(arms),
             large.astype(np.int32),
+            np.zeros(len(arms), np.float32),
         ),
         expected=use,
         worst=replace(use, completion_tokens=use.completion_tokens * np.float32(1)),

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from plain import Row, logs_of
 
-from planner.core import ModelCard
-from planner.curves import tabulate
+from planner.core import Arm, ModelCard
+from planner.curves import concatenate_arms, replay_cascades, tabulate
 from planner.curves.costs import logged_cost
 from planner.curves.exact import expected_greatest
 from planner.curves.logs import Pool
+from planner.policy.probing import ProbeSource
 
+CASCADE = Arm(
+    generator="small", verifier="prm", search="cascade", selection="best_of_n", breadth=2,
+    params={"stages": [{"generator": "small", "verifier": "prm", "max_samples": 2}]},
+)  # fmt: skip
 SMALL = ModelCard(name="small", active_params=1000, tokens_per_second=10, max_concurrency=2)
 PRM = ModelCard(name="prm", kind="prm", active_params=500, tokens_per_second=100)
 
@@ -75,6 +80,25 @@ def test_a_verdict_of_a_language_model_counts_as_a_generation():
     table = tabulate(logs_of(chains(), models=(judge,)), cascades=False)
     assert column(table, table.expected.generations, selection="filter_vote", breadth=2, depth=1) == 4
     assert column(table, table.expected.generations, selection="majority_vote", breadth=2, depth=1) == 2
+
+
+def test_what_a_judge_writes_is_paid_at_its_completion_rate():
+    prices = {"usd_per_million_prompt_tokens": 1e6, "usd_per_million_completion_tokens": 5e6}
+    judge, free = ModelCard(name="prm", kind="generator", **prices), SMALL.model_copy(update=dict.fromkeys(prices, 0))
+    written = 40.0  # beside the prompt of 10 tokens and a candidate of 25 on average
+    rows = [replace(row, verifier_tokens=10 + row.completion_tokens + written) for row in chains()]
+    logs = logs_of(rows, models=(free, judge))
+    table = concatenate_arms([tabulate(logs, cascades=False), replay_cascades(logs, [CASCADE])])
+    cost = logged_cost(table, "usd")
+    bill = 2 * (10 + 25 + 5 * written)
+    scored = {"selection": "best_of_n", "breadth": 2, "depth": 1}
+    assert column(table, cost, search="sampling", **scored) == pytest.approx(bill)
+    assert column(table, cost, search="cascade") == pytest.approx(bill, rel=1e-5)
+    assert column(table, cost, selection="majority_vote", breadth=2, depth=1) == 0
+    assert ProbeSource.of(logs, "small").cost(table, 2, "usd") == pytest.approx(bill)
+    only_reads = replace(logs, models={**logs.models, "prm": judge.model_copy(update={"kind": "prm"})})
+    table = tabulate(only_reads, cascades=False)
+    assert column(table, logged_cost(table, "usd"), **scored) == pytest.approx(2 * (35 + written))
 
 
 def test_unknown_tokens_stay_unknown():

@@ -86,6 +86,7 @@ def outcome_table(prompts, arms, outcome, weight, pools, n_samples, n_correct, s
         tuple(arm.generator for arm in arms),
         tuple(arm.verifier for arm in arms),
         np.full(len(arms), -1, np.int32) if slot_pool is None else np.asarray(slot_pool, np.int32),
+        np.zeros(len(arms), np.float32),
     )
     tokens = np.full(n_samples.shape, np.nan, np.float32)
     return OutcomeTable(

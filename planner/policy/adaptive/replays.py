@@ -14,7 +14,7 @@ from planner.curves.cascade_draws import Source, draw_orders
 from planner.curves.costs import rates
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import Slots
-from planner.curves.usage import generations_a_sample
+from planner.curves.usage import generations_a_sample, pool_slots
 from planner.policy.adaptive.answers import Drawn
 from planner.policy.adaptive.draws import Drawable, Node, Slot, slots, slots_of
 
@@ -132,9 +132,7 @@ def replay_pools(
 
 def pool_rates(logs: Logs, laid: Source, places: Sequence[int], pools: Sequence[Drawable]) -> dict[Unit, Floats]:
     """Rates (4, K) of a draw and of a prompt, completion and verifier token of it, in every unit known for all K."""
-    names = tuple(pool.generator for pool in pools)
-    verifiers = tuple(pool.verifier for pool in pools)
-    of = Slots(np.arange(len(pools), dtype=np.int32), names, verifiers, np.array(places, dtype=np.int32))
+    of = pool_slots(logs, places, [pool.verifier for pool in pools])
     found = {unit: _stacked(of, logs.models, unit) for unit in UNITS}
     found["generations"][0] = [generations_a_sample(pool.generator, pool.verifier, logs.models) for pool in pools]
     counted = laid.columns
