@@ -50,9 +50,18 @@ def import_command(file: Path) -> None:
     """Import model cards from FILE (.json or .toml); a card of a known name replaces what was known."""
     from planner.store.card_files import read_model_cards
 
-    cards = read_model_cards(file)
-    open_store().save_models(cards)
+    cards, store = read_model_cards(file), open_store()
+    met = {model.card.name for model in store.models()}
+    store.save_models(cards)
     click.echo(f"imported {len(cards)} model card{'' if len(cards) == 1 else 's'} from {file}")
+    # A model that was met has the kind that its logs suggest, until a card says another.
+    guessed = [card.name for card in cards if "kind" not in card.model_fields_set and card.name not in met]
+    if guessed:
+        click.echo(
+            f"without a kind, taken for generators: {', '.join(guessed)}; as verifiers they would be judges, whose "
+            "verdicts count as generations: give what only scores the kind orm or prm",
+            err=True,
+        )
 
 
 def _number(value: float | None) -> str:

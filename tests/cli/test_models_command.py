@@ -25,6 +25,20 @@ def test_cards_are_imported_and_listed(planner, tmp_path):
     assert (card["name"], card["active_params"], card["has_card"]) == ("small", 7e9, True)
 
 
+def test_a_model_that_no_log_and_no_card_gives_a_kind_is_named(planner, tmp_path):
+    run = {"prompt": "1 + 1", "generator": "small", "verifier": "met", "selection": "best_of_n", "correct": 1}
+    (tmp_path / "runs.jsonl").write_text(json.dumps(run))
+    assert planner("logs", "import", "runs.jsonl").exit_code == 0
+    cards = [{"name": name} for name in ("met", "small", "unmet")] + [{"name": "prm", "kind": "prm"}]
+    (tmp_path / "models.json").write_text(json.dumps(cards))
+    result = planner("models", "import", "models.json")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("without a kind, taken for generators: unmet; ")
+    kinds = {card["name"]: card["kind"] for card in json.loads(planner("models", "list", "--json").stdout)}
+    assert kinds == {"met": "orm", "small": "generator", "unmet": "generator", "prm": "prm"}
+    assert planner("models", "import", "models.json").stderr == ""
+
+
 def test_a_bad_card_is_bad_input_and_changes_nothing(planner, tmp_path):
     (tmp_path / "models.json").write_text('[{"name": "good"}, {"name": "bad", "active_params": 0}]')
     result = planner("models", "import", "models.json")
