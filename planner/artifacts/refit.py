@@ -28,6 +28,7 @@ from planner.policy.adaptive.contest import fit_adaptive
 from planner.policy.compare import not_compared
 from planner.policy.evaluate import Evaluation, evaluate, with_cascades
 from planner.policy.fit import fit_policy
+from planner.policy.folds import check_seed
 from planner.policy.promotion import challenge
 from planner.policy.report import EvaluationReport
 from planner.store import Store
@@ -69,9 +70,10 @@ def refit(
 
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
     fit_id: of a fit that the store knows as running already; else one is noted.
-    Raises NotEnoughData where nothing is graded, InvalidInput for a name to be left out that is not logged, NotReady
-    where another fit over the folder is running.
+    Raises NotEnoughData where nothing is graded, InvalidInput for a seed that cannot be used and a name to be left out
+    that is not logged, NotReady where another fit over the folder is running.
     """
+    check_seed(settings.seed)
     if fit_id is None:
         fit_id = secrets.token_hex(8)
         store.start_fit(fit_id, settings.model_dump(mode="json"))

@@ -18,7 +18,7 @@ from planner.policy.baselines import YARDSTICKS, Mask, families, fixed_arms
 from planner.policy.by_bin import difficulty_of, shapes_by_bin
 from planner.policy.comparable import comparable, why_left_out
 from planner.policy.fit import fit_policy
-from planner.policy.folds import fold_of_prompts
+from planner.policy.folds import check_seed, fold_of_prompts
 from planner.policy.held_out import HeldOut, Played, play, with_bins, without_text
 from planner.policy.played_budgets import default_budgets, kept, named, paid, primary_unit, unit_of
 from planner.policy.probing import ProbeSource
@@ -73,10 +73,11 @@ def evaluate(
 
     Raises NotEnoughData where fewer than 20 prompts have a graded outcome, InfeasibleBudget where no cost is known
     in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can, and InvalidInput
-    where all is free in the unit that was asked for without budgets.
+    for a seed that cannot be used, and where all is free in the unit that was asked for without budgets.
     """
     from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 
+    check_seed(seed)
     table = tabulate(logs, seed=seed, cascades=False)
     fold = fold_of_prompts(logs.prompts, folds, seed)
     has_outcome = np.isfinite(table.outcome).any(axis=1)

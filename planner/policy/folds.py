@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import PromptTable
+from planner.errors import InvalidInput
 from planner.texts.kept import equal_texts
+
+LARGEST_SEED = 2**31 - 1
+"""What draws from it takes no larger one, and none below zero."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise InvalidInput for a seed from which a fit or an evaluation could not draw."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InvalidInput(f"the seed {seed} cannot be used: give a whole number from 0 to {LARGEST_SEED:,}")
 
 
 def fold_of_prompts(prompts: PromptTable, n_folds: int, seed: int) -> NDArray[np.intp]:

@@ -148,3 +148,11 @@ def test_fitting_on_no_runs_says_what_to_do(home):
     assert result.exit_code == 3
     assert "no run is logged of these data sets" in result.stderr
     assert "planner logs import" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate"])
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_that_cannot_be_used_is_bad_input(home, command, seed):
+    result = run(command, "--seed", seed)
+    assert result.exit_code == 2
+    assert f"the seed {seed} cannot be used" in result.stderr
