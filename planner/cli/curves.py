@@ -58,7 +58,7 @@ def _check(asked: Sequence[str], known: set[str]) -> None:
 
 
 def _text(means: Sequence[ArmMeans]) -> str:
-    from planner.cli.text import columns, figure
+    from planner.cli.text import amount, columns, figure
 
     n_bins = max((len(m.by_bin) for m in means), default=0)
     header = ["arm", "prompts", "accuracy", *(f"bin {b + 1}" for b in range(n_bins)), *UNIT_LABELS.values()]
@@ -68,7 +68,7 @@ def _text(means: Sequence[ArmMeans]) -> str:
             str(m.n_prompts),
             f"{m.accuracy:.3f}",
             *(figure(value) for value in m.by_bin),
-            *(figure(m.cost[unit]) for unit in UNIT_LABELS),
+            *(amount(m.cost[unit]) for unit in UNIT_LABELS),
         ]
         for m in means
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.cli.text import UNKNOWN, columns, figure
+from planner.cli.text import UNKNOWN, amount, columns, figure
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -88,7 +88,7 @@ def _on_fewer(report: EvaluationReport, baselines: Collection[str]) -> str:
 def _gains(report: EvaluationReport) -> str:
     rows = [
         [
-            _short(line.budget), figure(line.cost), f"{line.accuracy:.3f}", figure(line.hull),
+            _short(line.budget), amount(line.cost), f"{line.accuracy:.3f}", figure(line.hull),
             _interval(line.gain), _interval(line.gain_fixed), figure(line.regret, 1),
         ]
         for line in report.lines
@@ -150,8 +150,8 @@ def _multiples(report: EvaluationReport) -> str:
         [
             m.baseline,
             f"{m.accuracy:.3f}",
-            figure(m.cost),
-            figure(m.policy_cost),
+            amount(m.cost),
+            amount(m.policy_cost),
             f"1/{m.times:.1f}" if m.times else UNKNOWN,
         ]
         for m in report.multiples

@@ -36,6 +36,13 @@ def figure(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits - 1}e}"
 
 
+def amount(value: float | None) -> str:
+    """A cost to three digits however small it is, thousands marked; a dash for what is unknown."""
+    if value is None or value != value:  # noqa: PLR0124 - as above
+        return UNKNOWN
+    return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.3g}"
+
+
 def cost_text(cost: Cost) -> str:
     """Every unit that is known, in words."""
     parts = (
@@ -45,7 +52,7 @@ def cost_text(cost: Cost) -> str:
         (cost.usd, "{} USD"),
         (cost.latency_seconds, "{} s"),
     )
-    known = [text.format(_short(value)) for value, text in parts if value is not None]
+    known = [text.format(amount(value)) for value, text in parts if value is not None]
     return ", ".join(known) or "unknown"
 
 
@@ -147,12 +154,6 @@ def _explanation(plan: Recommendation) -> list[tuple[str, str]]:
         text = f"{other.arm.label}: {other.forecast.accuracy:.3f}, {cost_text(other.forecast.cost)}"
         lines.append((f"runner-up {place}", text))
     return lines
-
-
-def _short(value: float) -> str:
-    if value >= 1e6 or value < 1e-2:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _is_figure(text: str) -> bool:

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from planner import Planner
 from planner.cli import main
 from planner.cli.report import report_text
-from planner.cli.text import columns, figure
-from planner.policy.report import Coverage, EvaluationReport
+from planner.cli.text import amount, columns, figure
+from planner.policy.report import Coverage, EvaluationReport, Line, Multiple
 
 
 def run(*arguments: str):
@@ -142,3 +142,32 @@ def test_columns_align_figures_to_the_right():
 )
 def test_figures_have_few_digits(value, text):
     assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0"),
+        (0.00142, "0.00142"),
+        (9.42e-05, "9.42e-05"),
+        (2.0, "2"),
+        (1715.2, "1,715"),
+        (1.5e9, "1.5e+09"),
+    ],
+)
+def test_a_cost_keeps_three_digits_however_small_it_is(value, text):
+    assert amount(value) == text
+
+
+def test_a_report_shows_that_more_was_spent_than_a_budget_of_a_fraction_of_a_cent():
+    line = Line(
+        contender="policy", budget="mean_usd=0.001015", budget_value=0.001015, n_prompts=60, accuracy=0.9, stderr=0.01,
+        cost=0.00142,
+    )  # fmt: skip
+    multiple = Multiple(baseline="best_of_n, 32", accuracy=0.9, cost=0.00285, policy_cost=0.00168, times=1.7)
+    report = EvaluationReport(
+        unit="usd", n_prompts=60, n_folds=5, seed=0, reference="a", lines=(line,), multiples=(multiple,)
+    )
+    text = report_text(report)
+    assert all(cost in text for cost in ("0.00142", "0.00285", "0.00168"))
