@@ -73,11 +73,13 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes have come."""
+        before = self._head_bytes
         super().data_received(data)
         if self._head_bytes is None or self._joined.is_closing():
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEAD_BYTES:
+        if before is not None:  # else it begins somewhere in these bytes
+            self._head_bytes += len(data)
+        if self._head_bytes > MOST_HEAD_BYTES and not self._is_answering:
             self.send_400_response("The head of the request is too large.")
         elif self._patience is None:
             self._wait_for_head()
@@ -107,7 +109,12 @@ class Protocol(HttpToolsProtocol):
             self._patience = None
 
     def _lose_patience(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self._joined.close()
-        else:  # the request before is still being answered
+        if self._is_answering:
             self._wait_for_head()
+        else:
+            self._joined.close()
+
+    @property
+    def _is_answering(self) -> bool:
+        """Whether an earlier request is: its answer is not broken off for what a client sends beside it."""
+        return self.cycle is not None and not self.cycle.response_complete

@@ -92,3 +92,15 @@ def test_a_connection_goes_on_after_a_pause_shorter_than_a_kept_one(connect):
             line.sendall(WHOLE)
             assert line.recv(4096).startswith(b"HTTP/1.1 200")
             time.sleep(0.8)
+
+
+def test_a_head_that_follows_a_large_body_at_once_is_waited_for(connect):
+    with connect() as line:
+        line.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + b" " * 100_000 + WHOLE[:20])
+        told = line.recv(65_536)
+        line.sendall(WHOLE[20:])
+        while b"200 OK" not in told:
+            piece = line.recv(65_536)
+            assert piece, told
+            told += piece
+        assert told.startswith(b"HTTP/1.1 422")
