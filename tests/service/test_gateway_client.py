@@ -324,6 +324,22 @@ def test_tools_go_to_the_generator_that_a_plan_begins_with(ask, scripted):
     assert server.seen[-1].body["model"] in {"lab-small", "lab-large"}
 
 
+@pytest.mark.parametrize("generator", ["lab-small", "lab-large"])
+def test_a_conversation_with_tools_stays_with_the_generator_that_its_plan_begins_with(ask, scripted, generator):
+    server = scripted(RIGHT)
+    client = ask(endpoint_url=server.url)
+    called = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    more = [
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "tool_call_id": "1", "content": "55"},
+    ]
+    member = {"arm": {"generator": generator}}
+    for messages in (ASKED, ASKED + more):
+        client.chat.completions.create(model="auto", messages=messages, tools=TOOLS, extra_body={"planner": member})
+    assert [seen.body["model"] for seen in server.seen] == [generator] * 2
+    assert server.seen[-1].body["messages"] == ASKED + more
+
+
 def _logged_soon(n: int) -> list:
     wait_until(lambda: len(logged()) == n)
     return logged()

@@ -125,7 +125,7 @@ class Budgets:
 
     async def _recommend(self, ask: Ask, budget: Budget | None, policy_id: str) -> Recommendation:
         prompt: dict[str, Any] = {
-            "prompt": ask.text or ask.raw["messages"],
+            "prompt": ask.spoken or ask.raw["messages"],
             "prompt_id": ask.prompt_id,
             "dataset": ask.dataset,
             "metadata": ask.metadata,

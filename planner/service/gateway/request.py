@@ -89,6 +89,11 @@ class Ask:
         except InvalidInput:
             return None
 
+    @cached_property
+    def spoken(self) -> str:
+        """What of the conversation is text, also where some messages hold none, as those that call a tool."""
+        return self.text or "\n\n".join(filter(None, map(_spoken, self.raw["messages"])))
+
     @property
     def is_forced(self) -> bool:
         """Whether arms are asked for by name, so that the plan is carried out as it is."""
@@ -172,6 +177,13 @@ def _budget(body: ChatBody, said: PlannerMember, its_budget: str | None) -> Budg
     if not 0 < generations <= _MOST_GENERATIONS:
         raise InvalidInput(f"{ITS_BUDGET}: expected a number of generations, got {its_budget[:40]!r}")
     return Budget(max_generations=generations)
+
+
+def _spoken(message: object) -> str:
+    try:
+        return chat_text([message])
+    except InvalidInput:
+        return ""
 
 
 def _both(what: str, by_name: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ async def answer(body: ChatBody, raw: Mapping[str, Any], its_budget: str | None,
         ask = read_request(body, raw, its_budget, known, plans=plans)
     except UnknownName as error:
         return _no_such_model(error)
-    context.check_length(len(ask.text or ""))
+    context.check_length(len(ask.spoken))
     try:
         return _Asgi(await _answer(gateway, ask))
     except UnknownModel as error:
@@ -111,7 +111,7 @@ async def _untouched(gateway: Gateway, ask: Ask) -> ASGIApp:
     """By the generator that a plan within the budget begins with; its search is not carried out."""
     headers = {"x-planner-mode": "plain", "x-planner-untouched": header_safe(ask.untouched or "")}
     model = ask.generators[0] if ask.generators else None
-    if model is None and ask.text is not None:
+    if model is None and ask.spoken:
         model = (await gateway.budgets.plan(ask)).plan.arm.generator
     return PassedThrough(gateway, ask, model or await gateway.names.default(), headers)
 
