@@ -50,7 +50,8 @@ def open_endpoint(
         return endpoint
     from planner.execution.routed import RoutedEndpoint  # noqa: PLC0415 - seldom
 
-    return RoutedEndpoint(endpoint, {name: _verifier(one, endpoint) for name, one in named_verifiers.items()})
+    limits = _limits(settings, max_concurrency)
+    return RoutedEndpoint(endpoint, {name: _verifier(one, endpoint, limits) for name, one in named_verifiers.items()})
 
 
 def _opened(named: str, settings: Settings, max_concurrency: int | None, memory: Path | None) -> Endpoint:
@@ -69,12 +70,19 @@ def _opened(named: str, settings: Settings, max_concurrency: int | None, memory:
         api_key=None if key is None else key.get_secret_value(),
         verifier_url=settings.verifier_url,
         memory=memory,
-        max_concurrency=max_concurrency or settings.max_concurrency,
-        timeout_seconds=settings.request_timeout_seconds,
+        **_limits(settings, max_concurrency),
     )
 
 
-def _verifier(given: VerifierLike, endpoint: Endpoint) -> Verifier:
+def _limits(settings: Settings, max_concurrency: int | None) -> dict[str, Any]:
+    """How many requests a server is sent side by side, and how long each is waited for."""
+    return {
+        "max_concurrency": max_concurrency or settings.max_concurrency,
+        "timeout_seconds": settings.request_timeout_seconds,
+    }
+
+
+def _verifier(given: VerifierLike, endpoint: Endpoint, limits: Mapping[str, Any]) -> Verifier:
     from planner.execution.functions import is_function_name  # noqa: PLC0415 - as above
     from planner.execution.verifiers import (  # noqa: PLC0415
         CallableVerifier,
@@ -93,8 +101,8 @@ def _verifier(given: VerifierLike, endpoint: Endpoint) -> Verifier:
     makers: dict[str, Callable[[str], Verifier]] = {
         "command:": CommandVerifier,
         "judge:": lambda rest: JudgeVerifier(endpoint, rest),
-        "http:": lambda rest: RemoteVerifier(f"http:{rest}"),
-        "https:": lambda rest: RemoteVerifier(f"https:{rest}"),
+        "http:": lambda rest: RemoteVerifier(f"http:{rest}", **limits),
+        "https:": lambda rest: RemoteVerifier(f"https:{rest}", **limits),
     }
     for prefix, make in makers.items():
         if given.startswith(prefix):

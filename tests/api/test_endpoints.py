@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from execution.hostile import HostileServer, silence
 
 from planner.api.endpoints import open_endpoint
 from planner.config import Settings
-from planner.core import Conventions
-from planner.errors import InvalidInput
+from planner.core import Conventions, Message, Verify
+from planner.errors import EndpointTimeout, InvalidInput
 
 
 def test_a_url_is_spoken_to_as_the_settings_say():
@@ -32,3 +35,18 @@ def test_an_unknown_convention_is_named(tmp_path):
 def test_without_an_endpoint_the_ways_to_name_one_are_told():
     with pytest.raises(InvalidInput, match="PLANNER_ENDPOINT_URL"):
         open_endpoint(None, Settings())
+
+
+def test_a_verifier_that_is_named_by_its_url_is_waited_for_as_the_settings_say():
+    async def verified() -> None:
+        async with HostileServer([silence]) as server:
+            settings = Settings(verifiers={"prm": server.url}, request_timeout_seconds=0.3)
+            endpoint = open_endpoint("http://127.0.0.1:9/v1", settings)
+            try:
+                async with asyncio.timeout(20):
+                    await endpoint.verify(Verify("prm", (Message("user", "How many?"),), ("1",)))
+            finally:
+                await endpoint.aclose()
+
+    with pytest.raises(EndpointTimeout, match=r"within 0\.3 seconds"):
+        asyncio.run(verified())
