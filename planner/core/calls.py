@@ -20,7 +20,7 @@ class Generate:
     """Ask a generator for `n` completions of a conversation.
 
     prefix: answer so far, which every completion goes on from ("" begins the answer).
-    stop: texts at which a completion ends; they are not part of it.
+    stop: texts at which a completion ends; they are not part of it. ends_answer: they end the whole answer, not a step.
     temperature, max_tokens: None leaves them to the endpoint.
     generations: what the request counts in the budget's unit (a finished candidate counts one, wherever it is
     charged; a later step of a chain that was charged at its first step counts 0).
@@ -35,6 +35,7 @@ class Generate:
     max_tokens: int | None = None
     seed: int | None = None
     generations: float = 1.0
+    ends_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

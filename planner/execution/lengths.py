@@ -186,7 +186,7 @@ class Lengths:
         return _size(request.messages) + _bytes(candidate) + (0 if judging is None else judging.wording_bytes)
 
     def _length(self, request: Generate) -> _Length:
-        steps = bool(request.stop)
+        steps = bool(request.stop) and not request.ends_answer
         key = (request.generator, steps)
         if key not in self._completions:
             likely = self.completion_tokens or COMPLETION_TOKENS

@@ -222,3 +222,15 @@ def test_the_latency_ceiling_follows_the_clock():
     now[0] = 105.0
     with pytest.raises(Interrupted, match="5 seconds"):
         counting.reserve(ask())
+
+
+def test_a_stop_text_of_the_caller_s_does_not_make_steps_of_whole_answers():
+    def granted(**members):
+        reservation = Meter(Budget(max_tokens=6000), CARDS, completion_tokens=600).reserve(ask(8, **members))
+        assert reservation is not None
+        return reservation
+
+    plain, stopped = granted(), granted(stop=("END",), ends_answer=True)
+    assert stopped.request.max_tokens == plain.request.max_tokens > 600
+    assert (stopped.most, stopped.expected) == (plain.most, plain.expected)
+    assert granted(stop=("\n\n",)).expected.completion < plain.expected.completion

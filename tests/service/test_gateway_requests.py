@@ -151,6 +151,7 @@ def test_a_search_is_held_to_the_limits_and_told_of_interruptions():
     step, whole = next(running)
     assert (step.max_tokens, step.stop, step.temperature) == (10, ("\n",), 0.3)
     assert (whole.max_tokens, whole.stop, whole.temperature) == (10, ("END",), 0.3)
+    assert (step.ends_answer, whole.ends_answer) == (False, True)
     assert running.send(["replies"]) == (Verify("judge", asked, ("a",)),)
     with pytest.raises(StopIteration) as end:
         running.throw(Interrupted("spent"))

@@ -58,4 +58,5 @@ def _within(request: Request, limits: Limits) -> Request:
         temperature=request.temperature if limits.temperature is None else limits.temperature,
         # A step search ends steps by stop texts of its own: its answer is cut when it is whole.
         stop=request.stop or limits.stop,
+        ends_answer=bool(limits.stop) and not request.stop,
     )
