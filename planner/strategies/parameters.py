@@ -13,6 +13,13 @@ from planner.errors import InvalidInput
 
 VERDICT = 0.5
 """A score of this or more is a positive verdict (METHODS 1)."""
+LEFT_TO_THE_SERVER = frozenset(
+    {
+        "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty", "reasoning_effort",
+        "verbosity",
+    }
+)  # fmt: skip
+"""Settings that logs tell of and no request of a search bears: the server's own hold, or those of `Conventions`."""
 
 
 class Settings(Frozen):
@@ -26,8 +33,10 @@ class Settings(Frozen):
     def _unwrapped(cls, said: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
         """None says nothing; a pool whose runs were logged with `settings` has that member among its own."""
         if isinstance(said, Mapping) and isinstance(said.get("settings"), Mapping):
-            return {**said["settings"], **{name: value for name, value in said.items() if name != "settings"}}
-        return {} if said is None else said
+            said = {**said["settings"], **{name: value for name, value in said.items() if name != "settings"}}
+        if not isinstance(said, Mapping):
+            return {} if said is None else said
+        return {name: value for name, value in said.items() if name not in LEFT_TO_THE_SERVER}
 
 
 class Choosing(Frozen):

@@ -231,3 +231,21 @@ def test_more_verdicts_than_candidates_are_not_used():
         return reply if isinstance(request, Generate) else (*reply, Verdict(1.0))
 
     assert len(drive(carry_out(arm(), task()), serve).samples) == 3
+
+
+@pytest.mark.parametrize("params", [{"top_p": 0.9, "temperature": 0.5}, {"settings": {"top_k": 9, "temperature": 0.5}}])
+def test_a_pool_is_drawn_from_whose_logs_tell_of_settings_that_no_request_bears(params):
+    assert {one.temperature for one in rounds(arm(params=params))[0]} == {0.5}
+
+
+def test_so_are_the_pools_of_a_cascade():
+    stages = [{"generator": "small"}, {"generator": "large"}]
+    params = {"stages": stages, "settings": [{"top_p": 0.9, "max_tokens": 7}, None]}
+    asked = rounds(arm(search="cascade", selection="majority_vote", verifier=None, params=params))
+    assert asked[0][0].max_tokens == 7
+
+
+@pytest.mark.parametrize("params", [{"prompt": "terse"}, {"settings": {"temprature": 0.5}}])
+def test_other_parameters_that_are_not_known_are_refused(params):
+    with pytest.raises(InvalidInput, match="is not known"):
+        carry_out(arm(params=params), task())

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from planner.core import Arm, Generate
 from planner.errors import InvalidInput
 from planner.strategies.drawing import answers, as_sample, completions, judged
-from planner.strategies.parameters import Parameters, Settings
+from planner.strategies.parameters import LEFT_TO_THE_SERVER, Parameters, Settings
 from planner.strategies.pool import Pool, Replies, Search
 from planner.strategies.registry import Strategy
 from planner.strategies.selections import selection_of
@@ -23,7 +23,7 @@ class SamplingParameters(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _gathered(cls, said: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
-        beside = {name: said[name] for name in Settings.model_fields if name in said}
+        beside = {name: said[name] for name in (*Settings.model_fields, *LEFT_TO_THE_SERVER) if name in said}
         if not beside:
             return said
         rest = {name: value for name, value in said.items() if name not in {*beside, "settings"}}
