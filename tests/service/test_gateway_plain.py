@@ -112,6 +112,34 @@ def test_settings_are_logged_as_far_as_a_store_can_keep_them(live, scripted):
     assert logged()[0].params == {"reasoning_effort": "high"}
 
 
+@pytest.mark.parametrize("members", [{"tools": TOOLS}, {"response_format": {"type": "json_object"}}, {"stop": "x"}])
+@pytest.mark.parametrize("model", ["auto-lab-small", "lab-small"])
+def test_what_says_nothing_of_how_a_model_answers_such_prompts_is_no_sample_of_it(live, scripted, members, model):
+    body = {"model": model, "messages": ASKED, "planner": {"arm": {"generator": "lab-small"}}, **members}
+    httpx.post(f"{live(endpoint_url=scripted(RIGHT).url)}/v1/chat/completions", json=body)
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.search, len(run.samples)) == ("session", 1)
+
+
+@pytest.mark.parametrize("model", ["auto-lab-small", "lab-small"])
+def test_a_client_s_settings_tell_its_samples_from_others(live, scripted, model):
+    member = {"arm": {"generator": "lab-small"}}
+    body = {"model": model, "messages": ASKED, "temperature": 0.3, "max_completion_tokens": 40, "planner": member}
+    httpx.post(f"{live(endpoint_url=scripted(RIGHT).url)}/v1/chat/completions", json=body)
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.search, run.params) == ("sampling", {"temperature": 0.3, "max_tokens": 40})
+
+
+def test_a_limit_that_is_none_tells_nothing(live, scripted):
+    body = {"model": "lab-small", "messages": ASKED, "max_tokens": -1}
+    server = scripted(RIGHT)
+    httpx.post(f"{live(endpoint_url=server.url)}/v1/chat/completions", json=body)
+    wait_until(logged)
+    assert (logged()[0].params, server.seen[-1].body["max_tokens"]) == ({}, -1)
+
+
 def test_a_stream_is_passed_on_as_it_comes(live, scripted):
     body = {"model": "lab-small", "messages": ASKED, "stream": True}
     answer = httpx.post(f"{live(endpoint_url=scripted(STREAMED).url)}/v1/chat/completions", json=body)

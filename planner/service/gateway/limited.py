@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from planner.core import Completion, Generate, Request, Sample
+from planner.core import Arm, Completion, Generate, Request, Sample
+from planner.execution.session import SEARCH, session_arm
 from planner.service.gateway.request import Limits
 from planner.strategies.pool import Interrupted, Replies, Requests, Result
 
@@ -45,6 +46,24 @@ def limited(search: Searching, limits: Limits, found: Found) -> Searching:
         search.close()
     found.result = result
     return result
+
+
+def told(search: Searching, limits: Limits) -> Searching:
+    """The search, its result told with the limits that it was held to."""
+    result = yield from search
+    return replace(result, arm=_carried_out(result, limits))
+
+
+def _carried_out(result: Result, limits: Limits) -> Arm:
+    """What the run is logged as: the client's settings make samples of another pool, or none of any pool at all."""
+    arm = result.arm
+    own = {"temperature": limits.temperature, "max_tokens": limits.max_tokens}
+    given = {name: value for name, value in own.items() if value is not None}
+    if arm.search == SEARCH or not (given or limits.stop):
+        return arm
+    if arm.search == "sampling" and not limits.stop and "settings" not in arm.params:
+        return arm.model_copy(update={"params": {**arm.params, **given}})
+    return session_arm(arm, result.samples, probes=0)
 
 
 def _within(request: Request, limits: Limits) -> Request:

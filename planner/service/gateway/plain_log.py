@@ -16,6 +16,7 @@ from planner.execution.openai.tokens import TokenEstimate
 from planner.execution.prices import Counts, Prices
 from planner.execution.run_log import run_costs
 from planner.execution.runner import Runner
+from planner.execution.session import SEARCH
 from planner.execution.tally import Tally
 from planner.service.gateway.counted import Beside, counted
 from planner.service.gateway.request import Ask
@@ -26,8 +27,8 @@ MOST_BYTES = 8_000_000
 _FINISHED_OTHERWISE = {"tool_calls", "function_call"}
 _STATUS: Mapping[str, Status] = {"stop": "ok", "length": "truncated", "error": "error"}
 _SETTINGS = (
-    "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "frequency_penalty",
-    "presence_penalty", "repetition_penalty", "reasoning_effort", "verbosity",
+    "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty",
+    "reasoning_effort", "verbosity",
 )  # fmt: skip
 
 
@@ -128,6 +129,7 @@ class PlainLog:
             reference=ask.reference,
             metadata=dict(ask.metadata),
             generator=self._model,
+            search="sampling" if _is_outcome(ask) else SEARCH,
             selection="first" if self._n == 1 else None,
             breadth=self._n,
             params=_settings(ask),
@@ -147,8 +149,15 @@ class _Judged:
         self.extract, self.grade = ask.extract, ask.grade
 
 
+def _is_outcome(ask: Ask) -> bool:
+    """Whether it says what the model does with such a prompt, not with tools, or up to a text of the client's."""
+    return ask.untouched is None and not ask.limits.stop
+
+
 def _settings(ask: Ask) -> dict[str, Any]:
     """What tells this pool of samples from others of the model: it is never mixed with pools of other settings."""
-    given = {name: ask.raw.get(name) for name in _SETTINGS} if ask.untouched is None else {"untouched": ask.untouched}
+    if ask.untouched is not None:
+        return {"untouched": storable(ask.untouched)}
+    given = {name: ask.raw.get(name) for name in _SETTINGS} | {"max_tokens": ask.limits.max_tokens}
     kept = {name: value for name, value in given.items() if isinstance(value, int | float | str)}
     return {name: storable(value) if isinstance(value, str) else value for name, value in kept.items()}

@@ -16,7 +16,7 @@ from planner.core import Cost
 from planner.execution.job import Job
 from planner.policy import PromptInput
 from planner.service.gateway.budgets import Planned
-from planner.service.gateway.limited import Found, Searching, limited
+from planner.service.gateway.limited import Found, Searching, limited, told
 from planner.service.gateway.request import Ask
 from planner.service.gateway.response import Answered, plan_headers
 from planner.service.gateway.sse import DONE, Stream, comment, event
@@ -65,7 +65,7 @@ class Answering:
         self._spent = cost
 
     def _search(self, job: Job, found: Found, task: Task) -> Searching:
-        return limited(job.searching(task), self.ask.limits, found)
+        return limited(told(job.searching(task), self.ask.limits), self.ask.limits, found)
 
     def _asked(self) -> Asked:
         ask = self.ask
