@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from planner.core import Unit
 from planner.errors import InfeasibleBudget
 from planner.policy.choose import Indices, Options, pick
+from planner.policy.restrict import rounded_up
 
 STEPS = 60
 Doubles = NDArray[np.float64]
@@ -25,7 +26,7 @@ def allocate(options: Options, unit: Unit, total: float) -> Indices:
     least = float(price[rows, cheapest].sum())
     if least > total:
         raise InfeasibleBudget(
-            f"the batch cannot be answered for {total:.4g} {unit} in total; the least is {least * 1.0001:.4g} {unit}"
+            f"the batch cannot be answered for {total:.4g} {unit} in total; the least is {rounded_up(least):.4g} {unit}"
         )
 
     def spend(arms: Indices) -> float:

@@ -106,7 +106,7 @@ def why_none_fits(
     if not np.isfinite(excess[least]):
         return InfeasibleBudget("no arm has a known cost in every unit of this budget: complete the model cards")
     asked = ", ".join(f"max_{unit}={ceiling:.4g}" for unit, ceiling in ceilings.items())
-    least_of = {unit: _round_up(max(ceilings[unit], costs[least])) for unit, costs in worst.items()}
+    least_of = {unit: rounded_up(max(ceilings[unit], costs[least])) for unit, costs in worst.items()}
     needed = ", ".join(f"max_{unit}={value:.4g}" for unit, value in least_of.items())
     label = forecasts.arms[least].label
     return InfeasibleBudget(f"no arm fits {asked}; the least budget that one would fit is {needed} ({label})")
@@ -135,13 +135,13 @@ def raise_mean_too_low(unit: Unit, value: float, least: float) -> NoReturn:
     """Raise the error for an average over traffic that even the cheapest arms exceed."""
     error = InfeasibleBudget(
         f"no choice of arms keeps mean_{unit}={value:.4g}; the least that the cheapest arms need is "
-        f"mean_{unit}={_round_up(least):.4g}"
+        f"mean_{unit}={rounded_up(least):.4g}"
     )
     error.least = least
     raise error
 
 
-def _round_up(value: float) -> float:
+def rounded_up(value: float) -> float:
     """Up to four digits, so that the figure printed does fit."""
     if not np.isfinite(value) or value <= 0:
         return float(value)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,6 +54,16 @@ def test_what_a_batch_leaves_would_not_pay_for_any_better_arm(seed, share):
 def test_a_total_below_the_cheapest_arms_names_the_least_that_would_do():
     with pytest.raises(InfeasibleBudget, match="the least is 4"):
         allocate(options_of([[0.5, 0.9]] * 2, [[2.0, 5.0]] * 2), "usd", 3.0)
+
+
+@pytest.mark.parametrize("price", [1.00004, 0.33333, 7.0, 123456.0])
+def test_the_least_total_that_is_named_would_do(price):
+    options = options_of([[0.5, 0.9]], [[price, 2 * price]])
+    with pytest.raises(InfeasibleBudget) as refused:
+        allocate(options, "flops", 0.5 * price)
+    named = float(re.search(r"the least is (\S+) flops", str(refused.value))[1])
+    assert named < 1.001 * price
+    allocate(options, "flops", named)
 
 
 def test_money_goes_to_the_prompts_that_gain_by_it():
