@@ -129,11 +129,10 @@ class Planner(Exploring):
 
     def evaluate(self, **options: Any) -> Evaluation:  # noqa: ANN401 - of `policy.evaluate.evaluate`
         """Measure a policy on folds by prompt against its baselines; see `planner.policy.evaluate.evaluate`."""
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
         from planner.policy.evaluate import evaluate  # noqa: PLC0415 - lightgbm is no part of serving
+        from planner.policy.one_thread import one_thread  # noqa: PLC0415
 
-        with threadpool_limits(1):  # as in a fit: the same figures on every machine
+        with one_thread():  # as in a fit: the same figures on every machine
             return evaluate(self.store.read_logs(), **options)
 
     def _verified(self, row: PolicyRow | ServedPolicy) -> Manifest:

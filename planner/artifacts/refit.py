@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from planner.artifacts.arrays import to_json
 from planner.artifacts.fingerprint import fingerprint
@@ -29,6 +28,7 @@ from planner.policy.compare import not_compared
 from planner.policy.evaluate import Evaluation, evaluate, with_cascades
 from planner.policy.fit import fit_policy
 from planner.policy.folds import check_seed
+from planner.policy.one_thread import one_thread
 from planner.policy.promotion import challenge
 from planner.policy.report import EvaluationReport
 from planner.store import Store
@@ -78,8 +78,7 @@ def refit(
         fit_id = secrets.token_hex(8)
         store.start_fit(fit_id, settings.model_dump(mode="json"))
     try:
-        # Sums depend on how many threads share them, and on small tables threads cost more than they bring.
-        with turn(artifacts.root, fit_id, progress) as report, threadpool_limits(1):
+        with turn(artifacts.root, fit_id, progress) as report, one_thread():
             store.end_lost_fits(but=fit_id)
             result = _refit(store, artifacts, settings, report)
             # Within the turn: a fit that runs while nobody holds it counts as lost.
