@@ -144,7 +144,7 @@ def _play_all(
     played = _policies(logs, folds, beliefs, rows, budgets, probes, seed)
     hulls, fixed_hulls = (
         {
-            label: MixtureYardstick.within(folds, masks, budget.ceilings) if budget.ceilings else whole
+            label: MixtureYardstick.within(folds, masks, budget.ceilings) if budget.ceilings else whole.if_any
             for label, budget in budgets.items()
         }
         for whole, masks in ((hull, every), (fixed_hull, fixed))

@@ -128,7 +128,8 @@ def multiples_of(folds: Sequence[HeldOut], policy: Mapping[str, Played]) -> tupl
             for size in sorted(in_all & {USUAL_SIZE, max(in_all, default=0)}):
                 arms = [places[size] for places in by_size]
                 out += _multiple(f"{name}, {size}", folds, arms, curve, 0.0)
-    best = [fold.train.best(mask["best fixed arm"], np.inf) for fold, mask in zip(folds, masks, strict=True)]
+    fixed = [mask.get("best fixed arm") for mask in masks]
+    best = [None if own is None else fold.train.best(own, np.inf) for fold, own in zip(folds, fixed, strict=True)]
     arms = [arm for arm in best if arm is not None]
     if len(arms) == len(folds):
         out += _multiple("best fixed arm", folds, arms, curve, 0.0)

@@ -48,8 +48,12 @@ class MixtureYardstick:
     ) -> MixtureYardstick | None:
         """The same of the arms that keep some ceilings; None where a fold has none that does."""
         fits = [mask & fold.fitting(ceilings) for fold, mask in zip(folds, masks, strict=True)]
-        whole = cls.of(folds, fits)
-        return whole if all(hull.indices for hull in whole.hulls) else None
+        return cls.of(folds, fits).if_any
+
+    @property
+    def if_any(self) -> MixtureYardstick | None:
+        """Itself; None where a fold has no arm to mix."""
+        return self if all(hull.indices for hull in self.hulls) else None
 
     @property
     def cost_range(self) -> tuple[float, float]:
@@ -57,7 +61,8 @@ class MixtureYardstick:
 
         In place of a free vertex counts a tenth of the next: what lies between is had by mixing the two.
         """
-        costs = [(hull.costs[0] or hull.costs[1] / 10, hull.costs[-1]) for hull in self.hulls if hull.costs[-1] > 0]
+        paid = [hull.costs for hull in self.hulls if hull.indices and hull.costs[-1] > 0]
+        costs = [(cost[0] or cost[1] / 10, cost[-1]) for cost in paid]
         low, high = np.mean(costs or [(0, 0)], axis=0)
         return float(low), float(high)
 

@@ -10,7 +10,7 @@ import simulated as world
 from planner.artifacts.refit import _screened
 from planner.cli.report import report_text
 from planner.core import Arm, Budget
-from planner.curves.logs import Logs
+from planner.curves.logs import Logs, RunTable
 from planner.errors import InfeasibleBudget, NotEnoughData
 from planner.policy.baselines import NAMES
 from planner.policy.by_bin import shapes_by_bin
@@ -19,6 +19,7 @@ from planner.policy.promotion import challenge
 from planner.policy.report import EvaluationReport
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
+STOP = {"rule": "score", "threshold": 0.8}
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,27 @@ def test_where_every_prompt_has_one_arm_no_gain_is_told_and_that_is_said():
     assert "no gain can be told at mean_flops=6e+08" in report.warnings[0]
     assert EvaluationReport.model_validate_json(report.model_dump_json()) == report
     assert "not every arm is logged on all" in report_text(report)
+
+
+def test_logs_of_cascades_alone_can_be_evaluated(pooled_logs):
+    """What a planner that serves cascades logs, where it began with no other runs: no fixed arm is known."""
+    stages = [{"generator": "small", "verifier": "verifier", "max_samples": n, "stop": STOP} for n in (2, 4)]
+    scored = Arm(generator="small", verifier="verifier", search="cascade", selection="best_of_n")
+    arms = tuple(scored.model_copy(update={"breadth": s["max_samples"], "params": {"stages": [s]}}) for s in stages)
+    n, rng = len(pooled_logs.prompts), np.random.default_rng(0)
+    which = np.arange(2 * n, dtype=np.int32) // n
+    tokens = [(which + 1) * np.full(2 * n, amount, np.float32) for amount in (50, 100, 150)]
+    nan, drawn = np.full(2 * n, np.nan, np.float32), (which + 1).astype(np.float32)
+    right = (rng.random(2 * n) < 0.5 + 0.2 * which).astype(np.float32)
+    runs = RunTable(which, np.arange(2 * n, dtype=np.int32) % n, right, drawn, *tokens, nan, nan)
+    nothing = take(pooled_logs.samples, np.zeros(len(pooled_logs.samples), bool))
+    logs = replace(pooled_logs, samples=nothing, pools=(), arms=arms, runs=runs)
+    report = evaluate(logs, folds=2, budgets=[Budget(mean_tokens=400)], probes=()).report
+    assert report.line("policy", "mean_tokens=400").gain is not None
+    assert report.line("policy", "mean_tokens=400").gain_fixed is None
+    assert report.line("mixture hull, fixed arms", "mean_tokens=400") is None
+    assert "fixed" not in " ".join(multiple.baseline for multiple in report.multiples)
+    assert evaluate(logs, folds=2, probes=()).report.mean_gain() is not None
 
 
 def test_too_few_prompts_cannot_be_evaluated():
