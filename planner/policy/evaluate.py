@@ -216,9 +216,12 @@ def _probed(
     predictor = fold.policy.predictor
     place = {prompt: i for i, prompt in enumerate(source.logs.prompts.ids)}
     train = [place[prompt] for prompt in fold.policy.sample_ids]
-    sharper = predictor.sharpen(belief, source.draw(test, k, seed))
+    drawn = source.draw(test, k, seed)
+    sharper = predictor.sharpen(belief, drawn)
     traffic = predictor.sharpen(fold.policy.sample, source.draw(train, k, seed))
-    cost = {unit: source.cost(fold.table, k, unit) for unit in UNITS}
+    # A prompt with too few samples to draw is answered without probes, and pays for none.
+    probed = np.array([len(own) > 0 for own in drawn])
+    cost = {unit: np.where(probed, source.cost(fold.table, k, unit), np.float32(0)) for unit in UNITS}
     return play(fold, sharper, budgets, sample=traffic, extra_cost=cost, seed=seed)
 
 

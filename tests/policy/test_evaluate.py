@@ -113,6 +113,15 @@ def test_probes_are_charged(evaluation):
     assert np.nanmin(rows.cost) >= 2 * 1.5 * SAMPLE + SAMPLE * 0.99
 
 
+def test_a_prompt_with_too_few_samples_for_its_probes_pays_for_none(pooled_logs):
+    samples = pooled_logs.samples
+    logs = replace(pooled_logs, samples=take(samples, (samples.pool == 1) | (samples.chain < 1)))
+    budgets = [Budget(max_flops=3 * SAMPLE)]
+    found = evaluate(logs, folds=2, budgets=budgets, probes=(2,), cascades=False, reference="small")
+    policy, probed = (found.report.line(name, "max_flops=6e+08") for name in ("policy", "policy, 2 probes"))
+    assert (probed.accuracy, probed.cost) == (policy.accuracy, policy.cost)
+
+
 def test_a_policy_is_not_worse_than_itself(evaluation, policy, pooled_logs):
     verdict = challenge(evaluation, policy, set(pooled_logs.prompts.ids), pooled_logs)
     assert verdict.difference == pytest.approx(0, abs=0.02)
