@@ -162,6 +162,7 @@ def replay(trace: Trace, arm: Arm, n_orders: int, concurrency: Sequence[int | No
 
     value = trace.value(arm.selection, answer_from=arm.params.get("answer_from", "all"))
     time = seconds(trace, arm.stages, concurrency)
+    latency_worst = mean(time[-1])
     verified = np.array([draw.verified for draw in trace.plan])
     return Replay(
         outcome=mean(at(value, stopped.n_drawn - 1)),
@@ -169,8 +170,8 @@ def replay(trace: Trace, arm: Arm, n_orders: int, concurrency: Sequence[int | No
         prompt_tokens=tokens("prompt_tokens"),
         completion_tokens=tokens("completion_tokens"),
         verifier_tokens=np.where(verified, tokens("verifier_tokens"), np.float32(0)),
-        latency_seconds=mean(at(time, stopped.n_drawn)),
-        latency_worst_seconds=mean(time[-1]),
+        latency_seconds=np.where(np.isnan(latency_worst), latency_worst, mean(at(time, stopped.n_drawn))),
+        latency_worst_seconds=latency_worst,
         ended=np.stack([mean(stopped.last_stage == stage) for stage in range(len(drawn))], axis=1),
     )
 

@@ -55,9 +55,11 @@ def usage_of(
     for plan, found, place in zip(plans, replays, places, strict=True):
         for stage, (draw, slot) in enumerate(zip(plan, place, strict=True)):
             for kind in KINDS:
-                getattr(expected, kind)[:, slot] += getattr(found, kind)[:, stage]
-                amount = means.of(draw, kind)
-                getattr(worst, kind)[:, slot] += np.where(np.isnan(found.outcome), np.float32(np.nan), amount)
+                amount = np.where(np.isnan(found.outcome), np.float32(np.nan), means.of(draw, kind))
+                getattr(worst, kind)[:, slot] += amount
+                # Where nobody logged what a stage takes, prompts that never came to it are no measure of the others.
+                own = np.where(np.isnan(amount), amount, getattr(found, kind)[:, stage])
+                getattr(expected, kind)[:, slot] += own
     models = zip(slots.generator, slots.verifier, strict=True)
     each = np.array([generations_a_sample(*names, logs.models) for names in models], dtype=np.float32)
     expected, worst = (replace(use, generations=use.generations * each) for use in (expected, worst))

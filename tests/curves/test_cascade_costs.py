@@ -79,6 +79,20 @@ def test_samples_of_unknown_use_are_taken_for_the_others_of_their_attempt(draw, 
         assert logged_cost(found, unit)[:, 0] == pytest.approx(logged_cost(fixed, unit)[:, same], rel=1e-4)
 
 
+def test_what_a_cascade_costs_is_unknown_where_that_of_a_stage_is_though_it_may_never_come_to_it():
+    logs = random_logs(2, n_prompts=12, n_samples=4)
+    samples = logs.samples
+    unknown = (samples.pool == 1) & (samples.prompt < 6)
+    tokens = np.where(unknown, np.nan, samples.completion_tokens)
+    logs = timed(replace(logs, samples=replace(samples, completion_tokens=tokens)))
+    stages = [Stage(generator=name, verifier="v", stop=ScoreStop(threshold=0)) for name in ("g0", "g1")]
+    table = replay_cascades(logs, [cascade(*stages)])
+    for unit in ("tokens", "flops", "latency_seconds"):
+        for worst in (False, True):
+            cost = logged_cost(table, unit, worst=worst)[:, 0]
+            assert np.isnan(cost).tolist() == [True] * 6 + [False] * 6
+
+
 def test_only_stages_that_are_scored_wait_for_the_verifier():
     logs = timed(random_logs(0, n_pools=2))
     small, large = Stage(generator="g0", max_samples=2, batch=2), Stage(generator="g1", max_samples=1)
