@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ROWS = 65_536
 _BLOCK_BYTES = 8 << 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _OF_VIEWS = {"string_view": "large_string", "binary_view": "large_binary"}
 
 
@@ -113,26 +114,33 @@ def _csv(path: Path, problems: Problems, ragged: list[int | None]) -> Iterator[B
                 ragged.append(row.number)
             bad.clear()
 
-        reader = csv.open_csv(
-            pa.PythonFile(stream, mode="r"),
-            read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=list(names)),
-            parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-            convert_options=csv.ConvertOptions(
-                check_utf8=False,
-                column_types=dict.fromkeys(names, pa.binary()),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                null_values=[""],
-            ),
-        )
+        try:
+            reader = csv.open_csv(
+                pa.PythonFile(stream, mode="r"),
+                read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=list(names)),
+                parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                convert_options=csv.ConvertOptions(
+                    check_utf8=False,
+                    column_types=dict.fromkeys(names, pa.binary()),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                    null_values=[""],
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):  # nothing stands below the header
+                return
+            raise
+        named = [place for place, name in enumerate(names) if name]  # spreadsheets end lines in empty columns
         first = 2
         for rows in reader:
             name_bad()
-            yield Block(rows, first)
+            yield Block(rows.select(named), first)
             first += rows.num_rows + _newlines(rows)
         name_bad()
         if first == 2 and ragged:  # a table without a good row has columns all the same
-            yield Block(pa.RecordBatch.from_pylist([], schema=pa.schema([(name, pa.binary()) for name in names])), 2)
+            schema = pa.schema([(names[place], pa.binary()) for place in named])
+            yield Block(pa.RecordBatch.from_pylist([], schema=schema), 2)
 
 
 def _header(path: Path, line: bytes) -> tuple[str, ...]:
@@ -146,6 +154,12 @@ def _header(path: Path, line: bytes) -> tuple[str, ...]:
         raise BadLog(
             f"{path}:1: row: the names of the columns cannot be read ({error}), expected a line of CSV"
         ) from error
+    separator = next((mark for mark in _SEPARATORS if len(names) == 1 and mark in names[0]), None)
+    if separator is not None:
+        raise BadLog(
+            f"{path}:1: row: the columns are separated by {_SEPARATORS[separator]}, expected commas: write the table "
+            "anew with commas between its columns, and a point before the decimals of its numbers"
+        )
     return tuple(name.strip() for name in names)
 
 

@@ -126,3 +126,27 @@ def test_ids_of_runs_with_values_in_all_columns_are_what_they_always_were(store,
     import_logs(store, parquet(tmp_path / "t.parquet", run_id=...))
     (run,) = rows("SELECT run_id FROM runs JOIN prompts USING (prompt_key) WHERE prompt_id = 'p1'")
     assert run == {"run_id": "810c28bd4490a029e2a2825611438529baf437aa681313fd5b7883f6488a5f46"}
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_table_whose_columns_no_comma_separates_says_so(store, tmp_path, separator, word):
+    path = tmp_path / "t.csv"
+    path.write_text(separator.join(RUN) + "\n" + separator.join(RUN.values()), encoding="utf-8-sig")
+    with pytest.raises(BadLog, match=f"t.csv:1: row: the columns are separated by {word}, expected commas"):
+        import_logs(store, path)
+
+
+def test_columns_without_a_name_are_left_out(store, rows, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(",prompt,generator,answer,correct,,\r\n0,2 + 2?,small,4,TRUE,,\r\n1,2 + 2?,small,5,FALSE,,note\r\n")
+    import_logs(store, path)
+    assert rows("SELECT answer, correct FROM samples") == [
+        {"answer": "4", "correct": 1.0},
+        {"answer": "5", "correct": 0.0},
+    ]
+
+
+def test_a_table_of_nothing_but_its_header_has_no_rows(store, tmp_path):
+    (tmp_path / "t.csv").write_text("prompt,generator,answer\n")
+    with pytest.raises(BadLog, match=r"t.csv:1: row: the table has no rows"):
+        import_logs(store, tmp_path / "t.csv")
