@@ -120,6 +120,9 @@ def explore(context: click.Context, /, prompts_file: str, as_json: bool, **optio
     revisers, and tree searches where samples are neither all right nor all wrong. The same command again goes on
     where it ended, or was broken off: what is logged is not drawn again.
     """  # noqa: D301 - click reads \b as "keep these lines"
+    for unwanted, named in (("verifier", options["verifier"]), ("search", options["searches"])):
+        if options[f"no_{unwanted}"] and named:
+            raise InvalidInput(f"--no-{unwanted} and --{unwanted} contradict each other: leave one of the two out")
     settings = {"temperature": options["temperature"], "max_tokens": options["max_completion_tokens"]}
     asked: dict[str, Any] = {
         "endpoint": options["endpoint"],

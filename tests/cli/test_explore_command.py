@@ -79,3 +79,10 @@ def test_fresh_problems_of_the_lab_are_explored_into_a_file_that_can_be_imported
     rows = json.loads(planner("logs", "stats", "--json").stdout)
     assert {row["dataset"] for row in rows} == {"lab-fresh"}
     assert sum(row["n_samples"] for row in rows if row["search"] == "sampling") == 3 * (2 + 1 + 2)
+
+
+@pytest.mark.parametrize(("option", "name"), [("verifier", "lab-prm"), ("search", "beam_search")])
+def test_what_is_named_and_unwanted_at_once_is_bad_input(folder: Path, option: str, name: str):
+    error = explore(f"--no-{option}", f"--{option}", name, code=2).stderr
+    assert f"--no-{option} and --{option} contradict each other" in error
+    assert not (folder / "planner.db").exists()
