@@ -17,7 +17,7 @@ from planner.errors import InvalidInput
 if TYPE_CHECKING:
     from planner.core import Probe
 
-_MEMBERS = {"prompt", "prompt_id", "dataset", "metadata"}
+_MEMBERS = {"prompt", "prompt_id", "dataset", "metadata", "reference"}
 _NAMES = {"prompt_id", "dataset"}
 Probes = Mapping[str | None, "tuple[Probe, ...]"]
 
@@ -37,18 +37,20 @@ class InputLine:
 def read_input(path: str, probes: Probes, *, with_reference: bool = False) -> list[InputLine]:
     """Every prompt of the file (`-`: standard input), with the probes that bear its prompt_id.
 
-    with_reference: a line may have a `reference`, the answer that is right.
+    with_reference: keep the `reference` of a line, the answer that is right; who only plans has no use for it, and is
+    given the same file as who runs.
 
     Raises InvalidInput where the file cannot be read or holds no line, and for probes of a prompt not in it.
     """
-    members = _MEMBERS | {"reference"} if with_reference else _MEMBERS
-    lines = [_line(path, number, raw, members) for number, raw in _raw_lines(path)]
+    lines = [_line(path, number, raw) for number, raw in _raw_lines(path)]
     if not lines:
         raise InvalidInput(f'{path} holds no prompts: write one JSON object a line, {{"prompt": "..."}}')
     matched = _matched(probes, [line.prompt_id for line in lines])
     for line in lines:
         if line.prompt is not None:
             line.prompt["probes"] = matched.get(line.prompt_id, ())
+            if not with_reference:
+                line.prompt.pop("reference", None)
     return lines
 
 
@@ -131,20 +133,20 @@ def _raw_lines(path: str) -> list[tuple[int, bytes]]:
     return [(number, raw) for number, raw in enumerate(lines, 1) if raw.strip()]
 
 
-def _line(path: str, number: int, raw: bytes, members: set[str]) -> InputLine:
+def _line(path: str, number: int, raw: bytes) -> InputLine:
     where = f"{path}:{number}"
     prompt_id: str | None = None
     try:
         value = _object(where, raw)
         prompt_id = _member(where, value, "prompt_id", str, "text")
-        unknown = sorted(value.keys() - members)
-        _require(not unknown, f"{where}: {', '.join(unknown)}: unknown; there are {', '.join(sorted(members))}")
+        unknown = sorted(value.keys() - _MEMBERS)
+        _require(not unknown, f"{where}: {', '.join(unknown)}: unknown; there are {', '.join(sorted(_MEMBERS))}")
         if isinstance(value.get("reference"), int | float):
             value["reference"] = str(value["reference"])
         _member(where, value, "reference", str, "text or a number")
         _member(where, value, "dataset", str, "text")
         _member(where, value, "metadata", dict, "an object")
-        for name in sorted(members - {"prompt", "metadata"}):
+        for name in sorted(_MEMBERS - {"prompt", "metadata"}):
             _storable(where, name, value.get(name) or "")
         text_id = _text_id(where, value.get("prompt"))
     except InvalidInput as error:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("prompt", required=False)
 @click.option(
-    "--input", "input_file", metavar="FILE", help="JSON lines {prompt, prompt_id?, dataset?, metadata?}; - is stdin."
+    "--input",
+    "input_file",
+    metavar="FILE",
+    help="JSON lines {prompt, prompt_id?, dataset?, metadata?}, as of `planner run`; - is stdin.",
 )
 @planning_options
 @click.option("--explain", is_flag=True, help="Also what it rests on, and the runners-up.")

@@ -63,6 +63,12 @@ def test_answers_keep_the_order_of_the_input(home):
     assert [plan["prompt_id"] for plan in plans(result.stdout)] == ["p0", "p1", "p2", "p3", "p4"]
 
 
+def test_a_file_of_prompts_with_references_can_be_planned_for_too(home):
+    lines = [{"prompt": PROMPT, "prompt_id": "a", "reference": "7"}, {"prompt": PROMPT, "reference": 7}]
+    result = ask("--input", input_file(home, *lines), "--max-generations", "4", "--json")
+    assert (result.exit_code, ["arm" in plan for plan in plans(result.stdout)]) == (0, [True, True])
+
+
 def test_a_bad_line_gets_its_error_and_the_rest_are_answered(home):
     lines = ({"prompt": PROMPT, "prompt_id": "a"}, "{broken\n", {"prompt": 7, "prompt_id": "b"}, {"prompt": PROMPT})
     result = ask("--input", input_file(home, *lines), "--max-generations", "4", "--json")
