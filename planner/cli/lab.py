@@ -40,7 +40,9 @@ def serve(host: str, port: int) -> None:
     import uvicorn
 
     from planner.lab.server.app import create_app
+    from planner.service.listening import check_free
 
+    check_free(host, port)
     config = uvicorn.Config(
         create_app(), host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
