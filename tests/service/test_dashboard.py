@@ -166,6 +166,47 @@ def test_a_bin_that_nothing_speaks_for_is_unknown(demo, page):
     assert {*page.locator("td[data-label=bin]").all_inner_texts()} == {"\N{EN DASH}"}
 
 
+def without_flops(page, **savings) -> list[str]:
+    """Make the held-out report of the policy one in tokens; give the units of what is asked for from then on."""
+    asked: list[str] = []
+
+    def of_tokens(route) -> None:
+        found = route.fetch()
+        said = found.json()
+        route.fulfill(response=found, json=said | {"report": said["report"] | {"unit": "tokens"}})
+
+    def in_unit(route) -> None:
+        asked.append(route.request.url.partition("unit=")[2])
+        found = route.fetch()
+        route.fulfill(response=found, json=found.json() | (savings if "savings" in route.request.url else {}))
+
+    page.route("**/v1/policies/promoted", of_tokens)
+    page.route("**/v1/savings*", in_unit)
+    page.route("**/v1/curves*", in_unit)
+    return asked
+
+
+@pytest.mark.parametrize("section", ["overview", "curves", "map"])
+def test_what_is_shown_first_is_in_a_unit_that_the_policy_knows(demo, page, section):
+    asked = without_flops(page)
+    visit(page, demo, section)
+    assert {*asked} == {"tokens"}
+
+
+@pytest.mark.parametrize(
+    ("savings", "said"),
+    [
+        ({"n": 0, "n_reached": 0, "times": None}, "what plans cost in tokens is not known"),
+        ({"n": 69, "n_reached": 0, "times": None}, "best-of-N is as accurate as none of 69 plans"),
+        ({"n": 69, "n_reached": 60, "times": 2.04}, "tokens of best-of-N at equal accuracy, 60 of 69 plans"),
+    ],
+)
+def test_where_nothing_is_saved_it_is_said_why(demo, page, savings, said):
+    without_flops(page, unit="tokens", **savings)
+    visit(page, demo, "overview")
+    assert said in page.locator(".tile:has-text('saved so far')").inner_text()
+
+
 def test_an_arm_is_named_as_the_command_line_names_it(demo, page):
     visit(page, demo, "curves")
     named = """async () => {

@@ -4,22 +4,24 @@ import { get } from "./api.js";
 import { legend, lines } from "./charts.js";
 import { amount, el, empty, paged, pages, percent, select, UNITS } from "./dom.js";
 import { byFamily } from "./families.js";
+import { known } from "./overview.js";
 
 const FIRST = 5;
-const state = { unit: "flops", bin: 0, chosen: null, open: null };
+const state = { unit: null, bin: 0, chosen: null, open: null };
 const COLUMNS = [
   { title: "arm", cell: (p) => p.label }, { title: "accuracy", number: true, cell: (p) => percent(p.y) },
   { title: "90% interval", number: true, cell: (p) => `${percent(p.low)} – ${percent(p.high)}` },
 ];
 
 export async function curves() {
+  state.unit ??= known(await get("/v1/policies/promoted"));
   let found = await get("/v1/curves", { unit: state.unit });
   let families, names;
   const arms = el("div"), drawn = el("div");
   const draw = () => {
     const shown = names.filter((name) => state.chosen.has(name));
     if (!shown.length) {
-      drawn.replaceChildren(names.length ? empty("Choose arms to draw.") : empty(`No arm's cost in ${UNITS[state.unit]} is known: model cards lack it.`, "planner models import FILE"));
+      drawn.replaceChildren(names.length ? empty("Choose arms to draw.") : empty(`No arm's cost in ${UNITS[state.unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
       return;
     }
     const chart = el("div.chart");

@@ -2,11 +2,13 @@
 
 import { get } from "./api.js";
 import { amount, el, empty, percent, select, UNITS } from "./dom.js";
+import { known } from "./overview.js";
 
 const COLUMNS = 7;
-const state = { unit: "flops" };
+const state = { unit: null };
 
 export async function map() {
+  state.unit ??= known(await get("/v1/policies/promoted"));
   const section = el("section", {}, el("h2", {}, "What pays where"), el("p.quiet", {}, "The arm of highest expected accuracy on prompts of each bin, where a prompt may cost so much on average; below it generator and breadth × depth."));
   const content = el("div");
   section.append(content);
@@ -15,7 +17,7 @@ export async function map() {
     const priced = found.points.filter((p) => p.cost !== null && p.cost > 0);
     const control = el("div.controls", {}, select("Budget in", Object.entries(UNITS), state.unit, (v) => { state.unit = v; draw(); }));
     if (!priced.length) {
-      content.replaceChildren(control, empty(`No arm's cost in ${UNITS[state.unit]} is known.`, "planner models import FILE"));
+      content.replaceChildren(control, empty(`No arm's cost in ${UNITS[state.unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
       return;
     }
     const budgets = spaced(priced);

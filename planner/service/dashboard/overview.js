@@ -4,15 +4,25 @@ import { get } from "./api.js";
 import { amount, el, empty, percent, signed, table, tiles, UNITS } from "./dom.js";
 
 export async function overview() {
-  const [manifest, savings, production] = await Promise.all([get("/v1/policies/promoted"), get("/v1/savings"), get("/v1/production")]);
+  const [manifest, production] = await Promise.all([get("/v1/policies/promoted"), get("/v1/production")]);
+  const savings = await get("/v1/savings", { unit: known(manifest) });
   const report = manifest.report;
   return el("section", {}, el("h2", {}, "Overview"), tiles([
     ["fitted from", `${manifest.n_prompts.toLocaleString("en")} prompts`, `${manifest.n_samples.toLocaleString("en")} samples`],
     ["arms", manifest.arms.length, `difficulty by ${manifest.reference_generator}`],
-    ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", savings.times ? `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans` : "nothing has been carried out yet"],
+    ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", saved(savings, production)],
     ["right in production", production.drift === null ? "–" : `${signed(100 * production.drift)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, ${production.n_graded} graded runs`],
   ]), ...(report ? held(report) : [empty("Too few prompts were graded to hold any out: there is no report.")]));
 }
+
+function saved(savings, production) {
+  if (production.n_runs === 0) return "nothing has been carried out yet";
+  if (savings.times) return `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans`;
+  return savings.n === 0 ? `what plans cost in ${UNITS[savings.unit]} is not known` : `best-of-N is as accurate as none of ${savings.n} plans`;
+}
+
+// The unit of its held-out report is one in which a policy knows what its arms cost.
+export const known = (manifest) => manifest.report?.unit ?? "generations";
 
 export function held(report) {
   const unit = UNITS[report.unit] ?? report.unit;
