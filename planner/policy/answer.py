@@ -93,7 +93,7 @@ def recommendations(
                     "alternatives": tuple(
                         [Alternative.trusted({"arm": forecasts.arms[j], "forecast": next(made)}) for j in others]
                     ),
-                    "reason": given(forecast, budget)
+                    "reason": given(forecast, budget, target_accuracy)
                     if decisions.forced
                     else _reason(decisions, row, forecast.accuracy, target_accuracy, limit),
                     "declined": bool(decisions.declined[row]),
@@ -161,10 +161,14 @@ def _difficulty(belief: Belief, row: int) -> Difficulty:
     )
 
 
-def given(forecast: Forecast, budget: Budget | None) -> str:
-    """The reason of an arm that the caller named."""
-    over = budget is not None and not forecast.cost_worst.fits(budget)
-    return "the arm was given by the caller" + (", and may take more than the budget" if over else "")
+def given(forecast: Forecast, budget: Budget | None, target_accuracy: float | None) -> str:
+    """The reason of an arm that the caller named: what was asked for beside it may not be met."""
+    reason = "the arm was given by the caller"
+    if budget is not None and not forecast.cost_worst.fits(budget):
+        reason += ", and may take more than the budget"
+    if target_accuracy is not None and forecast.accuracy < target_accuracy:
+        reason += f", and is not expected to reach {target_accuracy:g}"
+    return reason
 
 
 def _reason(decisions: Decisions, row: int, accuracy: float, target: float | None, limit: str | None) -> str:

@@ -134,7 +134,7 @@ class Policy:
             raise InvalidInput(f"target accuracy must be above 0 and at most 1, got {target_accuracy}")
         place = None if arm is None or arm in self.arms else place_of(arm, self.arms)
         if place is not None:
-            return self._placed(prompts, budget, place)
+            return self._placed(prompts, budget, target_accuracy, place)
         answers: list[Recommendation | InvalidInput] = []
         with in_bulk(len(prompts)):
             for first in range(0, len(prompts), CHUNK):
@@ -265,9 +265,9 @@ class Policy:
         return defaulted(options, declined, allowed, self.traffic.accuracy, self.traffic.bins)
 
     def _placed(
-        self, prompts: Sequence[PromptInput], budget: Budget | None, place: Place
+        self, prompts: Sequence[PromptInput], budget: Budget | None, target_accuracy: float | None, place: Place
     ) -> list[Recommendation | InvalidInput]:
-        lower = self.recommend(prompts, budget, arm=place.lower)
+        lower = self.recommend(prompts, budget, target_accuracy=target_accuracy, arm=place.lower)
         upper = lower if place.upper == place.lower else self.recommend(prompts, budget, arm=place.upper)
         card = self.models.get(place.arm.generator)
         concurrency = None if card is None else card.max_concurrency
@@ -277,7 +277,7 @@ class Policy:
                 placed.append(low)
                 continue
             forecast = place.forecast(low.forecast, high.forecast, concurrency)
-            update = {"arm": place.arm, "forecast": forecast, "reason": given(forecast, budget)}
+            update = {"arm": place.arm, "forecast": forecast, "reason": given(forecast, budget, target_accuracy)}
             placed.append(low.model_copy(update=update))
         return placed
 

@@ -157,6 +157,15 @@ def test_a_forced_arm_that_may_pass_the_budget_says_so(policy):
     assert many.reason == "the arm was given by the caller"
 
 
+def test_a_forced_arm_that_may_miss_the_target_says_so(policy):
+    fitted, between = (Arm(generator="small", selection="majority_vote", breadth=n) for n in (16, 12))
+    for arm in (fitted, between):
+        high, low = (policy.recommend(PROMPTS[:1], target_accuracy=a, arm=arm)[0] for a in (0.999, 0.01))
+        assert high.reason == "the arm was given by the caller, and is not expected to reach 0.999"
+        assert low.reason == "the arm was given by the caller"
+        assert high.target_accuracy == 0.999
+
+
 def test_a_forced_arm_that_is_not_fitted_is_refused(policy):
     with pytest.raises(InvalidInput, match="not among"):
         policy.recommend(PROMPTS[:1], arm=Arm(generator="nobody"))
