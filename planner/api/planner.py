@@ -78,7 +78,8 @@ class Planner(Exploring):
         """Fit a policy from the logs, with a held-out report; it is promoted if it is not worse than the one before.
 
         A fit that fails, or is killed, leaves store and artifacts as they were.
-        Raises NotEnoughData where too little is logged or graded, InvalidInput for an unknown name to be left out.
+        Raises NotEnoughData where too little is logged or graded, InvalidInput for names and metadata that are
+        not logged.
         """
         from planner.artifacts.refit import refit  # noqa: PLC0415 - lightgbm and its kin are no part of serving
 

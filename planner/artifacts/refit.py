@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from planner.curves.cascade import cascade_table, replay_cascades
 from planner.curves.concatenation import concatenate_arms
 from planner.curves.logs import Logs
 from planner.curves.tabulation import tabulate
-from planner.errors import ArtifactError, NotEnoughData
+from planner.errors import ArtifactError, InvalidInput, NotEnoughData
 from planner.policy import Policy
 from planner.policy.adaptive.contest import fit_adaptive
 from planner.policy.compare import not_compared
@@ -70,8 +71,8 @@ def refit(
 
     Until the very end nothing is changed that anyone reads: a fit that fails or is killed leaves all as it was.
     fit_id: of a fit that the store knows as running already; else one is noted.
-    Raises NotEnoughData where nothing is graded, InvalidInput for a seed that cannot be used and a name to be left out
-    that is not logged, NotReady where another fit over the folder is running.
+    Raises NotEnoughData where nothing is graded, InvalidInput for a seed that cannot be used, a name to be left out and
+    metadata to learn from that are not logged, NotReady where another fit over the folder is running.
     """
     check_seed(settings.seed)
     if fit_id is None:
@@ -107,6 +108,8 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
             "no run is logged of these data sets, generators and dates: `planner logs stats` shows what there is, "
             "`planner logs import FILE` adds to it"
         )
+    store.check_names(datasets=[name for name in settings.datasets if name], generators=())
+    _check_metadata(logs, settings.metadata_features)
     warnings = what_cannot_be_read(logs.prompts.texts)
     examined = _examined(logs, settings.seed)
     evaluation = _evaluation(examined, settings, progress)
@@ -137,6 +140,15 @@ def _refit(store: Store, artifacts: ArtifactFolder, settings: FitSettings, progr
         store.promote_policy(policy_id, reason=reason)
     progress(1, 1, "done")
     return FitResult(policy_id, promoted, reason, report, len(logs.prompts), len(policy.arms), warnings)
+
+
+def _check_metadata(logs: Logs, names: Sequence[str]) -> None:
+    """Raise InvalidInput for a member that no prompt has: nothing would be learned from it, and nobody would see it."""
+    known = {name for row in logs.prompts.metadata for name in row} if names else set()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        there = f"there are {', '.join(sorted(known))}" if known else "the prompts have none"
+        raise InvalidInput(f"no logged prompt has the metadata {unknown[0]!r}: {there}")
 
 
 def _examined(logs: Logs, seed: int) -> Logs:

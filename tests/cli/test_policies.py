@@ -143,6 +143,12 @@ def test_leaving_out_a_name_that_is_not_logged_is_bad_input(home, option, what):
     assert f"no {what} 'typo' is logged" in result.stderr
 
 
+def test_a_data_set_that_is_not_logged_among_others_that_are_is_bad_input(home):
+    result = run("fit", "--dataset", "lab", "--dataset", "typo")
+    assert result.exit_code == 2
+    assert "no data set 'typo' is logged" in result.stderr
+
+
 def test_fitting_on_no_runs_says_what_to_do(home):
     result = run("fit", "--dataset", "nothing")
     assert result.exit_code == 3
@@ -156,3 +162,11 @@ def test_a_seed_that_cannot_be_used_is_bad_input(home, command, seed):
     result = run(command, "--seed", seed)
     assert result.exit_code == 2
     assert f"the seed {seed} cannot be used" in result.stderr
+
+
+def test_learning_from_metadata_that_no_prompt_has_is_bad_input(home):
+    before = active()
+    result = run("fit", "--metadata", "typo")
+    assert result.exit_code == 2
+    assert "no logged prompt has the metadata 'typo': the prompts have none" in result.stderr
+    assert active() == before
