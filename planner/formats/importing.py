@@ -27,6 +27,8 @@ _UNNAMED_VERIFIER = Wrong(
     "scores outside 0..1 stand beside no verifier",
     "the verifier's name with them, so that their scale can be kept for it",
 )
+_MOST_COLUMNS = 10
+"""Named at most, of those that are left out."""
 Progress = Callable[[float, "float | None", "str | None"], None]
 
 
@@ -153,10 +155,12 @@ class _Job:
         scales = dict(sink.score_scales()) | {k: v for k, v in fitted.items() if k not in sink.score_scales()}
         used: set[str] = set()
         total, n_equal, n_unplaced = Written(), 0, 0
+        left_out: dict[str, None] = {}
         self.rules.start()
         for path, given in self._read(problems):
             n_equal += given.n_equal
             n_unplaced += given.n_unplaced
+            left_out |= dict.fromkeys(given.left_out)
             read = admission.admit(path, given)
             read = admission.refuse(path, read, self.rules.apply(read.batch, admission.references))
             outside = out_of_range(read.batch)
@@ -176,6 +180,7 @@ class _Job:
         changed = total.runs > 0 or total.grades > 0
         warnings = [
             *self._warnings(kept, n_equal, n_unplaced if changed else 0),
+            *_of_columns(list(left_out)),
             *self.rules.warnings(total.duplicates - n_equal),
             *(watch.warnings() if changed else ()),
             *sink.warnings(answers_as_logged=self.rules.extract is None),
@@ -216,6 +221,17 @@ class _Job:
                 f"{n_unplaced:,} of the bad lines do not tell their run, and runs without run_id may lack them: undo "
                 "this import (`planner logs undo ID`) before the mended table is imported, or samples will come twice"
             )
+
+
+def _of_columns(left_out: Sequence[str]) -> Iterator[str]:
+    """A field whose name is misspelt would be missed much later, and a setting would have told pools apart."""
+    if left_out:
+        names = ", ".join(name[:100] for name in left_out[:_MOST_COLUMNS])
+        more = f" and {len(left_out) - _MOST_COLUMNS:,} more" if len(left_out) > _MOST_COLUMNS else ""
+        yield (
+            f"columns that are no field of a log were left out: {names}{more}; settings such as a temperature belong "
+            "into `params`, what is known of a prompt into `metadata` (JSON objects)"
+        )
 
 
 def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:

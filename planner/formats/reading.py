@@ -8,7 +8,7 @@ from pathlib import Path
 from planner.formats.files import detect, reading
 from planner.formats.json_lines import read_json_lines
 from planner.formats.problems import Problems
-from planner.formats.records import Read
+from planner.formats.records import RECORD_FIELDS, Read
 
 _OF_RUNS = {"search", "samples"}
 """Columns that only a table of runs has."""
@@ -30,9 +30,15 @@ def read_runs(path: str | Path, *, format: str = "auto", problems: Problems) -> 
         return
     # pyarrow is slow to import, and JSON Lines do without it
     from planner.formats.flat import read_flat  # noqa: PLC0415
+    from planner.formats.flat_rows import NUMBERS, TEXTS  # noqa: PLC0415
     from planner.formats.run_table import read_run_table  # noqa: PLC0415
     from planner.formats.tables import read_table  # noqa: PLC0415
 
     table = read_table(path, found, problems)
-    reader = read_flat if _OF_RUNS.isdisjoint(table.columns) else read_run_table
-    yield from reader(path, table, problems)
+    reader, fields = (read_run_table, RECORD_FIELDS)
+    if _OF_RUNS.isdisjoint(table.columns):
+        reader, fields = read_flat, (*TEXTS, *NUMBERS)
+    left_out = tuple(name for name in table.columns if name not in fields)
+    for read in reader(path, table, problems):
+        read.left_out = left_out
+        yield read

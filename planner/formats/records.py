@@ -78,6 +78,8 @@ class Read:
     """Records without run_id that equal an earlier one, and so are one run with it."""
     n_unplaced: int = 0
     """Bad lines left out that may belong to any of the runs without run_id."""
+    left_out: tuple[str, ...] = ()
+    """Columns of a table that are no field."""
     done: float = 0.0
     """Share of the file that has been read."""
 

@@ -150,3 +150,11 @@ def test_a_table_of_nothing_but_its_header_has_no_rows(store, tmp_path):
     (tmp_path / "t.csv").write_text("prompt,generator,answer\n")
     with pytest.raises(BadLog, match=r"t.csv:1: row: the table has no rows"):
         import_logs(store, tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("extra", [{}, {"search": "sampling"}], ids=["flat", "runs"])
+def test_columns_that_are_no_field_are_left_out_and_named(store, tmp_path, extra):
+    report = import_logs(store, quoted(tmp_path / "t.csv", RUN | extra | {"scores": "0.9", "correct": "1"}))
+    (warning,) = report.warnings
+    assert warning.startswith("columns that are no field of a log were left out: scores; ")
+    assert import_logs(store, quoted(tmp_path / "u.csv", RUN | extra | {"correct": "1"})).warnings == ()
