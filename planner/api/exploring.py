@@ -49,13 +49,13 @@ class Exploring(Executing):
         Samples come first, a little of every generator on every prompt; then whole curves of the cheapest one, chains
         of the revisers, and tree searches where samples are neither all right nor all wrong.
 
-        prompts: as for `run_batch`; answers are graded by their references. generators: default all that are served,
-        the cheapest first by their model cards. verifier: default the one that is served, None for none. revisers:
-        default, where no generator is named, those whose model card says how many attempts they bear. searches:
-        default beam_search where the verifier scores steps. total: ceilings of the whole sweep, earlier parts of it
-        included. rollouts: so many from each step of some answers, for labels of steps. design: samples,
-        other_samples, chains, depth, tree_sizes, settings (temperature, max_tokens) and seed. endpoint, verifiers:
-        see `running`.
+        prompts: as for `run_batch`; answers are graded by their references, those that are logged ungraded as well.
+        generators: default all that are served, the cheapest first by their model cards. verifier: default the one that
+        is served, None for none. revisers: default, where no generator is named, those whose model card says how many
+        attempts they bear. searches: default beam_search where the verifier scores steps. total: ceilings of the whole
+        sweep, earlier parts of it included. rollouts: so many from each step of some answers, for labels of steps.
+        design: samples, other_samples, chains, depth, tree_sizes, settings (temperature, max_tokens) and seed.
+        endpoint, verifiers: see `running`.
 
         Raises InvalidInput where something is not known, EndpointError where run after run fails; what was done is
         logged in any case.

@@ -138,6 +138,7 @@ def explore(context: click.Context, /, prompts_file: str, as_json: bool, **optio
     if options["no_search"] or options["searches"]:
         asked["searches"] = () if options["no_search"] else options["searches"]
     prompts = _prompts(prompts_file)
+    _check_references(prompts, fits=options["fits"])
     sweep(context, open_planner(create=True), prompts, asked, options, as_json=as_json)
 
 
@@ -233,3 +234,18 @@ def _prompts(path: str) -> list[dict[str, Any]]:
         more = f"\nand {len(bad) - 20:,} more bad lines" if len(bad) > 20 else ""
         raise InvalidInput("\n".join(bad[:20]) + more)
     return [line.prompt for line in lines if line.prompt is not None]
+
+
+def _check_references(prompts: Sequence[Mapping[str, Any]], *, fits: bool) -> None:
+    """Warn of prompts without a reference before anything is spent; raises InvalidInput where a fit would be vain."""
+    n_lacking = sum(prompt.get("reference") is None for prompt in prompts)
+    if fits and n_lacking == len(prompts):
+        raise InvalidInput(
+            "--fit learns from graded answers, and no prompt has a `reference`: add them, or leave it out"
+        )
+    if n_lacking:
+        click.echo(
+            f"warning: {n_lacking:,} of {len(prompts):,} prompts have no `reference`: nothing is learned from their "
+            "answers until the same command has found one and graded them",
+            err=True,
+        )

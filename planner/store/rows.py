@@ -14,6 +14,7 @@ from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
 
 MOST_ANSWER_CHARACTERS = 64
 """A longer answer says its question again."""
+_HASHED = "sha256:"
 
 
 class ArmRow(NamedTuple):
@@ -40,7 +41,12 @@ def text_hash(text: str) -> str:
 
 def without_text(answer: str) -> str:
     """What is kept of an answer where no texts are: a long one as its hash, so that equal ones are equal still."""
-    return answer if len(answer) <= MOST_ANSWER_CHARACTERS else f"sha256:{text_hash(answer)}"
+    return answer if len(answer) <= MOST_ANSWER_CHARACTERS else f"{_HASHED}{text_hash(answer)}"
+
+
+def is_hashed(answer: str | None) -> bool:
+    """Whether a stored answer is the hash of a long one."""
+    return answer is not None and answer.startswith(_HASHED)
 
 
 def run_id_of(run: Run) -> str:

@@ -86,3 +86,17 @@ def test_what_is_named_and_unwanted_at_once_is_bad_input(folder: Path, option: s
     error = explore(f"--no-{option}", f"--{option}", name, code=2).stderr
     assert f"--no-{option} and --{option} contradict each other" in error
     assert not (folder / "planner.db").exists()
+
+
+def test_prompts_without_a_reference_are_told_before_anything_is_spent(folder: Path):
+    bare = [{"prompt": one["prompt"]} for one in PROMPTS]
+    asked = ["--generator", "lab-small", "--no-verifier", "--max-generations", "8"]
+    (folder / "prompts.jsonl").write_text("\n".join(map(json.dumps, bare)))
+    assert "--fit learns from graded answers" in explore(*asked, "--fit", code=2).stderr
+    assert not (folder / "planner.db").exists()
+    (folder / "prompts.jsonl").write_text("\n".join(map(json.dumps, [bare[0], PROMPTS[1]])))
+    assert "warning: 1 of 2 prompts have no `reference`" in explore(*asked).stderr
+    (folder / "prompts.jsonl").write_text("\n".join(map(json.dumps, PROMPTS)))
+    assert "warning" not in explore(*asked).stderr
+    rows = json.loads(planner("logs", "stats", "--json").stdout)
+    assert [row["n_ungraded"] for row in rows] == [0]

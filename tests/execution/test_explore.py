@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,15 @@ def store(tmp_path: Path):
         yield opened
 
 
-def sweep(store: Store, endpoint: Endpoint, design: Design, n: int = 3, **options) -> SweepReport:
+def sweep(
+    store: Store, endpoint: Endpoint, design: Design, n: int = 3, *, store_texts: bool = True, **options
+) -> SweepReport:
+    asked = options.pop("asked", None) or questions(n)
+
     async def run() -> SweepReport:
-        runner = Runner(endpoint, RunLog(store), ALL_CARDS, default_extract="answer_line")
-        return await Sweep(design, questions(n), runner, **options).run()
+        log = RunLog(store, store_texts=store_texts)
+        runner = Runner(endpoint, log, ALL_CARDS, default_extract="answer_line")
+        return await Sweep(design, asked, runner, **options).run()
 
     return asyncio.run(run())
 
@@ -94,6 +100,32 @@ def test_more_samples_leave_the_batches_drawn_before_as_they_were():
         return {one.run_id("p", design.seed) for one in rounds(design)}
 
     assert of_few(Design(generators=("small",), samples=32)) < of_few(Design(generators=("small",), samples=64))
+
+
+@pytest.mark.parametrize("store_texts", [True, False])
+def test_what_was_drawn_without_references_is_graded_once_they_are_there(store, store_texts):
+    without = [replace(one, reference=None) for one in questions(3)]
+    first = sweep(store, lines(), SMALL, asked=without, store_texts=store_texts)
+    assert store.count().n_ungraded == first.n_samples
+    endpoint = lines()
+    again = sweep(store, endpoint, SMALL, store_texts=store_texts)
+    assert (again.n_runs, again.n_known, again.import_id, endpoint.seen) == (0, first.n_runs, first.import_id, [])
+    assert store.count().n_ungraded == 0
+    for run in store.stream_runs():
+        assert [one.correct for one in run.samples] == [float(one.answer == "7") for one in run.samples]
+        assert (run.correct, run.reference) == (float(run.answer == "7"), "7")
+
+
+def test_long_answers_that_are_kept_as_hashes_are_not_taken_for_wrong_ones(store):
+    def long(request: Generate, number: int) -> tuple[Completion, ...]:
+        said = Completion("Answer: " + "7" * 80, ended=True, prompt_tokens=5, completion_tokens=10)
+        return (said,) * request.n
+
+    asked = [replace(questions(1)[0], reference="7" * 80)]
+    without = [replace(one, reference=None) for one in asked]
+    sweep(store, Scripted(reply=long), SMALL, asked=without, store_texts=False)
+    sweep(store, Scripted(reply=long), SMALL, asked=asked, store_texts=False)
+    assert {one.correct for run in store.stream_runs() for one in run.samples} == {None}
 
 
 def test_searches_go_where_samples_differ_and_to_few_others():

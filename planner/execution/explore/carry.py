@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from planner.execution.job import seed_of, verified_by
 from planner.execution.meter import Meter
 from planner.execution.run_log import run_costs
 from planner.execution.runner import KILLED, Runner, interrupted_arm
+from planner.store.rows import is_hashed
 from planner.strategies.pool import Result
 from planner.strategies.task import Task
 
@@ -68,6 +69,20 @@ class Bench:
             return Carried(meter.cost, error=error)
         self._log(run, meter)
         return Carried(meter.cost, run if is_finished(run) else None)
+
+    async def graded(self, run: Run, question: Question | None) -> Run:
+        """A run that is logged; where its question got a reference since, it is graded, and its grades are logged."""
+        if question is None or question.reference is None or not _lacks_grades(run):
+            return run
+        grades = await self._grades(run.samples, question)
+        samples = tuple(
+            one if one.correct is not None else one.model_copy(update={"correct": _grade(one, grades)})
+            for one in run.samples
+        )
+        correct = run.correct if run.correct is not None or run.search == ROLLOUTS else grades.get(run.answer)
+        found = run.model_copy(update={"samples": samples, "correct": correct, "reference": question.reference})
+        self.runner.log.add(found)
+        return found
 
     def _log(self, run: Run, meter: Meter) -> None:
         if meter.is_empty:
@@ -121,24 +136,40 @@ class Bench:
 
     async def _graded(self, samples: tuple[Sample, ...], one: Assignment) -> list[Sample]:
         """With grades where there is a reference, and without names that are the run's own."""
-        grade = self.runner.grader(one.question)
-        grades: dict[str | None, float] = {}
+        grades = await self._grades(samples, one.question)
         graded: list[Sample] = []
         for sample in samples:
-            if grade is not None and sample.status != "error" and sample.answer not in grades:
-                grades[sample.answer] = await grade(sample.answer, one.question.reference or "")
             known = {
-                "correct": None if sample.status == "error" else grades.get(sample.answer),
+                "correct": _grade(sample, grades),
                 "generator": None if sample.generator == one.arm.generator else sample.generator,
                 "verifier": None if sample.verifier == one.arm.verifier else sample.verifier,
             }
             graded.append(sample.model_copy(update=known))
         return graded
 
+    async def _grades(self, samples: tuple[Sample, ...], question: Question) -> dict[str | None, float]:
+        """Grades by answer; none without a reference."""
+        grade = self.runner.grader(question)
+        grades: dict[str | None, float] = {}
+        for sample in samples:
+            if grade is not None and sample.status != "error" and sample.answer not in grades:
+                grades[sample.answer] = await grade(sample.answer, question.reference or "")
+        return grades
+
 
 def is_finished(run: Run) -> bool:
     """Whether a logged run of a sweep was carried out to its end."""
     return "interrupted" not in run.params
+
+
+def _grade(sample: Sample, grades: Mapping[str | None, float]) -> float | None:
+    return None if sample.status == "error" else grades.get(sample.answer)
+
+
+def _lacks_grades(run: Run) -> bool:
+    """Whether answers of a logged run are ungraded, all of them being known as they were and not as hashes."""
+    ungraded = any(one.correct is None and one.status != "error" for one in run.samples)
+    return ungraded and not any(is_hashed(one.answer) for one in run.samples)
 
 
 def _verdicts(arm: Arm, meter: Meter) -> int:

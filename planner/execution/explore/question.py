@@ -10,7 +10,7 @@ from planner.core import Message
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt of a sweep; without a reference its answers stay ungraded.
+    """A prompt of a sweep; without a reference its answers stay ungraded, until the same sweep comes with one.
 
     messages: as sent; `prompt` is their text. extract, grade: names for all that the sweep reads; None leaves them
     to the prompt's metadata, the data set and the defaults.

@@ -162,7 +162,8 @@ class Sweep:
         """Carry out what is not logged yet, side by side, until all or the total is done; give all runs there are."""
         known, waiting = self._known(wanted)
         self._n_known += len(known)
-        found, n_wanted = list(known), len(waiting)
+        found = [await self._bench.graded(run, self._by_id.get(run.prompt_id or "")) for run in known]
+        n_wanted = len(waiting)
         running: set[asyncio.Task[Carried]] = set()
         try:
             while True:
