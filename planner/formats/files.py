@@ -75,9 +75,11 @@ def opened(path: Path) -> Iterator[Opened]:
 
 
 def file_hash(files: Sequence[Path]) -> str:
-    """SHA-256 of the bytes of all files, in hex."""
+    """SHA-256 of the bytes of all files, in hex. Raises InvalidInput for what can be read but once, such as a pipe."""
     digest = hashlib.sha256()
     for path in files:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InvalidInput(f"{path} can be read but once, and an import reads more often: write it to a file first")
         with reading(path), path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)

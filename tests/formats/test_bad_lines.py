@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
 import pytest
 import zstandard
@@ -182,6 +183,12 @@ def test_a_file_that_is_not_there_and_a_folder_are_refused(store, tmp_path):
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(InvalidInput, match="is a folder"):
         import_logs(store, tmp_path / "folder.jsonl")
+
+
+def test_a_pipe_is_refused_since_it_can_be_read_but_once(store, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(InvalidInput, match=r"pipe.jsonl can be read but once, .*: write it to a file first"):
+        import_logs(store, tmp_path / "pipe.jsonl")
 
 
 def test_a_name_that_tells_no_format_is_refused_with_the_option_that_helps(store, tmp_path):
