@@ -109,6 +109,6 @@ class Settings(BaseModel):
 
 def _read_toml(file: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{file} cannot be read: {error}") from error

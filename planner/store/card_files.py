@@ -37,7 +37,7 @@ def read_model_cards(path: Path) -> list[ModelCard]:
 
 def _entries(path: Path) -> list[Any]:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         loaded = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from planner.cli import main
+from planner.config import Settings
 from planner.errors import ArtifactCorrupt, InvalidInput, NoActivePolicy, PlannerError, StoreError
 
 SHOWN = "import sys; print(' '.join(sorted(m for m in {heavy!r} if m in sys.modules)), file=sys.stderr)"
@@ -122,3 +123,9 @@ def test_a_flag_wins_over_the_environment(home, tmp_path):
     flag = ["--database-url", "sqlite:///planner.db", "policies", "list", "--json"]
     result = CliRunner().invoke(main, flag, env={"PLANNER_DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}"})
     assert len(json.loads(result.stdout)) == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_the_settings(tmp_path):
+    file = tmp_path / "planner.toml"
+    file.write_text('log_level = "info"', encoding="utf-8-sig")
+    assert Settings.load(environ={}, file=file).log_level == "info"

@@ -18,6 +18,13 @@ def test_cards_are_read_from_json_and_toml(tmp_path, name, text):
     assert read_model_cards(path) == CARDS
 
 
+@pytest.mark.parametrize(("name", "text"), [("m.json", JSON), ("m.toml", TOML)])
+def test_a_byte_order_mark_is_no_part_of_the_cards(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_model_cards(path) == CARDS
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
