@@ -9,8 +9,7 @@ PlannerError                                exit 1   HTTP 500
 │   ├── ArtifactCorrupt, ArtifactIncompatible
 ├── StoreError                                   5        503
 └── EndpointError                                6        502
-    ├── EndpointUnavailable (worth another try), EndpointRejected, EndpointTimeout
-    └── RequestRefused (an EndpointRejected)      6        400
+    └── EndpointUnavailable (worth another try), EndpointRejected (RequestRefused is one), EndpointTimeout
 """
 
 from __future__ import annotations
@@ -124,8 +123,6 @@ class RequestRefused(EndpointRejected):
 
     code: why, as OpenAI's API names it.
     """
-
-    http_status = 400
 
     def __init__(self, words: str, *, code: str) -> None:
         super().__init__(words)

@@ -80,6 +80,11 @@ def openai_error(
     return JSONResponse(body.model_dump(), status, headers=told)
 
 
+def status_of(error: PlannerError) -> int:
+    """The status of an error: what a model's server refuses for what it is, is the fault of whoever asked for it."""
+    return HTTPStatus.BAD_REQUEST if isinstance(error, RequestRefused) else error.http_status
+
+
 def code_of(error: PlannerError) -> str:
     """What an error is called for programs: by the server that refused a request, else by its class."""
     return error.code if isinstance(error, RequestRefused) else snake(type(error).__name__)

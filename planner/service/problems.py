@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Mount
 
 from planner.errors import PlannerError
-from planner.service.openai_errors import code_of, openai_error, snake, takes_openai_form
+from planner.service.openai_errors import code_of, openai_error, snake, status_of, takes_openai_form
 
 LOGGER = logging.getLogger("planner.service")
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -101,11 +101,12 @@ def answer_of(request: Request, error: Exception) -> Response:
 
 def _planner_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlannerError)
-    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         LOGGER.error("%s: %s", type(error).__name__, error)
-    passes = error.http_status == HTTPStatus.SERVICE_UNAVAILABLE
+    passes = status == HTTPStatus.SERVICE_UNAVAILABLE
     return problem(
-        error.http_status,
+        status,
         _plain(str(error)),
         kind=type(error).__name__,
         code=code_of(error),

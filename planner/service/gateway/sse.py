@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Send
 
 from planner.errors import PlannerError
-from planner.service.openai_errors import code_of, openai_error_body
+from planner.service.openai_errors import code_of, openai_error_body, status_of
 
 DONE = b"data: [DONE]\n\n"
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -62,6 +62,6 @@ class Stream:
 
     async def fail(self, error: PlannerError) -> None:
         """End with an error in OpenAI's form, as an event."""
-        body = openai_error_body(error.http_status, str(error), code=code_of(error))
+        body = openai_error_body(status_of(error), str(error), code=code_of(error))
         await self.write(event(body.model_dump()))
         await self.end()
