@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from planner.core import Run
-from planner.errors import StoreError
+from planner.errors import NotReady, StoreError
 from planner.texts.sketch import sketch
 
 LOGGER = logging.getLogger("planner.execution")
@@ -136,6 +136,26 @@ class Journal:
 
 
 @contextmanager
+def alone(folder: Path, name: str) -> Iterator[None]:
+    """Hold what bears the name for this process alone, as long as it lives; raises NotReady while another holds it."""
+    path = folder / f"{name}.lock"
+    with _words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not (_is_locked(lock) and path.exists() and os.path.samestat(os.fstat(lock), path.stat())):
+            raise NotReady(
+                f"{name} is running already: wait until it has ended, or end it; then ask for the same again"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def left_behind(folder: Path) -> Iterator[list[Recovered]]:
     """Runs in journals of processes that are no more; leaving the block without an error removes these journals."""
     taken: list[tuple[Path, int]] = []
@@ -161,12 +181,19 @@ def _take(path: Path) -> int | None:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    if _is_locked(file):
+        return file
+    os.close(file)
+    return None
+
+
+def _is_locked(file: int) -> bool:
+    """Whether the lock on an open file is this process's from now on."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(file)
-        return None
-    return file
+        return False
+    return True
 
 
 def _readable(path: Path) -> list[Recovered] | None:

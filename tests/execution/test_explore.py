@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scripted_endpoint import CARDS, Scripted
 
 from planner.core import Arm, Budget, Completion, Conventions, Endpoint, Generate, Message, ModelCard, Run, Sample
-from planner.errors import EndpointUnavailable, InvalidInput, RequestRefused
+from planner.errors import EndpointUnavailable, InvalidInput, NotReady, RequestRefused
 from planner.execution.explore import Design, Question, Sweep, SweepReport, by_price, rounds
 from planner.execution.explore.design import contested
 from planner.execution.explore.purse import Purse
@@ -126,6 +126,23 @@ def test_long_answers_that_are_kept_as_hashes_are_not_taken_for_wrong_ones(store
     sweep(store, Scripted(reply=long), SMALL, asked=without, store_texts=False)
     sweep(store, Scripted(reply=long), SMALL, asked=asked, store_texts=False)
     assert {one.correct for run in store.stream_runs() for one in run.samples} == {None}
+
+
+def test_the_same_sweep_is_not_drawn_twice_at_once(store):
+    async def both() -> tuple[SweepReport | BaseException, ...]:
+        runs = []
+        for _ in range(2):
+            runner = Runner(replace(endpoint, seconds=0.05), RunLog(store), ALL_CARDS, default_extract="answer_line")
+            runs.append(Sweep(SMALL, questions(3), runner).run())
+        return tuple(await asyncio.gather(*runs, return_exceptions=True))
+
+    endpoint = lines()
+    first, second = asyncio.run(both())
+    assert isinstance(second, NotReady)
+    assert "is running already" in str(second)
+    assert isinstance(first, SweepReport)
+    assert store.count().n_samples == first.n_samples == len(endpoint.seen) * 4
+    assert sweep(store, lines(), SMALL).n_known == first.n_runs
 
 
 def test_searches_go_where_samples_differ_and_to_few_others():

@@ -14,8 +14,9 @@ from planner.execution.explore.design import Design, Round, contested, rounds, r
 from planner.execution.explore.purse import Purse, spent_text
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import Solution, roll_out, worth_rolling_out
+from planner.execution.journal import alone
 from planner.execution.prices import Role
-from planner.execution.run_log import RunLog
+from planner.execution.run_log import RunLog, journal_folder
 from planner.execution.runner import Runner
 from planner.strategies.carrying_out import carry_out
 
@@ -92,7 +93,14 @@ class Sweep:
         self._rounds = rounds(self.design)
 
     async def run(self) -> SweepReport:
-        """Carry the design out. Raises the EndpointError where run after run fails; what was done is logged."""
+        """Carry the design out. Raises the EndpointError where run after run fails; what was done is logged.
+
+        Raises NotReady while another process on this machine does: both would draw the same, and one of them be logged.
+        """
+        with alone(journal_folder(self.runner.log.store), self.import_id):
+            return await self._run()
+
+    async def _run(self) -> SweepReport:
         order = shuffled(self._by_id, self.design.seed)
         logged: list[Run] = []
         if self._purse.ceilings:
