@@ -18,7 +18,7 @@ from planner.formats.flat_lost import RUN_KEY, Key, LostRows
 from planner.formats.limits import EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import text_hash
-from planner.formats.tables import Block, Table, line_in, row_values
+from planner.formats.tables import Block, Table, blank_rows, line_in, row_values
 from planner.formats.values import Wrong, mapping
 
 TEXTS = (
@@ -84,9 +84,10 @@ def read_rows(path: Path, table: Table, problems: Problems) -> FlatRows:
     for block in table.blocks:
         if block.rows.num_rows:
             try:
-                parts.append(_part(path, block, rows.words, problems))
+                part = _part(path, block, rows.words, problems)
             except BadLog as error:
                 raise BadLog(f"{path}: {error}") from error
+            parts += [part] if len(part.line) else []
     if not parts:
         if table.ragged:
             return rows
@@ -115,7 +116,11 @@ def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: P
     n = block.rows.num_rows
     good, unsure = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
 
+    kept = ~blank_rows(block.rows)
+
     def report(row: int, name: str, wrong: str, expected: str | None = None) -> None:
+        if not kept[row]:
+            return
         unsure[row] |= name in RUN_KEY
         if good[row]:  # one reason a line
             good[row] = False
@@ -141,7 +146,13 @@ def _part(path: Path, block: Block, words: Mapping[str, Vocabulary], problems: P
             "neither answer nor correct stands here",
             "at least one of them, or another status than ok",
         )
-    return _Part(codes, found, block.first + np.arange(n), good, unsure)
+    return _Part(
+        {name: column[kept] for name, column in codes.items()},
+        {name: column[kept] for name, column in found.items()},
+        block.first + np.flatnonzero(kept),
+        good[kept],
+        unsure[kept],
+    )
 
 
 def _require_columns(path: Path, names: tuple[str, ...]) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from planner.errors import BadLog
 from planner.formats.json_lines import parse
 from planner.formats.limits import EMPTY_IS_NONE, EXPECTED
 from planner.formats.problems import Problems
 from planner.formats.records import RECORD_FIELDS, Read, RecordReader
-from planner.formats.tables import Block, Table, line_in, plain_values
+from planner.formats.tables import Block, Table, blank_rows, line_in, plain_values
 from planner.formats.values import Wrong
 
 _JSON = ("params", "metadata", "samples")
@@ -36,7 +38,7 @@ def _block(path: Path, block: Block, reader: RecordReader, problems: Problems) -
         columns = {name: plain_values(name, column) for name, column in named if name in RECORD_FIELDS}
     except BadLog as error:
         raise BadLog(f"{path}: {error}") from error
-    for row in range(block.rows.num_rows):
+    for row in np.flatnonzero(~blank_rows(block.rows)).tolist():
         raw = {name: column[row] for name, column in columns.items()}
         try:
             given = {name: _value(name, value) for name, value in raw.items()}

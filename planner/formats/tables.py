@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planner.errors import BadLog
 from planner.formats.files import Format, opened, reading
 from planner.formats.problems import Problems
@@ -169,6 +172,14 @@ def _newlines(rows: pa.RecordBatch) -> int:
 
     columns = (column for column in rows.columns if pa.types.is_binary(column.type))
     return sum(pc.sum(pc.count_substring(column, "\n")).as_py() or 0 for column in columns)
+
+
+def blank_rows(rows: pa.RecordBatch) -> NDArray[np.bool_]:
+    """(n,) rows in which nothing stands, such as spreadsheets write below their tables."""
+    blank = np.ones(rows.num_rows, dtype=np.bool_)
+    for column in rows.columns:
+        blank &= column.is_null().to_numpy(zero_copy_only=False)
+    return blank
 
 
 def plain_values(name: str, column: pa.Array) -> list[Any]:

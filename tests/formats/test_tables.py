@@ -158,3 +158,25 @@ def test_columns_that_are_no_field_are_left_out_and_named(store, tmp_path, extra
     (warning,) = report.warnings
     assert warning.startswith("columns that are no field of a log were left out: scores; ")
     assert import_logs(store, quoted(tmp_path / "u.csv", RUN | extra | {"correct": "1"})).warnings == ()
+
+
+@pytest.mark.parametrize("column", ["dataset", "search"], ids=["flat", "runs"])
+def test_rows_in_which_nothing_stands_are_no_rows(store, rows, tmp_path, column):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        f"prompt,generator,answer,correct,{column}\r\n,,,,\r\n2 + 2?,small,4,1,\r\n,,,,\r\n2 + 2?,big,5,?,\r\n"
+    )
+    with pytest.raises(BadLog) as caught:
+        import_logs(store, path)
+    assert str(caught.value).startswith(f"{path}:5: correct: is '?'")
+    report = import_logs(store, path, skip_bad=True, rejected_path=tmp_path / "rejected.jsonl")
+    assert (report.n_runs, report.n_rejected) == (1, 1)
+    assert rows("SELECT answer FROM samples UNION ALL SELECT answer FROM runs WHERE answer IS NOT NULL") == [
+        {"answer": "4"}
+    ]
+
+
+def test_a_table_of_nothing_but_blank_rows_has_no_rows(store, tmp_path):
+    (tmp_path / "t.csv").write_text("prompt,generator,answer\n,,\n,,\n")
+    with pytest.raises(BadLog, match=r"t.csv:1: row: the table has no rows"):
+        import_logs(store, tmp_path / "t.csv")
