@@ -292,6 +292,21 @@ def test_a_promoted_policy_is_named_after_the_button(demo, page):
     assert page.locator("button:has-text('served')").is_disabled()
 
 
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ({"store": "StoreError", "policy": "0123"}, "the store does not answer"),
+        ({"store": "ok", "policy": "NotReady"}, "no policy is served yet"),
+        ({"store": "ok", "policy": "ArtifactCorrupt"}, "the policy cannot be read"),
+    ],
+)
+def test_the_head_of_the_page_says_what_is_missing(demo, page, missing, told):
+    body = json.dumps({"ready": False, **missing})
+    page.route("**/readyz", lambda route: route.fulfill(status=503, content_type="application/json", body=body))
+    visit(page, demo, "try", tolerant=True)
+    page.wait_for_selector(f"#serving:has-text('{told}')")
+
+
 def test_an_empty_store_says_what_to_do(browser, tmp_path):
     context = browser.new_context()
     page = context.new_page()

@@ -3,9 +3,10 @@
 const KEY = "planner-token";
 
 export class Problem extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, found = null) {
     super(detail);
     this.status = status;
+    this.found = found;
   }
 }
 
@@ -41,7 +42,7 @@ async function ask(method, path, body) {
   }
   if (!answer.ok) {
     const found = await answer.json().catch(() => null);
-    throw new Problem(answer.status, found?.detail ?? answer.statusText);
+    throw new Problem(answer.status, found?.detail ?? answer.statusText, found);
   }
   return answer;
 }

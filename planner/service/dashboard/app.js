@@ -45,8 +45,14 @@ async function serving() {
     const found = await get("/readyz");
     place.textContent = `policy ${found.policy}`;
   } catch (error) {
-    place.textContent = error.status === 503 ? "no policy is served yet" : error.message;
+    place.textContent = error.status === 503 ? lacking(error.found ?? {}) : error.message;
   }
+}
+
+// What /readyz found missing, in words.
+function lacking({ store, policy }) {
+  if (store !== "ok") return "the store does not answer";
+  return policy === "NotReady" ? "no policy is served yet" : "the policy cannot be read";
 }
 
 // Readers and the keyboard begin with the section, eyes with the tabs above it.
