@@ -183,7 +183,12 @@ def sweep(
 
 
 def sweep_to_file(
-    path: Path, prompts: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], options: Mapping[str, Any]
+    path: Path,
+    prompts: Sequence[Mapping[str, Any]],
+    asked: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
     """Sweep, and write the runs to a file as `planner logs import` reads them; no store keeps them."""
     import tempfile
@@ -200,6 +205,8 @@ def sweep_to_file(
         done = _swept(planner, prompts, asked, options)
         for run in planner.store.stream_runs():
             write(run.model_dump_json(exclude_none=True))
+    if as_json:
+        echo_json(_plain(done))
     click.echo(f"{path}: {done.n_runs:,} runs with {done.n_samples:,} samples", err=True)
 
 

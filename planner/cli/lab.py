@@ -104,4 +104,4 @@ def explore(
     if output_file is None:
         sweep(context, open_planner(create=True), prompts, asked, options, as_json=as_json)
     else:
-        sweep_to_file(output_file, prompts, asked, options)
+        sweep_to_file(output_file, prompts, asked, options, as_json=as_json)

@@ -73,7 +73,9 @@ def test_a_search_needs_a_verifier(folder: Path):
 
 def test_fresh_problems_of_the_lab_are_explored_into_a_file_that_can_be_imported(folder: Path):
     sizes = ["--samples", "2", "--other-samples", "1", "--chains", "1", "--depth", "2", "--tree-size", "2"]
-    planner("lab", "explore", "--problems", "3", "--search", "rebase", *sizes, "--output", "lab.jsonl")
+    asked = ["--problems", "3", "--search", "rebase", *sizes, "--output", "lab.jsonl", "--json"]
+    told = json.loads(planner("lab", "explore", *asked).stdout)
+    assert told["n_runs"] == len((folder / "lab.jsonl").read_text().splitlines())
     assert not (folder / "planner.db").exists()
     planner("logs", "import", "lab.jsonl")
     rows = json.loads(planner("logs", "stats", "--json").stdout)
