@@ -70,7 +70,7 @@ def defaulted(options: Options, declined: Mask, allowed: Mask, accuracy: Floats,
 
 
 def cautious(options: Options, accuracy: Floats, source: NDArray[np.int8]) -> Options:
-    """Options for an average over traffic: those from text alone are drawn towards `accuracy` (A,) of any prompt.
+    """Options to choose by: those from text alone are drawn towards `accuracy` (A,) of any prompt.
 
     source: (P,) what each prompt's options rest on, as in `Belief`.
 

@@ -222,10 +222,8 @@ class Policy:
         declined = self._declined(belief)
         if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
-        rate, weighed = NO_PRICE, options
-        if budget is not None and budget.mean is not None:
-            rate = self.traffic.rate(budget, restriction)
-            weighed = cautious(options, self.traffic.accuracy, belief.source)
+        rate = NO_PRICE if budget is None or budget.mean is None else self.traffic.rate(budget, restriction)
+        weighed = cautious(options, self.traffic.accuracy, belief.source)
         low, high, ranking = vertices(weighed, rate, declined)
         reached, lot = None, partial(draws, prompts, seed)
         if target_accuracy is None:
