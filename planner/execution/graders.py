@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
+from planner.core import Sample
 from planner.errors import InvalidInput
 from planner.execution.commands import TIMEOUT_SECONDS, parse_command, run_command, score_of
 from planner.execution.functions import call, is_function_name, load_function
@@ -16,6 +18,29 @@ Grader = Callable[[str | None, str], Awaitable[float]]
 
 FORMS = (*GRADERS, "math", "MODULE:FUNCTION", "command:PROGRAM ARGUMENTS")
 _COMMAND = "command:"
+
+
+@dataclass
+class Grades:
+    """Grades of the answers to one prompt, each graded once; none where `grader` is None."""
+
+    grader: Grader | None
+    reference: str | None
+    _by_answer: dict[str | None, float] = field(default_factory=dict, init=False)
+
+    async def take(self, samples: Iterable[Sample]) -> None:
+        """Grade the samples' answers; where the grader raises, those before stay graded."""
+        for sample in samples:
+            if self.grader is not None and sample.status != "error" and sample.answer not in self._by_answer:
+                self._by_answer[sample.answer] = await self.grader(sample.answer, self.reference or "")
+
+    def of(self, sample: Sample) -> float | None:
+        """The sample's grade; None where it failed or is not graded."""
+        return None if sample.status == "error" else self.of_answer(sample.answer)
+
+    def of_answer(self, answer: str | None) -> float | None:
+        """The grade of an answer of some sample; None where none is graded."""
+        return self._by_answer.get(answer)
 
 
 def grader(name: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Grader:

@@ -16,7 +16,7 @@ from planner.core.run import Status
 from planner.errors import EndpointError, InvalidInput
 from planner.execution.answers import DEFAULT_EXTRACTOR, DEFAULT_GRADER, Reading, first_named, reading
 from planner.execution.driver import drive
-from planner.execution.graders import Grader, grader
+from planner.execution.graders import Grader, Grades, grader
 from planner.execution.job import Job, seed_of, verified_by
 from planner.execution.ledger import Ledger
 from planner.execution.lengths import Judging
@@ -176,13 +176,11 @@ class _Run:
 
     async def _finished(self, result: Result, cost: Cost) -> RunResult:
         """Grade and log what was found; a grader that fails leaves the run ungraded."""
-        grades: dict[str | None, float] = {}
+        grades = Grades(self.grader, self.job.reference)
         try:
-            for sample in result.samples:
-                if self.grader is not None and sample.status != "error" and sample.answer not in grades:
-                    grades[sample.answer] = await self.grader(sample.answer, self.job.reference or "")
+            await grades.take(result.samples)
         finally:
-            samples = tuple(one.model_copy(update={"correct": _grade(one, grades)}) for one in result.samples)
+            samples = tuple(one.model_copy(update={"correct": grades.of(one)}) for one in result.samples)
             run = self._found(result, samples, cost)
             self.runner.log.add(run)
         return RunResult(
@@ -266,7 +264,3 @@ def _status(result: Result, chosen: Sample | None) -> Status:
     if chosen is None or chosen.status == "error":
         return "truncated" if chosen is None and result.interrupted is not None else "error"
     return "truncated" if result.interrupted is not None else chosen.status
-
-
-def _grade(sample: Sample, grades: Mapping[str | None, float]) -> float | None:
-    return None if sample.status == "error" else grades.get(sample.answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from planner.execution.explore.design import JUDGE_THEMSELVES
 from planner.execution.explore.purse import Purse
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import SEARCH as ROLLOUTS
+from planner.execution.graders import Grades
 from planner.execution.job import seed_of, verified_by
 from planner.execution.meter import Meter
 from planner.execution.run_log import run_costs
@@ -76,10 +77,10 @@ class Bench:
             return run
         grades = await self._grades(run.samples, question)
         samples = tuple(
-            one if one.correct is not None else one.model_copy(update={"correct": _grade(one, grades)})
+            one if one.correct is not None else one.model_copy(update={"correct": grades.of(one)})
             for one in run.samples
         )
-        correct = run.correct if run.correct is not None or run.search == ROLLOUTS else grades.get(run.answer)
+        correct = run.correct if run.correct is not None or run.search == ROLLOUTS else grades.of_answer(run.answer)
         found = run.model_copy(update={"samples": samples, "correct": correct, "reference": question.reference})
         self.runner.log.add(found)
         return found
@@ -140,30 +141,23 @@ class Bench:
         graded: list[Sample] = []
         for sample in samples:
             known = {
-                "correct": _grade(sample, grades),
+                "correct": grades.of(sample),
                 "generator": None if sample.generator == one.arm.generator else sample.generator,
                 "verifier": None if sample.verifier == one.arm.verifier else sample.verifier,
             }
             graded.append(sample.model_copy(update=known))
         return graded
 
-    async def _grades(self, samples: tuple[Sample, ...], question: Question) -> dict[str | None, float]:
-        """Grades by answer; none without a reference."""
-        grade = self.runner.grader(question)
-        grades: dict[str | None, float] = {}
-        for sample in samples:
-            if grade is not None and sample.status != "error" and sample.answer not in grades:
-                grades[sample.answer] = await grade(sample.answer, question.reference or "")
+    async def _grades(self, samples: tuple[Sample, ...], question: Question) -> Grades:
+        """Grades of the samples; none without a reference."""
+        grades = Grades(self.runner.grader(question), question.reference)
+        await grades.take(samples)
         return grades
 
 
 def is_finished(run: Run) -> bool:
     """Whether a logged run of a sweep was carried out to its end."""
     return "interrupted" not in run.params
-
-
-def _grade(sample: Sample, grades: Mapping[str | None, float]) -> float | None:
-    return None if sample.status == "error" else grades.get(sample.answer)
 
 
 def _lacks_grades(run: Run) -> bool:
