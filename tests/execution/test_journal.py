@@ -6,10 +6,7 @@ import signal
 import subprocess
 import sys
 
-import pytest
-
 from planner.execution.run_log import journal_folder, recover
-from planner.store import Store
 
 FULL = """
 import os, resource, signal, sys
@@ -42,12 +39,6 @@ if sys.argv[2] == "killed":
 journal.end(["first", "third"])
 journal.close()
 """
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(f"sqlite:///{tmp_path / 'planner.db'}") as opened:
-        yield opened
 
 
 def fill_the_disk(store, ending):

@@ -18,12 +18,6 @@ from planner.store import Store
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store.open(f"sqlite:///{tmp_path / 'planner.db'}") as opened:
-        yield opened
-
-
-@pytest.fixture
 def append(monkeypatch):
     """Sets what happens before runs are written, at the first attempt."""
 

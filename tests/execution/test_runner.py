@@ -3,82 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import pytest
+from carrying import BEST, carried, job, logged, plan, said
 from scripted_endpoint import ASKED, CARDS, Scripted, plain
 
-from planner.core import Arm, Budget, Completion, Cost, Difficulty, Forecast, Recommendation, Verdict
+from planner.core import Arm, Budget, Verdict
 from planner.errors import EndpointUnavailable, InvalidInput
 from planner.execution.job import Job
 from planner.execution.routed import RoutedEndpoint
-from planner.execution.run_log import RunLog, journal_folder, recover
+from planner.execution.run_log import RunLog
 from planner.execution.runner import Runner
 from planner.execution.verifiers import CallableVerifier
-from planner.store import Store
-from planner.store.rows import text_hash
-from planner.texts.kept import HashedText
-from planner.texts.sketch import sketch
-
-MAJORITY = Arm(generator="small", selection="majority_vote", breadth=4)
-BEST = Arm(generator="small", verifier="judge", selection="best_of_n", breadth=4)
-
-
-def plan(arm: Arm = MAJORITY, budget: Budget | None = None) -> Recommendation:
-    cost = Cost(generations=4, prompt_tokens=20, completion_tokens=40, verifier_tokens=0)
-    return Recommendation(
-        recommendation_id="r1",
-        prompt_id="p1",
-        budget=budget,
-        arm=arm,
-        forecast=Forecast(
-            accuracy=0.5, accuracy_low=0.4, accuracy_high=0.6, cost=cost, cost_worst=cost, n_prompts=1, n_runs=4
-        ),
-        difficulty=Difficulty(pass_rate=0.5, bin_probabilities=(1.0,), most_likely_bin=1, source="prior"),
-        reason="because",
-        policy_id="none",
-        propensity=0.25,
-    )
-
-
-def job(arm: Arm = MAJORITY, budget: Budget | None = None, **members) -> Job:
-    return Job(plan(arm, budget), "How many?", ASKED, **members)
-
-
-def said(*answers: str, status: str = "stop"):
-    def reply(request, number):
-        return tuple(
-            Completion(answers[(number + i) % len(answers)], status, prompt_tokens=5, completion_tokens=10)
-            for i in range(request.n)
-        )
-
-    return reply
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(f"sqlite:///{tmp_path / 'planner.db'}") as opened:
-        yield opened
-
-
-def carried(store, work: Job, endpoint=None, *, store_texts=True, **options):
-    async def run():
-        log = RunLog(store, store_texts=store_texts)
-        try:
-            return await Runner(endpoint or Scripted(), log, CARDS, **options).run(work)
-        finally:
-            await log.close()
-
-    return asyncio.run(run())
-
-
-def logged(store):
-    return list(store.stream_runs())
 
 
 def test_a_run_is_logged_as_the_outcome_of_its_arm(store):
@@ -274,83 +210,6 @@ def test_a_grader_that_fails_leaves_the_run_logged_and_ungraded(store):
         carried(store, job(reference="1", grade="operator:truediv"))
     (run,) = logged(store)
     assert (run.answer, run.correct) == ("0", None)
-
-
-KILLED = textwrap.dedent("""
-    import asyncio, os, signal, sys
-    sys.path.insert(0, {folder!r})
-    from test_runner import Arm, CARDS, RunLog, Runner, Scripted, Store, job, plain
-
-    def reply(request, number):
-        if number == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain(request, number)
-
-    store = Store.open({url!r})
-    log = RunLog(store, store_texts={texts!r})
-    arm = Arm(generator="small", selection="last", depth=50)
-    asyncio.run(Runner(Scripted(reply), log, CARDS).run(job(arm)))
-""")
-
-
-def kill_in_the_middle(store, *, texts: bool) -> None:
-    script = KILLED.format(folder=str(Path(__file__).parent), url=str(store.database.url), texts=texts)
-    ended = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, timeout=60)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-
-
-@pytest.mark.parametrize("texts", [True, False])
-def test_what_a_killed_process_spent_is_logged_by_the_next(store, texts):
-    kill_in_the_middle(store, texts=texts)
-    assert logged(store) == []
-    journals = list(journal_folder(store).glob("*.jsonl"))
-    assert len(journals) == 1
-    assert (b"How many?" in journals[0].read_bytes()) == texts
-    assert recover(store, store_texts=texts) == 1
-    (run,) = logged(store)
-    assert (run.status, run.search, run.completion_tokens, run.prompt_id) == ("error", "session", 30, "p1")
-    assert run.prompt == ("How many?" if texts else None)
-    kept = "How many?" if texts else HashedText(text_hash("How many?"), sketch("How many?"))
-    assert store.read_logs().prompts.texts == (kept,)
-    assert run.params["interrupted"] == "its process ended"
-    assert list(journal_folder(store).glob("*.jsonl")) == []
-    assert recover(store) == 0
-
-
-def test_a_journal_of_a_process_that_lives_is_left_alone(store):
-    async def run():
-        log = RunLog(store)
-        work = asyncio.create_task(Runner(Scripted(seconds=0.05), log, CARDS).run(job()))
-        await asyncio.sleep(0.02)
-        assert recover(store) == 0
-        await work
-        await log.close()
-
-    asyncio.run(run())
-    assert len(logged(store)) == 1
-
-
-def test_a_line_that_was_being_written_is_passed_over(store):
-    kill_in_the_middle(store, texts=True)
-    (path,) = journal_folder(store).glob("*.jsonl")
-    lines = path.read_bytes()
-    path.write_bytes(lines + b"\n" + json.dumps({"id": "x", "spent": {}}).encode()[:9])
-    assert recover(store) == 1
-    assert logged(store)[0].completion_tokens == 30
-
-
-def test_the_journal_is_only_the_users_to_read(store):
-    log = RunLog(store)
-    log.begin(job_line())
-    (path,) = journal_folder(store).glob("*.jsonl")
-    assert path.stat().st_mode & 0o077 == 0
-    asyncio.run(log.close())
-
-
-def job_line():
-    from planner.core import Run
-
-    return Run(run_id="x", prompt_id="p", prompt="How many?", generator="small", status="error")
 
 
 def test_scores_are_logged_with_their_samples(store):
