@@ -26,7 +26,7 @@ LAYERS = (
     {"strategies", "store", "formats"},
     {"curves"},
     {"core", "texts"},
-    {"config"},
+    {"config", "compiled"},
     {"errors"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

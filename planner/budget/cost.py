@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from planner.budget.lengths import Lengths
 from planner.budget.use import BinUse, Training, latency_by_bin, use_by_bin
+from planner.compiled import BUILT
 from planner.core import ModelCard, Unit
 from planner.curves.costs import Rates, rates
 from planner.curves.table import OutcomeTable, Slots
 
+if BUILT:
+    from planner.compiled import choosing
 if TYPE_CHECKING:
     from planner.budget.believed import Believed
     from planner.curves.logs import Floats
@@ -82,7 +85,7 @@ class CostModel:
 
     def cost(self, loads: Floats, unit: Unit, *, worst: bool) -> Floats:
         """(P, A) cost in `unit` of the prompts of `loads`, NaN where unknown."""
-        return np.asarray(loads.reshape(len(loads), -1).dot(self._table(unit, worst=worst)))
+        return np.asarray(loads.reshape(len(loads), -1).dot(self.table(unit, worst=worst)))
 
     def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
         """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""
@@ -100,7 +103,7 @@ class CostModel:
         table = self._by_arm.get(arm)
         if table is None:
             table = self._by_arm[arm] = self._of_arm(arm)
-        amounts: Amounts = [None if isnan(x) else x for x in table.dot(loads.reshape(-1)).tolist()]
+        amounts = _amounts(loads, table)
         return amounts[: len(SPENT)], amounts[len(SPENT) :]
 
     @cached_property
@@ -130,12 +133,12 @@ class CostModel:
         return out.reshape(len(self.slots), 2 * len(SPENT), -1)
 
     def _of_arm(self, arm: int) -> Floats:
-        """(14, 4 G B) of all loads of a prompt: what the arm spends by `SPENT`, expected, then worst."""
+        """(4 G B, 14) of all loads of a prompt: what the arm spends by `SPENT`, expected, then worst."""
         n_parts, n_bins = self.use.expected.shape[:2]
         out = np.zeros((2 * len(SPENT), n_parts, len(self.lengths.generators), n_bins), dtype=np.float32)
         for slot in range(self._start[arm], self._start[arm] + self._n_slots[arm]):
             out[:, :, self._generator[slot]] += self._coefficients[slot].reshape(-1, n_parts, n_bins)
-        return out.reshape(2 * len(SPENT), -1)
+        return np.ascontiguousarray(out.reshape(2 * len(SPENT), -1).T)
 
     def _by_slot(self, unit: Unit, *, worst: bool) -> Floats:
         """(S, 4, B) what one unit of each load costs; NaN where a rate or a count is unknown."""
@@ -149,7 +152,7 @@ class CostModel:
         with np.errstate(invalid="ignore"):
             return np.where(rate == 0, np.float32(0), rate * use).astype(np.float32).transpose(2, 0, 1)
 
-    def _table(self, unit: Unit, *, worst: bool) -> Floats:
+    def table(self, unit: Unit, *, worst: bool) -> Floats:
         """(4 G B, A) what one unit of each load costs in every arm."""
         key = (unit, worst)
         if key not in self._tables:
@@ -159,6 +162,13 @@ class CostModel:
             np.add.at(table.transpose(1, 3, 0, 2), (self._generator, self.slots.arm), by_slot)
             self._tables[key] = table.reshape(-1, self.n_arms)
         return self._tables[key]
+
+
+def _amounts(loads: Floats, table: Floats) -> Amounts:
+    """Loads (4, G, B) by their table (4 G B, 14)."""
+    if BUILT:
+        return choosing.amounts(loads, table)
+    return [None if isnan(x) else x for x in loads.reshape(-1).dot(table).tolist()]
 
 
 def _stacked(rate: Rates) -> Floats:

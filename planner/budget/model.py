@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,13 +12,16 @@ from planner.budget.cells import Cells, count, fit_cells
 from planner.budget.cost import CostModel
 from planner.budget.detail import EDGE, N_FOLDS, detail_data, fit_detail
 from planner.budget.forecasts import Forecasts, Support
-from planner.budget.lengths import Lengths
+from planner.budget.lengths import LEAST_FACTOR, LEAST_PROMPT_FACTOR, MOST_FACTOR, Lengths
 from planner.budget.use import BinUse
 from planner.budget.weights import correlations, effective, own_correlations
+from planner.compiled import BUILT
 from planner.core import Arm, ModelCard
 from planner.curves.table import OutcomeTable, Slots
 from planner.errors import NotEnoughData
 
+if BUILT:
+    from planner.compiled.choosing import Forecaster
 if TYPE_CHECKING:
     from planner.budget.believed import Believed
     from planner.budget.strengths import Doubles
@@ -52,6 +56,7 @@ class BudgetModel:
 
         Raises NotEnoughData where no arm has a graded outcome.
         """
+        vars(self).pop("_compiled", None)  # of what was learned before
         table = _graded_arms(table)
         outcome = table.outcome.astype(np.float64)
         n_samples = np.where(np.isfinite(outcome), table.weight, 0.0).astype(np.float64)
@@ -71,6 +76,9 @@ class BudgetModel:
 
     def forecast(self, belief: Believed) -> Forecasts:
         """Forecasts of every arm for the prompts of `belief`."""
+        if len(belief.bins) == 1 and self._compiled is not None:
+            accuracy, stderr, loads = self._compiled.forecast(belief.bins, belief.bounded, belief.n_characters)
+            return Forecasts(self.arms_, accuracy, stderr, self.support_, loads, self.costs_)
         bins = belief.bins
         # `dot` and `@` give the same; for the small matrices of a single prompt `@` takes twice as long.
         accuracy = bins.dot(self.accuracy_)
@@ -83,6 +91,28 @@ class BudgetModel:
             raised = accuracy * np.exp(belief.bounded.dot(self.detail_[1:]) + self.detail_[0])
             accuracy = raised / (1 - accuracy + raised)
         return Forecasts(self.arms_, accuracy, stderr, self.support_, self.costs_.loads(belief), self.costs_)
+
+    @cached_property
+    def _compiled(self) -> Forecaster | None:
+        """What forecasts single prompts, if it was built."""
+        if not BUILT:
+            return None
+        lengths = self.costs_.lengths
+        return Forecaster(
+            self.accuracy_,
+            self.variance_,
+            self.leverage_,
+            self.spread_,
+            self.detail_,
+            EDGE,
+            lengths.weights,
+            lengths.slope,
+            lengths.centre,
+            lengths.prompt_share,
+            LEAST_PROMPT_FACTOR,
+            LEAST_FACTOR,
+            MOST_FACTOR,
+        )
 
     def _learn_detail(self, belief: Believed, outcome: Doubles, n_samples: Doubles) -> Floats | None:
         if len(outcome) < 2 * N_FOLDS or not belief.bounded.size:

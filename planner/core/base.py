@@ -2,9 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from planner.compiled import BUILT
+
+if BUILT:
+    from planner.compiled import making
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 MAX_INTEGER = 2**31 - 1  # every store holds integers of four bytes
 
@@ -18,12 +25,7 @@ class Frozen(BaseModel):
     @classmethod
     def trusted(cls, values: dict[str, Any]) -> Self:
         """An instance from values of ALL its fields that are known to be right: several times quicker than checking."""
-        made = _new(cls)
-        _set_values(made, values)
-        _set_fields(made, _fields_of(cls))  # one set for all: none of them ever changes
-        _set_extra(made, None)
-        _set_private(made, None)
-        return made
+        return _make(cls, values, _fields_of(cls))  # one set for all: none of them ever changes
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other values where `update` has them."""
@@ -40,6 +42,18 @@ _set_values, _set_fields, _set_extra, _set_private = (
     vars(BaseModel)[name].__set__
     for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 )
+
+
+def _made(model: type[_Model], values: dict[str, Any], fields: set[str]) -> _Model:
+    made = _new(model)
+    _set_values(made, values)
+    _set_fields(made, fields)
+    _set_extra(made, None)
+    _set_private(made, None)
+    return made
+
+
+_make = making.make if BUILT else _made
 
 
 @cache

@@ -50,10 +50,11 @@ class Discriminant:
         """The posterior (P, B) from the logit, moved by the features (P, F)."""
         if self.idle:
             return bins
-        return softmax(self.logit_share * np.log(np.maximum(bins, _TINY)) + (features.dot(self.weights) + self._offset))
+        return softmax(self.logit_share * np.log(np.maximum(bins, _TINY)) + (features.dot(self.weights) + self.offset))
 
     @cached_property
-    def _offset(self) -> Doubles:
+    def offset(self) -> Doubles:
+        """(B,) what does not depend on the prompt."""
         return self.intercept + (1.0 - self.logit_share) * np.log(self.prior)
 
 

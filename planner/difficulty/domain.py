@@ -17,7 +17,7 @@ one in two hundred unseen prompts of the same log for strange (.8 takes one in f
 wherever these have other words."""
 _DISTANCE_MARGIN = 2.5
 _LENGTH_MARGIN = 8.0
-_FAR = np.float32(6.0)
+FAR = np.float32(6.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Domain:
         unknown = np.isnan(scaled)
         if np.count_nonzero(unknown):
             scaled[unknown] = 0.0
-        return np.asarray(np.minimum(np.maximum(scaled, -_FAR), _FAR), dtype=np.float32)
+        return np.asarray(np.minimum(np.maximum(scaled, -FAR), FAR), dtype=np.float32)
 
     def holds(self, raw: RawFeatures, features: Floats) -> NDArray[np.bool_]:
         """Whether each prompt is near those that were logged; (P,)."""

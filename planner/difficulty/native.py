@@ -14,9 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from planner.compiled import BUILT
 from planner.curves.logs import Floats
 from planner.difficulty.latent import Doubles
 from planner.errors import NotReady, PlannerError
+
+if BUILT:
+    from planner.compiled.reading import Trees
 
 _FLOAT32, _ROW_MAJOR, _NORMAL, _ALL_TREES = 0, 1, 0, -1
 _ONE_THREAD = b"num_threads=1"
@@ -44,6 +48,15 @@ class NativeBooster:
             )
         )  # fmt: skip
 
+        self._trees = self._compiled() if BUILT else None
+
+    def _compiled(self) -> Trees:
+        """What asks for a single row without the detour by ctypes."""
+        function = ctypes.cast(self._library.LGBM_BoosterPredictForMatSingleRowFast, ctypes.c_void_p)
+        assert function.value is not None
+        assert self._single_row.value is not None
+        return Trees(function.value, self._single_row.value)
+
     def __del__(self) -> None:
         if getattr(self, "_single_row", None):
             self._library.LGBM_FastConfigFree(self._single_row)
@@ -52,11 +65,14 @@ class NativeBooster:
 
     def predict(self, features: Floats) -> Doubles:
         """Predictions of the rows of features (P, n_features); (P,)."""
-        rows = np.array(features, dtype=np.float32, order="C")  # a copy: what is read-only gives no address
-        assert rows.shape[1] == self._n_features, "LightGBM would read past the end of narrower rows"
-        out = np.empty(len(rows), dtype=np.float64)
-        if not len(rows):
+        assert features.shape[1] == self._n_features, "LightGBM would read past the end of narrower rows"
+        out = np.empty(len(features), dtype=np.float64)
+        if not len(features):
             return out
+        if len(features) == 1 and self._trees is not None:
+            self._check(self._trees.predict(np.ascontiguousarray(features, dtype=np.float32), out))
+            return out
+        rows = np.array(features, dtype=np.float32, order="C")  # a copy: what is read-only gives no address
         length = ctypes.c_int64()
         if len(rows) == 1:
             self._check(

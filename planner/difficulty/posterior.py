@@ -37,15 +37,6 @@ class BinPosterior:
         part = (place - row)[:, None]
         return np.asarray(self.table.take(row, axis=0) * (1.0 - part) + self.table.take(row + 1, axis=0) * part)
 
-    def predict_one(self, logit: float) -> Doubles:
-        """The same for a single prompt, where the calls weigh more than the numbers; (1, B)."""
-        cells = len(self.table) - 1
-        place = (logit - self.centre) * (cells / (2.0 * self.bound * self.scale)) + cells / 2.0
-        place = min(max(place, 0.0), cells - 1e-9)
-        row = int(place)
-        part = place - row
-        return np.asarray(self.table[row : row + 1] * (1.0 - part) + self.table[row + 1 : row + 2] * part)
-
 
 def softmax(scores: Doubles) -> Doubles:
     """Rows of scores as probabilities."""

@@ -17,14 +17,15 @@ from planner.difficulty.bins import RATES, RatePosterior, folds_of, quantile_edg
 from planner.difficulty.discriminant import Discriminant, fit_discriminant
 from planner.difficulty.domain import Domain, fit_domain
 from planner.difficulty.evidence import Evidence, choose_reference, gather, pool_key, reference_column
-from planner.difficulty.features import QuickFeatures, RawFeatures
+from planner.difficulty.features import QuickFeatures
 from planner.difficulty.fit_features import fit_features
 from planner.difficulty.fit_probes import fit_probes, leave_out
 from planner.difficulty.labels import Training, labels
 from planner.difficulty.latent import Doubles, Latent, fit_latent, normal_log_prior
 from planner.difficulty.native import NativeBooster
 from planner.difficulty.posterior import BinPosterior, fit_bin_posterior
-from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix, mix_one
+from planner.difficulty.reading import Posteriors, Read, Reader, Told
+from planner.difficulty.regress import N_FOLDS, Blend, fit_blend, mix
 from planner.difficulty.sharpen import LearnedProbes, ProbeUpdate
 from planner.difficulty.sketch_features import SketchFeatures, fit_sketch_features, needs_sketches
 from planner.difficulty.state import State
@@ -106,7 +107,9 @@ class DifficultyPredictor:
         log_prior = self.text_prior_.log_prior(logits)
         self._cut(rate_posterior(self.latent_, evidence, self.column_, log_prior), logits)
         held_out = self._learn_bins(evidence, features, logits, prompts.texts)
-        self.belief_ = self._assemble(raw, features, held_out)
+        self._prepare()
+        read = Read(features, self.domain_.holds(raw, features), raw.n_characters)
+        self.belief_ = self._belief(read, self._posteriors.told(held_out, read.known))
         self.training_ = Training(features, self.outcome_rates(table), prompts.datasets)
         self.probes_ = self._learn_probes(table, evidence, log_prior, logs)
         return self
@@ -118,10 +121,9 @@ class DifficultyPredictor:
         metadata: Sequence[Mapping[str, Any]] | None = None,
     ) -> Belief:
         """Belief of prompts from their text or its sketch, and data set and metadata where they are known."""
-        raw = self.quick_.transform(texts, datasets, metadata)
-        features = self.domain_.standardise(raw)
-        bins = self.discriminant_.apply(self._by_logit(features), features)
-        return self._assemble(raw, features, bins)
+        read = self._reader.read(texts, datasets, metadata)
+        trees = self._booster.predict(read.features)
+        return self._belief(read, self._posteriors.read(read.features, trees, read.known))
 
     def membership(self, table: OutcomeTable) -> Floats:
         """Bin membership (P, B) of any prompts from their logged outcomes, and their text."""
@@ -187,6 +189,7 @@ class DifficultyPredictor:
         self.discriminant_ = states.discriminant_from(state["discriminant"])
         self.probes_ = states.probes_from(state["probes"])
         self._booster = NativeBooster(model_text, state["n_features"])
+        self._prepare()
         return self
 
     def outcome_rates(self, table: OutcomeTable) -> Floats:
@@ -292,23 +295,13 @@ class DifficultyPredictor:
     def _logits(self, features: Floats) -> Doubles:
         return mix(self._booster.predict(features), self.blend_.ridge.predict(features), self.blend_.ridge_share)
 
-    def _by_logit(self, features: Floats) -> Doubles:
-        """Posterior (P, B) from the predicted logits."""
-        if len(features) != 1:
-            return self.posterior_.predict(self._logits(features))
-        trees, ridge = self._booster.predict(features), self.blend_.ridge.predict(features)
-        return self.posterior_.predict_one(mix_one(float(trees[0]), float(ridge[0]), self.blend_.ridge_share))
+    def _belief(self, read: Read, told: Told) -> Belief:
+        return Belief(read.features, told.pass_rate, told.bins, read.known, read.n_characters, told.by_text)
 
-    def _assemble(self, raw: RawFeatures, features: Floats, bins: Doubles) -> Belief:
-        known = self.domain_.holds(raw, features)
-        told = known if self.text_prior_.informative else np.zeros_like(known)
-        if np.count_nonzero(told) < len(told):
-            bins = np.where(told[:, None], bins, self.prior_)
-        return Belief(
-            features=features,
-            pass_rate=bins.dot(self.mean_rates_).astype(np.float32),
-            bins=bins.astype(np.float32),
-            in_distribution=known,
-            n_characters=raw.n_characters,
-            source=told.astype(np.int8),
+    def _prepare(self) -> None:
+        """What `believe` works with, once all is learned."""
+        self._reader = Reader(self.quick_, self.domain_)
+        informative = self.text_prior_.informative
+        self._posteriors = Posteriors(
+            self.blend_, self.posterior_, self.discriminant_, self.mean_rates_, informative=informative
         )

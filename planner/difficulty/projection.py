@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +10,12 @@ from planner.texts.tokens import MAX_CHARACTERS
 
 _TINY = 1e-9
 _BLOCK = 128  # prompts whose gathered vectors stay in cache
-_WEIGHTS = (1.0 + np.log(np.maximum(np.arange(MAX_CHARACTERS + 1), 1))).astype(np.float32)
+TERM_WEIGHTS = (1.0 + np.log(np.maximum(np.arange(MAX_CHARACTERS + 1), 1))).astype(np.float32)
 
 
 def term_weight(count: NDArray[np.int64]) -> Floats:
     """1 + log count of each term; (K,)."""
-    return _WEIGHTS.take(count, mode="clip")
+    return TERM_WEIGHTS.take(count, mode="clip")
 
 
 def project(
@@ -40,11 +38,3 @@ def project(
         gathered = vectors[term[block[0] : end]] * weight[block[0] : end, None]
         out[present[first : first + _BLOCK]] = np.add.reduceat(gathered, block - block[0], axis=0)
     return (out / np.maximum(norm, _TINY)[:, None]).astype(np.float32)
-
-
-def project_one(term: NDArray[np.int64], count: NDArray[np.int64], vectors: Floats, idf: Floats) -> Floats:
-    """The same for a single prompt, where the calls weigh more than the numbers; (1, d)."""
-    weight = term_weight(count)
-    rarity = weight * idf.take(term)
-    projected = weight.dot(vectors.take(term, axis=0))
-    return np.asarray(projected[None, :] / np.float32(max(math.sqrt(rarity.dot(rarity)), _TINY)))

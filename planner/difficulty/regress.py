@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ N_FOLDS = 5
 _STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _TREE_COUNTS = (10, 20, 40, 80, 120, 160)
-_LEAST_RATE = 0.003
+LEAST_RATE = 0.003
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class FittedBlend:
 
 def logit(rate: Doubles) -> Doubles:
     """Log odds, of rates kept away from 0 and 1."""
-    kept = np.minimum(np.maximum(rate, _LEAST_RATE), 1.0 - _LEAST_RATE)
+    kept = np.minimum(np.maximum(rate, LEAST_RATE), 1.0 - LEAST_RATE)
     return np.asarray(np.log(kept / (1.0 - kept)))
 
 
@@ -67,12 +66,6 @@ def mix(trees: Doubles, ridge: Doubles, share: float) -> Doubles:
     """Logit of the blend, from the predicted rates of both regressors."""
     of_trees, of_ridge = logit(np.array((trees, ridge)))
     return np.asarray((1.0 - share) * of_trees + share * of_ridge)
-
-
-def mix_one(trees: float, ridge: float, share: float) -> float:
-    """The same for a single prompt, where the calls weigh more than the numbers."""
-    of_trees, of_ridge = (min(max(rate, _LEAST_RATE), 1.0 - _LEAST_RATE) for rate in (trees, ridge))
-    return (1.0 - share) * math.log(of_trees / (1.0 - of_trees)) + share * math.log(of_ridge / (1.0 - of_ridge))
 
 
 def deviance(target: Doubles, logits: Doubles, weight: Doubles) -> float:

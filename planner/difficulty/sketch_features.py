@@ -17,7 +17,7 @@ from planner.curves.logs import Floats
 from planner.difficulty.features import N_COMPONENTS, RawFeatures, number_columns
 from planner.difficulty.fit_features import term_vectors
 from planner.difficulty.named_columns import NamedColumns
-from planner.difficulty.projection import project, project_one
+from planner.difficulty.projection import project
 from planner.texts.kept import HashedText, Text
 from planner.texts.sketch import N_TERMS, WORD_CLASSES, Sketches, read_sketches, sketch
 
@@ -67,8 +67,6 @@ class SketchFeatures:
         return RawFeatures(np.concatenate(parts, axis=1, dtype=np.float32), self._known_share(given), n_characters)
 
     def _project(self, given: Sketches) -> Floats:
-        if len(given) == 1:
-            return project_one(given.term, given.count, self.vectors, self.idf)
         return project(given.row, given.term, given.count, len(given), self.vectors, self.idf)
 
     def _known_share(self, given: Sketches) -> Floats:

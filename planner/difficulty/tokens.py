@@ -21,15 +21,18 @@ MOST_CHUNKS, LONGEST_CHUNK = 65_536, 32
 
 @dataclass(frozen=True)
 class TokenTable:
-    """Known tokens; code 0 is an unknown word, 1 to 9 an unknown number of so many digits, then the tokens in order."""
+    """Known tokens; code 0 is an unknown word, 1 to 9 an unknown number of so many digits, then the tokens in order.
+
+    codes_of: of the tokens of whatever stands between two blanks.
+    """
 
     tokens: tuple[str, ...]
     code: dict[str, int] = field(init=False, repr=False, compare=False)
-    _chunks: _Chunks = field(init=False, repr=False, compare=False)
+    codes_of: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code", {token: FIRST_WORD + i for i, token in enumerate(self.tokens)})
-        object.__setattr__(self, "_chunks", _Chunks(self.code))
+        object.__setattr__(self, "codes_of", _Chunks(self.code))
 
     def __len__(self) -> int:
         return FIRST_WORD + len(self.tokens)
@@ -43,7 +46,7 @@ class TokenTable:
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Codes of all tokens of all texts one after the other, and the number of tokens of each text."""
-        codes_of = self._chunks.__getitem__
+        codes_of = self.codes_of.__getitem__
         by_text = [list(chain.from_iterable(map(codes_of, beginning(text).split()))) for text in texts]
         lengths = np.array([len(codes) for codes in by_text], dtype=np.int64)
         return np.array(list(chain.from_iterable(by_text)), dtype=np.int64), lengths

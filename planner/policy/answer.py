@@ -17,7 +17,7 @@ from planner.core import Alternative, Budget, Difficulty, Forecast, Recommendati
 from planner.curves.logs import Floats
 from planner.difficulty import Belief
 from planner.errors import InvalidInput
-from planner.policy.choose import Indices
+from planner.policy.choose import Indices, leading
 from planner.policy.prompt import PromptInput
 from planner.policy.restrict import Mask
 
@@ -136,17 +136,11 @@ def _shown(decisions: Decisions) -> list[list[int]]:
     ranking, arm = decisions.ranking, decisions.arm
     if np.count_nonzero(decisions.feasible) < len(arm):
         ranking, arm = ranking[decisions.feasible], arm[decisions.feasible]
-    n = min(N_ALTERNATIVES + 1, ranking.shape[1])
-    top = ranking.argpartition(-n, axis=1)[:, -n:].tolist()
+    best = leading(ranking, N_ALTERNATIVES + 1)
     return [
-        [chosen, *_others(values, row, chosen)] for chosen, row, values in zip(arm.tolist(), top, ranking, strict=True)
+        [chosen, *[arm for arm in row if arm != chosen][:N_ALTERNATIVES]]
+        for chosen, row in zip(arm.tolist(), best, strict=True)
     ]
-
-
-def _others(worth: Floats, top: list[int], chosen: int) -> list[int]:
-    """Of the arms of most worth those beside the chosen one, the best first; what is not allowed is worth -inf."""
-    ranked = sorted([(worth.item(arm), arm) for arm in top], reverse=True)
-    return [arm for value, arm in ranked if value > -np.inf and arm != chosen][:N_ALTERNATIVES]
 
 
 def _difficulty(belief: Belief, row: int) -> Difficulty:

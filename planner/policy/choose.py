@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.compiled import BUILT
 from planner.curves.logs import Floats
 from planner.difficulty.belief import SOURCES
 from planner.policy.noise import PairedNoise
 from planner.policy.restrict import SLACK, Mask
 
+if BUILT:
+    from planner.compiled import choosing
 if TYPE_CHECKING:
     from planner.budget import Forecasts
     from planner.core import Unit
@@ -82,12 +85,25 @@ def cautious(options: Options, accuracy: Floats, source: NDArray[np.int8]) -> Op
     return Options(drawn, options.stderr, options.price, options.allowed, options.bins, options.noise)
 
 
+def own_share(source: int) -> float:
+    """What is kept of forecasts that rest on a source; see `cautious`."""
+    return _OWN_SHARE.item(source)
+
+
 def worth(options: Options, price_of_cost: float) -> Floats:
     """(P, A) accuracy less `price_of_cost` x cost, -inf where an arm is not allowed."""
     value = options.accuracy
     if price_of_cost:
         value = value - np.float32(price_of_cost) * options.price
     return np.where(options.allowed, value, _NEVER)
+
+
+def leading(value: Floats, n: int) -> list[list[int]]:
+    """For each row of worth (P, A) the `n` arms of most, the best first, of equal ones the later; none worth -inf."""
+    if BUILT:
+        return choosing.leading(value, n)
+    top = value.argsort(axis=1, kind="stable")[:, : -n - 1 : -1]
+    return [[arm for arm in arms if row[arm] > _NEVER] for arms, row in zip(top.tolist(), value, strict=True)]
 
 
 def pick(options: Options, price_of_cost: float = 0.0, value: Floats | None = None) -> Indices:

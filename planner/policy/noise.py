@@ -11,7 +11,7 @@ from planner.curves.logs import Floats
 
 LEAST_DIFFERENCE = 0.002  # .2 points: what nobody would pay for
 MIN_PAIRS = 4.0
-_NOTHING = np.float32(1e-9)
+NOTHING = np.float32(1e-9)
 
 
 @dataclass(frozen=True)
@@ -61,5 +61,5 @@ class PairedNoise:
             forecast = np.sqrt(np.square(stderr[:, arm : arm + 1]) + np.square(stderr))
             mean, error = np.where(unpaired, gap, mean), np.where(unpaired, forecast, error)
         # Equal outcomes on every prompt have no error at all: they are within noise too.
-        bound = np.minimum(np.maximum(error, _NOTHING), LEAST_DIFFERENCE)
+        bound = np.minimum(np.maximum(error, NOTHING), LEAST_DIFFERENCE)
         return np.asarray((mean < bound) & (gap < 2 * LEAST_DIFFERENCE))

@@ -21,6 +21,7 @@ from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import NO_PRICE, mixed, vertices
 from planner.policy.noise import PairedNoise
+from planner.policy.one_prompt import Allowed, OnePrompt
 from planner.policy.prompt import PromptInput, draws
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
 from planner.policy.traffic import LoggedTraffic
@@ -72,6 +73,10 @@ class Policy:
     def warm(self) -> None:
         """Read now what the first session would else wait for."""
         _ = self.sessions
+
+    @cached_property
+    def _one_prompt(self) -> OnePrompt | None:
+        return OnePrompt.of(self.noise)
 
     @cached_property
     def traffic(self) -> LoggedTraffic:
@@ -215,14 +220,20 @@ class Policy:
         """The choice for every forecast prompt, without the words."""
         ceilings = budget.ceilings if budget else {}
         unit, mask = price_unit(budget, forecasts), self.mask(restriction)
+        rate = NO_PRICE if budget is None or budget.mean is None else self.traffic.rate(budget, restriction)
+        declined = self._declined(belief)
+        if len(belief) == 1 and self._one_prompt and target_accuracy is None and not declined[0]:
+            hull = None if budget is None or budget.mean is None else self.traffic.hull(budget, restriction)
+            choice, usual = Allowed(mask, ceilings, hull), self.traffic.accuracy
+            low, high, ranking = self._one_prompt.vertices(forecasts, belief, choice, unit, usual, rate)
+            arm, propensity, _ = mixed(low, high, rate.share, partial(draws, prompts, seed))
+            return Decisions(arm, propensity, high >= 0, declined, None, ranking, unit, rate.high, None)
         options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)
         if budget is not None and budget.mean is not None:
             known = options.allowed & np.isfinite(options.price)
             options = options.only(self.traffic.on_hull(known, budget, restriction))
-        declined = self._declined(belief)
         if np.count_nonzero(declined):
             options = self._defaults(options, declined, budget, mask)
-        rate = NO_PRICE if budget is None or budget.mean is None else self.traffic.rate(budget, restriction)
         weighed = cautious(options, self.traffic.accuracy, belief.source)
         low, high, ranking = vertices(weighed, rate, declined)
         reached, lot = None, partial(draws, prompts, seed)

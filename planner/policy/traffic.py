@@ -84,6 +84,12 @@ class LoggedTraffic:
 
     def on_hull(self, allowed: Mask, budget: Budget, restriction: Restriction) -> Mask:
         """Of the allowed arms those on a hull of cost and logged accuracy, where a prompt has any of them."""
+        near = allowed & self.hull(budget, restriction)
+        any_near = np.asarray(near.any(axis=1))
+        return near if np.count_nonzero(any_near) == len(near) else np.where(any_near[:, None], near, allowed)
+
+    def hull(self, budget: Budget, restriction: Restriction) -> Mask:
+        """(A,) arms on a hull of cost and logged accuracy, of those that fit the ceilings as a rule."""
         assert budget.mean is not None
         unit = budget.mean[0]
         key = (unit, tuple(budget.ceilings.items()), restriction)
@@ -94,6 +100,4 @@ class LoggedTraffic:
             mask = restriction.mask(self.forecasts.arms)
             on_hull = hull_arms(self.forecasts, self.sample.bins, self.logged_accuracy, mask, unit, budget.ceilings)
             self._near[key] = on_hull
-        near = allowed & on_hull
-        any_near = np.asarray(near.any(axis=1))
-        return near if np.count_nonzero(any_near) == len(near) else np.where(any_near[:, None], near, allowed)
+        return on_hull

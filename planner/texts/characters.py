@@ -37,13 +37,13 @@ def _class_table() -> bytes:
     return table.tobytes()
 
 
-_CLASS_OF_BYTE = _class_table()
+CLASS_OF_BYTE = _class_table()
 
 
 def character_counts(texts: Sequence[str]) -> NDArray[np.integer[Any]]:
     """Characters of each class among the first `MAX_CHARACTERS` of each text; (P, classes)."""
     data = [text[:MAX_CHARACTERS].encode("latin-1", "replace") for text in texts]
-    classes = np.frombuffer(b"".join(data).translate(_CLASS_OF_BYTE), dtype=np.uint8)
+    classes = np.frombuffer(b"".join(data).translate(CLASS_OF_BYTE), dtype=np.uint8)
     cells = len(texts) * len(CLASSES)
     if len(texts) > 1:
         classes = classes + np.repeat(np.arange(0, cells, len(CLASSES)), [len(part) for part in data])

@@ -22,6 +22,7 @@ from planner.curves.logs import Floats
 from planner.difficulty.bins import folds_of
 from planner.difficulty.domain import fit_domain
 from planner.difficulty.fit_features import fit_features
+from planner.difficulty.reading import Reader
 from planner.difficulty.regress import fit_blend, mix
 from planner.difficulty.report import auc, spearman
 from tests.bench.readme import markdown_table, write_figures
@@ -46,7 +47,8 @@ def quick(texts: Sequence[str]) -> Featurise:
     """The planner's own features."""
     fitted = fit_features(texts, [None] * len(texts), [{}] * len(texts))
     domain, _ = fit_domain(fitted.transform(texts), fitted.number_columns)
-    return lambda others: domain.standardise(fitted.transform(others))
+    reader = Reader(fitted, domain)
+    return lambda others: reader.read(others).features
 
 
 def slow(texts: Sequence[str]) -> Featurise:

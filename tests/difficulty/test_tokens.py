@@ -29,5 +29,5 @@ def test_what_is_kept_of_texts_is_bounded(monkeypatch):
     for number in range(100):
         codes, _ = table.encode([f"add {number} {long}"])
         assert codes.tolist() == [tokens.FIRST_WORD, len(str(number)), tokens.UNKNOWN]
-        assert len(table._chunks) <= 10
-    assert long not in table._chunks
+        assert len(table.codes_of) <= 10
+    assert long not in table.codes_of
