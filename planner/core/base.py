@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Self, TypeVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from planner.compiled import BUILT
@@ -26,6 +27,11 @@ class Frozen(BaseModel):
     def trusted(cls, values: dict[str, Any]) -> Self:
         """An instance from values of ALL its fields that are known to be right: several times quicker than checking."""
         return _make(cls, values, _fields_of(cls))  # one set for all: none of them ever changes
+
+    @cached_property
+    def fragment(self) -> orjson.Fragment:
+        """This as JSON, for what many others hold: it is put into their JSON as it is."""
+        return orjson.Fragment(self.model_dump_json())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other values where `update` has them."""
