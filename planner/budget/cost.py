@@ -85,7 +85,10 @@ class CostModel:
 
     def cost(self, loads: Floats, unit: Unit, *, worst: bool) -> Floats:
         """(P, A) cost in `unit` of the prompts of `loads`, NaN where unknown."""
-        return np.asarray(loads.reshape(len(loads), -1).dot(self.table(unit, worst=worst)))
+        table = self.table(unit, worst=worst)
+        if BUILT:
+            return choosing.products(np.ascontiguousarray(loads), table)
+        return np.asarray(loads.reshape(len(loads), -1).dot(table))
 
     def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
         """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""

@@ -76,7 +76,7 @@ class BudgetModel:
 
     def forecast(self, belief: Believed) -> Forecasts:
         """Forecasts of every arm for the prompts of `belief`."""
-        if len(belief.bins) == 1 and self._compiled is not None:
+        if self._compiled is not None:
             accuracy, stderr, loads = self._compiled.forecast(belief.bins, belief.bounded, belief.n_characters)
             return Forecasts(self.arms_, accuracy, stderr, self.support_, loads, self.costs_)
         bins = belief.bins
@@ -94,7 +94,7 @@ class BudgetModel:
 
     @cached_property
     def _compiled(self) -> Forecaster | None:
-        """What forecasts single prompts, if it was built."""
+        """What forecasts in loops of C, if it was built."""
         if not BUILT:
             return None
         lengths = self.costs_.lengths

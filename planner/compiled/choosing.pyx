@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""What every arm is expected to do on one prompt, and which is chosen."""
+"""What every arm is expected to do on a prompt, and which is chosen."""
 
 from libc.math cimport INFINITY, expf, isfinite, isnan, sqrtf
 
@@ -27,7 +27,7 @@ cdef extern from *:
     #define PLANNER_RESTRICT __restrict__
     #endif
 
-    PLANNER_WIDER static void planner_product(
+    PLANNER_WIDER static void product(
         const float *x, const float *table, Py_ssize_t n, Py_ssize_t n_arms, float *PLANNER_RESTRICT out
     ) {
         Py_ssize_t a, i = 0;
@@ -44,7 +44,7 @@ cdef extern from *:
         }
     }
     """
-    void planner_product(
+    void product(
         const float* x, const float* table, Py_ssize_t n, Py_ssize_t n_arms, float* out
     ) noexcept nogil
 
@@ -59,13 +59,20 @@ cdef inline float between(float x, float low, float high) noexcept:
     return low if x < low else (high if x > high else x)
 
 
-cdef void product(const float* x, const float[:, ::1] table, float* out) noexcept:
-    """out (A,) = x (L,) @ table (L, A)."""
-    planner_product(x, &table[0, 0], table.shape[0], table.shape[1], out)
+cdef void prefer(const unsigned char* on_hull, const float* price, Py_ssize_t n_arms, unsigned char* allowed) noexcept:
+    """Leaves, of the allowed arms whose price is known, those on the hull, if there are any."""
+    cdef Py_ssize_t a
+    cdef bint any_on_hull = False
+    for a in range(n_arms):
+        allowed[a] &= isfinite(price[a]) != 0
+        any_on_hull |= allowed[a] & on_hull[a]
+    if any_on_hull:
+        for a in range(n_arms):
+            allowed[a] &= on_hull[a]
 
 
 cdef class Forecaster:
-    """What `BudgetModel.forecast` and `CostModel.loads` make of a belief of one prompt."""
+    """What `BudgetModel.forecast` and `CostModel.loads` make of a belief."""
 
     cdef const float[:, ::1] accuracy, variance, leverage, detail, lengths
     cdef const float[::1] spread, slope, centre, prompt_share
@@ -85,48 +92,54 @@ cdef class Forecaster:
         self.least_prompt, self.least, self.most = least_prompt, least, most
         self.shift = np.empty(self.accuracy.shape[1], dtype=np.float32)
 
-    def forecast(self, const float[:, ::1] bins, const float[:, ::1] features, const float[::1] n_characters):
-        """Accuracy (1, A) and its standard error (1, A), loads (1, 4, G, B)."""
-        cdef Py_ssize_t n_arms = self.accuracy.shape[1], n_bins = bins.shape[1], a, b, c
-        accuracy = np.zeros((1, n_arms), dtype=np.float32)
-        stderr = np.zeros((1, n_arms), dtype=np.float32)
-        loads = np.empty((1, 4, self.lengths.shape[1], n_bins), dtype=np.float32)
+    def forecast(self, of_bins, of_features, of_characters):
+        """Accuracy (P, A) and its standard error (P, A), loads (P, 4, G, B)."""
+        cdef const float[:, ::1] bins = floats(of_bins), features = floats(of_features)
+        cdef const float[::1] n_characters = floats(of_characters)
+        cdef Py_ssize_t n = bins.shape[0], i
+        accuracy = np.zeros((n, self.accuracy.shape[1]), dtype=np.float32)
+        stderr = np.zeros((n, self.accuracy.shape[1]), dtype=np.float32)
+        loads = np.empty((n, 4, self.lengths.shape[1], bins.shape[1]), dtype=np.float32)
         cdef float[:, ::1] accuracy_out = accuracy, stderr_out = stderr
         cdef float[:, :, :, ::1] loads_out = loads
-        cdef float* mean = &accuracy_out[0, 0]
-        cdef float* error = &stderr_out[0, 0]
+        for i in range(n):
+            self._by_bin(&bins[i, 0], bins.shape[1], &accuracy_out[i, 0], &stderr_out[i, 0])
+            if self.detailed:
+                self._refine(&features[i, 0], &accuracy_out[i, 0])
+            self._load(&bins[i, 0], &features[i, 0], features.shape[1], n_characters[i], loads_out[i])
+        return accuracy, stderr, loads
+
+    cdef void _by_bin(self, const float* bins, Py_ssize_t n_bins, float* mean, float* error) noexcept:
+        """What the cells of an arm say under a posterior over the bins."""
+        cdef Py_ssize_t n_arms = self.accuracy.shape[1], a, b, c
         cdef const float* mean_of
         cdef const float* variance_of
         cdef float p, noise, sureness = 0
         for b in range(n_bins):
-            p = bins[0, b]
+            p = bins[b]
             mean_of, variance_of = &self.accuracy[b, 0], &self.variance[b, 0]
             for a in range(n_arms):
                 mean[a] += p * mean_of[a]
                 error[a] += p * p * variance_of[a]
             for c in range(n_bins):
-                sureness += bins[0, c] * self.leverage[c, b] * p
+                sureness += bins[c] * self.leverage[c, b] * p
         for a in range(n_arms):
             noise = sureness * self.spread[a] * (mean[a] * (1 - mean[a]))
             error[a] = sqrtf(noise if noise > error[a] else error[a])
-        if self.detailed:
-            self._refine(mean, features)
-        self._load(bins, features, n_characters[0], loads_out[0])
-        return accuracy, stderr, loads
 
-    cdef void _refine(self, float* mean, const float[:, ::1] features) noexcept:
+    cdef void _refine(self, const float* features, float* mean) noexcept:
         """sigmoid(logit p + d) without logarithms: p e^d / (1 - p + p e^d)."""
-        cdef Py_ssize_t n_arms = self.accuracy.shape[1], a, f
+        cdef Py_ssize_t n_arms = self.accuracy.shape[1], a
         cdef float* shift = &self.shift[0]
         cdef const float* weights = &self.detail[0, 0]
         cdef float p, raised
-        product(&features[0, 0], self.detail[1:], shift)
+        product(features, weights + n_arms, self.detail.shape[0] - 1, n_arms, shift)
         for a in range(n_arms):
             p = between(mean[a], self.edge, 1 - self.edge)
             raised = p * expf(shift[a] + weights[a])
             mean[a] = raised / (1 - p + raised)
 
-    cdef void _load(self, const float[:, ::1] bins, const float[:, ::1] features, float n_characters,
+    cdef void _load(self, const float* bins, const float* features, Py_ssize_t n_features, float n_characters,
                     float[:, :, ::1] loads) noexcept:
         """Each factor of length times the chance of each bin."""
         cdef Py_ssize_t b, f, g
@@ -135,77 +148,81 @@ cdef class Forecaster:
             prompt = 1 + (n_characters - self.centre[g]) * self.slope[g]
             prompt = prompt if prompt > self.least_prompt else self.least_prompt
             completion = 1 + self.lengths[0, g]
-            for f in range(features.shape[1]):
-                completion += features[0, f] * self.lengths[f + 1, g]
+            for f in range(n_features):
+                completion += features[f] * self.lengths[f + 1, g]
             completion = between(completion, self.least, self.most)
-            for b in range(bins.shape[1]):
-                loads[0, g, b] = bins[0, b]
-                loads[1, g, b] = prompt * bins[0, b]
-                loads[2, g, b] = completion * bins[0, b]
-                loads[3, g, b] = (completion + self.prompt_share[g] * (prompt - completion)) * bins[0, b]
+            for b in range(loads.shape[2]):
+                loads[0, g, b] = bins[b]
+                loads[1, g, b] = prompt * bins[b]
+                loads[2, g, b] = completion * bins[b]
+                loads[3, g, b] = (completion + self.prompt_share[g] * (prompt - completion)) * bins[b]
 
 
 cdef class Chooser:
-    """What `fitting`, `Options`, `cautious`, `vertices` and `PairedNoise.within` make of forecasts for one prompt."""
+    """What `fitting`, `Options`, `cautious`, `vertices` and `PairedNoise.within` make of forecasts."""
 
     cdef const float[:, :, ::1] difference, variance
     cdef float[:, ::1] space
-    cdef unsigned char[:, ::1] flags
     cdef float least_difference, nothing
 
     def __init__(self, difference, variance, least_difference, nothing):
         self.difference, self.variance = floats(difference), floats(variance)
         self.least_difference, self.nothing = least_difference, nothing
-        self.space = np.empty((3, self.difference.shape[0]), dtype=np.float32)
-        self.flags = np.empty((2, self.difference.shape[0]), dtype=np.uint8)
+        self.space = np.empty((2, self.difference.shape[0]), dtype=np.float32)
 
     def choose(self, const float[:, :, :, ::1] loads, list ceilings, const float[:, ::1] price_table,
                const unsigned char[::1] mask, hull, const float[:, ::1] accuracy, const float[:, ::1] stderr,
-               const float[::1] usual, float share, const float[:, ::1] bins, float low, float high):
-        """Arms at the lower and the higher price of cost, -1 where none fits; worth (1, A) at the higher.
+               const float[::1] usual, const float[::1] share, of_bins, float low, float high):
+        """Arms (P,) at the lower and the higher price of cost, -1 where none fits; worth (P, A) at the higher.
 
         ceilings: [(table (L, A) of worst costs, limit)]; price_table: (L, A) of expected ones. mask, hull: (A,) arms
         that may be chosen, and those to prefer where any of them can be. usual: (A,) accuracy on any prompt, towards
-        which forecasts are drawn but for a share of `share`.
+        which forecasts are drawn but for a share (P,).
         """
-        cdef Py_ssize_t n_arms = mask.shape[0], a, cheap, dear
-        worth = np.empty((1, n_arms), dtype=np.float32)
+        cdef const float[:, ::1] bins = floats(of_bins)
+        cdef Py_ssize_t n = loads.shape[0], n_arms = mask.shape[0], n_loads = price_table.shape[0], i, a
+        worth = np.empty((n, n_arms), dtype=np.float32)
+        at_high = np.empty(n, dtype=np.intp)
+        at_low = at_high if low == high else np.empty(n, dtype=np.intp)
+        may = np.empty((n, n_arms), dtype=np.uint8)
         cdef float[:, ::1] worth_out = worth
-        cdef float* price = &self.space[0, 0]
-        cdef float* cost = &self.space[1, 0]
-        cdef float* drawn = &self.space[2, 0]
-        cdef unsigned char* allowed = &self.flags[0, 0]
-        cdef unsigned char* near = &self.flags[1, 0]
-        cdef const float[:, ::1] table
+        cdef Py_ssize_t[::1] low_out = at_low, high_out = at_high
+        cdef unsigned char[:, ::1] allowed = may
         cdef const unsigned char[::1] on_hull
+        cdef const float[:, ::1] table
+        cdef float* cost = &self.space[0, 0]
+        cdef float* drawn = &self.space[1, 0]
         cdef float limit
-        cdef bint any_near = False
-        for a in range(n_arms):
-            allowed[a] = mask[a]
-            drawn[a] = usual[a] + share * (accuracy[0, a] - usual[a])
+        if n == 0:
+            return at_low, at_high, worth
+        for i in range(n):
+            for a in range(n_arms):
+                allowed[i, a] = mask[a]
         for worst, ceiling in ceilings:
             table, limit = worst, ceiling
-            product(&loads[0, 0, 0, 0], table, cost)
-            for a in range(n_arms):
-                allowed[a] &= cost[a] <= limit
-        product(&loads[0, 0, 0, 0], price_table, price)
-        for a in range(n_arms):
-            if isnan(price[a]):
-                price[a] = INFINITY
+            for i in range(n):
+                product(&loads[i, 0, 0, 0], &table[0, 0], n_loads, n_arms, cost)
+                for a in range(n_arms):
+                    allowed[i, a] &= cost[a] <= limit
         if hull is not None:
             on_hull = hull
+        for i in range(n):
+            product(&loads[i, 0, 0, 0], &price_table[0, 0], n_loads, n_arms, cost)
             for a in range(n_arms):
-                allowed[a] &= isfinite(price[a]) != 0
-                near[a] = allowed[a] & on_hull[a]
-                any_near |= near[a]
-            if any_near:
-                allowed = near
-        cheap = self._pick(drawn, price, allowed, &stderr[0, 0], bins, low, &worth_out[0, 0]) if low != high else -1
-        dear = self._pick(drawn, price, allowed, &stderr[0, 0], bins, high, &worth_out[0, 0])
-        return dear if low == high else cheap, dear, worth
+                if isnan(cost[a]):
+                    cost[a] = INFINITY
+                drawn[a] = usual[a] + share[i] * (accuracy[i, a] - usual[a])
+            if hull is not None:
+                prefer(&on_hull[0], cost, n_arms, &allowed[i, 0])
+            if low != high:
+                low_out[i] = self._pick(
+                    drawn, cost, &allowed[i, 0], &stderr[i, 0], &bins[i, 0], low, &worth_out[i, 0]
+                )
+            high_out[i] = self._pick(drawn, cost, &allowed[i, 0], &stderr[i, 0], &bins[i, 0], high, &worth_out[i, 0])
+        return at_low, at_high, worth
 
     cdef Py_ssize_t _pick(self, const float* accuracy, const float* price, const unsigned char* allowed,
-                          const float* stderr, const float[:, ::1] bins, float rate, float* worth) noexcept:
+                          const float* stderr, const float* bins, float rate, float* worth) noexcept:
         """The arm of most worth, -1 where none is allowed; where cost has no price, a cheaper one within noise."""
         cdef Py_ssize_t n_arms = self.difference.shape[0], a, best = -1
         for a in range(n_arms):
@@ -220,7 +237,7 @@ cdef class Chooser:
 
     cdef Py_ssize_t _cheapest_within_noise(self, Py_ssize_t best, const float* accuracy, const float* price,
                                            const unsigned char* allowed, const float* stderr,
-                                           const float[:, ::1] bins) noexcept:
+                                           const float* bins) noexcept:
         cdef Py_ssize_t n_arms = self.difference.shape[0], a, b, chosen = best
         cdef float p, gap, mean, error
         for a in range(n_arms):
@@ -228,8 +245,8 @@ cdef class Chooser:
             if not (allowed[a] and price[a] < price[chosen] and gap < 2 * self.least_difference):
                 continue
             mean, error = 0, 0
-            for b in range(bins.shape[1]):
-                p = bins[0, b]
+            for b in range(self.difference.shape[1]):
+                p = bins[b]
                 mean += p * self.difference[best, b, a]
                 error += p * p * self.variance[best, b, a]
             error = sqrtf(error)
@@ -263,6 +280,17 @@ def leading(const float[:, ::1] worth, Py_ssize_t n):
         for place in range(k):
             row.append(best[place])
         out.append(row)
+    return out
+
+
+def products(const float[:, :, :, ::1] loads, const float[:, ::1] table):
+    """loads (P, L) @ table (L, A): by the same sums as `Chooser.choose` does it."""
+    cdef Py_ssize_t n = loads.shape[0], i
+    out = np.empty((n, table.shape[1]), dtype=np.float32)
+    cdef float[:, ::1] rows = out
+    assert loads.shape[1] * loads.shape[2] * loads.shape[3] == table.shape[0]
+    for i in range(n):
+        product(&loads[i, 0, 0, 0], &table[0, 0], table.shape[0], table.shape[1], &rows[i, 0])
     return out
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from planner.core import Unit
 from planner.errors import InfeasibleBudget
 from planner.policy.choose import Indices, Options, pick
-from planner.policy.restrict import rounded_up
+from planner.policy.restrict import SLACK, rounded_up
 
 STEPS = 60
 Doubles = NDArray[np.float64]
@@ -24,7 +24,7 @@ def allocate(options: Options, unit: Unit, total: float) -> Indices:
     rows = np.arange(len(price))
     cheapest = price.argmin(axis=1)
     least = float(price[rows, cheapest].sum())
-    if least > total:
+    if least > total * SLACK:
         raise InfeasibleBudget(
             f"the batch cannot be answered for {total:.4g} {unit} in total; the least is {rounded_up(least):.4g} {unit}"
         )

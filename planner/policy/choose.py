@@ -80,14 +80,14 @@ def cautious(options: Options, accuracy: Floats, source: NDArray[np.int8]) -> Op
     Where text is sure that a prompt is easy it is wrong more often than it says, and the arms that save most there are
     those that cannot mend it.
     """
-    share = _OWN_SHARE.take(source)[:, None]
+    share = own_share(source)[:, None]
     drawn = accuracy + share * (options.accuracy - accuracy)
     return Options(drawn, options.stderr, options.price, options.allowed, options.bins, options.noise)
 
 
-def own_share(source: int) -> float:
-    """What is kept of forecasts that rest on a source; see `cautious`."""
-    return _OWN_SHARE.item(source)
+def own_share(source: NDArray[np.int8]) -> Floats:
+    """(P,) what is kept of forecasts that rest on such sources; see `cautious`."""
+    return _OWN_SHARE.take(source)
 
 
 def worth(options: Options, price_of_cost: float) -> Floats:

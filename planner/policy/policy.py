@@ -21,8 +21,8 @@ from planner.policy.choose import Options, aim, cautious, defaulted, worth
 from planner.policy.evidence import Evidence
 from planner.policy.exchange import NO_PRICE, mixed, vertices
 from planner.policy.noise import PairedNoise
-from planner.policy.one_prompt import Allowed, OnePrompt
 from planner.policy.prompt import PromptInput, draws
+from planner.policy.quick_choice import Allowed, QuickChoice
 from planner.policy.restrict import SLACK, Mask, Restriction, fitting, price_unit, unknown_cost, why_none_fits
 from planner.policy.traffic import LoggedTraffic
 
@@ -75,8 +75,8 @@ class Policy:
         _ = self.sessions
 
     @cached_property
-    def _one_prompt(self) -> OnePrompt | None:
-        return OnePrompt.of(self.noise)
+    def _quick(self) -> QuickChoice | None:
+        return QuickChoice.of(self.noise)
 
     @cached_property
     def traffic(self) -> LoggedTraffic:
@@ -222,10 +222,10 @@ class Policy:
         unit, mask = price_unit(budget, forecasts), self.mask(restriction)
         rate = NO_PRICE if budget is None or budget.mean is None else self.traffic.rate(budget, restriction)
         declined = self._declined(belief)
-        if len(belief) == 1 and self._one_prompt and target_accuracy is None and not declined[0]:
+        if self._quick is not None and target_accuracy is None and not np.count_nonzero(declined):
             hull = None if budget is None or budget.mean is None else self.traffic.hull(budget, restriction)
             choice, usual = Allowed(mask, ceilings, hull), self.traffic.accuracy
-            low, high, ranking = self._one_prompt.vertices(forecasts, belief, choice, unit, usual, rate)
+            low, high, ranking = self._quick.vertices(forecasts, belief, choice, unit, usual, rate)
             arm, propensity, _ = mixed(low, high, rate.share, partial(draws, prompts, seed))
             return Decisions(arm, propensity, high >= 0, declined, None, ranking, unit, rate.high, None)
         options = Options.of(forecasts, belief.bins, fitting(forecasts, mask, ceilings), unit, self.noise)

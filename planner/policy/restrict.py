@@ -142,8 +142,8 @@ def raise_mean_too_low(unit: Unit, value: float, least: float) -> NoReturn:
 
 
 def rounded_up(value: float) -> float:
-    """Up to four digits, so that the figure printed does fit."""
+    """Up to four digits, so that the figure printed does fit, with the slack that `fitting` gives."""
     if not np.isfinite(value) or value <= 0:
         return float(value)
     step = 10.0 ** (np.floor(np.log10(value)) - 3)
-    return float(np.ceil(value / step) * step)
+    return float(np.ceil(value / SLACK / step) * step)

@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner import compiled
-from planner.artifacts.policy_files import policy_files
-from planner.budget import cost
+from planner.artifacts.policy_files import policy_files, policy_from_files
+from planner.budget import cost, model
 from planner.core import Arm, Budget, Cost
 from planner.core import base as core_base
-from planner.difficulty import reading
+from planner.difficulty import native, reading
 from planner.difficulty.domain import fit_domain
 from planner.difficulty.features import QuickFeatures
 from planner.difficulty.fit_features import fit_features
 from planner.difficulty.reading import Posteriors, Reader
 from planner.errors import InfeasibleBudget
-from planner.policy import PromptInput, Restriction, choose
+from planner.policy import PromptInput, Restriction, choose, quick_choice
 from planner.policy.choose import leading
 
 SAMPLE = world.FLOPS_PER_SMALL_SAMPLE
@@ -99,39 +99,49 @@ def test_bins_are_those_that_numpy_gives(policy, monkeypatch, ridge_share, idle,
     assert own.by_text.tolist() == other.by_text.tolist()
 
 
-def test_the_forecasts_of_one_prompt_are_those_of_it_among_others(policy):
-    belief = policy.believe([PromptInput(text) for text in TEXTS])
-    together = policy.budget_model.forecast(belief)
-    for row in range(len(TEXTS)):
-        alone = policy.budget_model.forecast(belief.take([row]))
-        for name in ("accuracy", "stderr", "loads"):
-            assert np.allclose(getattr(alone, name)[0], getattr(together, name)[row], rtol=1e-4, atol=1e-5), name
+@pytest.fixture(scope="module")
+def plain(policy):
+    """The same policy where nothing was built."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (reading, model, native, quick_choice):
+            patch.setattr(module, "BUILT", False)
+        other = policy_from_files(policy_files(policy), policy.policy_id)
+        assert other._quick is other.budget_model._compiled is None  # from now on
+    return other
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(1, 2), slice(None), slice(0, 0)], ids=repr)
+def test_forecasts_are_those_that_numpy_gives(policy, plain, rows):
+    belief = policy.believe([PromptInput(text) for text in TEXTS]).take(np.arange(len(TEXTS))[rows])
+    own, other = policy.budget_model.forecast(belief), plain.budget_model.forecast(belief)
+    for name in ("accuracy", "stderr", "loads"):
+        assert np.allclose(getattr(own, name), getattr(other, name), rtol=1e-4, atol=1e-5), name
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=repr)
 @pytest.mark.parametrize("restriction", [Restriction(), Restriction(searches=("sampling",))], ids=["any", "fixed"])
-def test_one_prompt_is_given_the_arm_that_it_is_given_among_others(policy, budget, restriction):
+def test_plans_are_those_that_numpy_gives(policy, plain, budget, restriction):
     prompts = [PromptInput(text) for text in TEXTS]
+    expected = plain.recommend(prompts, budget, restriction=restriction, seed=3)
     together = policy.recommend(prompts, budget, restriction=restriction, seed=3)
-    for prompt, among in zip(prompts, together, strict=True):
-        (alone,) = policy.recommend([prompt], budget, restriction=restriction, seed=3)
-        if isinstance(among, InfeasibleBudget):
-            assert str(alone) == str(among)
+    alone = [policy.recommend([prompt], budget, restriction=restriction, seed=3)[0] for prompt in prompts]
+    for plan, other in zip([*together, *alone], [*expected, *expected], strict=True):
+        if isinstance(other, InfeasibleBudget):
+            assert str(plan) == str(other)
             continue
-        assert alone.arm == among.arm
-        assert alone.propensity == pytest.approx(among.propensity)
-        assert alone.reason == among.reason
-        assert alone.forecast.accuracy == pytest.approx(among.forecast.accuracy, abs=1e-5)
-        assert alone.forecast.cost.flops == pytest.approx(among.forecast.cost.flops, rel=1e-4)
-        assert len(alone.alternatives) == len(among.alternatives)
+        assert plan.arm == other.arm
+        assert plan.propensity == pytest.approx(other.propensity)
+        assert plan.reason == other.reason
+        assert plan.forecast.accuracy == pytest.approx(other.forecast.accuracy, abs=1e-5)
+        assert plan.forecast.cost.flops == pytest.approx(other.forecast.cost.flops, rel=1e-4)
+        assert len(plan.alternatives) == len(other.alternatives)
 
 
-def test_a_ceiling_that_nothing_fits_has_the_same_words_alone_and_among_others(policy):
-    budget = Budget(max_flops=SAMPLE / 100)
-    two = policy.recommend([PromptInput(TEXTS[0])] * 2, budget)
-    (one,) = policy.recommend([PromptInput(TEXTS[0])], budget)
-    assert isinstance(one, InfeasibleBudget)
-    assert str(one) == str(two[0])
+def test_a_ceiling_that_nothing_fits_has_the_words_that_it_has_in_numpy(policy, plain):
+    asked = [PromptInput(TEXTS[0])], Budget(max_flops=SAMPLE / 100)
+    (own,), (other,) = policy.recommend(*asked), plain.recommend(*asked)
+    assert isinstance(own, InfeasibleBudget)
+    assert str(own) == str(other)
 
 
 @given(st.lists(st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 1.0]), min_size=5, max_size=5), min_size=1))

@@ -1,4 +1,4 @@
-"""The choice for a single prompt, in loops of C where these were built: what `Policy.decide` does for many."""
+"""The choice where no prompt is declined and no accuracy aimed at, in loops of C where these were built."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Allowed(NamedTuple):
     hull: Mask | None
 
 
-class OnePrompt:
-    """Chooses for one prompt at a time."""
+class QuickChoice:
+    """Chooses as `exchange.vertices` does among what `restrict`, `traffic` and `choose` leave."""
 
     def __init__(self, chooser: Chooser) -> None:
-        """Prefer `OnePrompt.of`."""
+        """Prefer `QuickChoice.of`."""
         self._chooser = chooser
 
     @classmethod
-    def of(cls, noise: PairedNoise) -> OnePrompt | None:
+    def of(cls, noise: PairedNoise) -> QuickChoice | None:
         """By these paired differences; None where nothing was built."""
         if not BUILT:
             return None
@@ -48,8 +48,8 @@ class OnePrompt:
     ) -> Vertices:
         """The arms that a rate mixes and what every arm is worth; see `exchange.vertices`.
 
-        unit: of price. usual: (A,) accuracy on any prompt, towards which text alone is drawn. No arm is worth anything
-        where none is allowed.
+        unit: of price. usual: (A,) accuracy on any prompt, towards which text alone is drawn. Where no arm is allowed
+        it is -1.
         """
         table = forecasts.costs.table
         low, high, worth = self._chooser.choose(
@@ -61,10 +61,9 @@ class OnePrompt:
             forecasts.accuracy,
             forecasts.stderr,
             usual,
-            own_share(belief.source[0]),
+            own_share(belief.source),
             belief.bins,
             rate.low,
             rate.high,
         )
-        at_high = np.array([high])
-        return Vertices(at_high if low == high else np.array([low]), at_high, worth)
+        return Vertices(low, high, worth)
