@@ -21,6 +21,8 @@ from planner.texts.sketch import sketch
 
 LOGGER = logging.getLogger("planner.execution")
 _SUFFIX = ".jsonl"
+MOST_BYTES_OVER = 1_000_000
+"""Of runs that are over, in a journal that others keep open: with more it is written anew, without them."""
 KILLED = "its process ended"
 
 
@@ -46,6 +48,14 @@ class Recovered:
     hashed: PromptHash | None
 
 
+@dataclass
+class _Open:
+    """Lines of one run that is under way: how it began, and the latest of what it spent."""
+
+    begun: bytes
+    spent: bytes = b""
+
+
 class Journal:
     """One file of this process, a line an event, written at once; an advisory lock says that the process lives."""
 
@@ -54,7 +64,8 @@ class Journal:
         self._folder = folder
         self._file: int | None = None
         self._path: Path | None = None
-        self._open_runs: set[str] = set()
+        self._size = 0
+        self._open_runs: dict[str, _Open] = {}
         self._closing = False
         self._lock = threading.Lock()
 
@@ -62,25 +73,35 @@ class Journal:
         """A run begins: how it will be logged if nothing more is heard of it. It needs a `run_id`."""
         assert run.run_id is not None
         header = run.model_dump(mode="json", exclude_defaults=True)
-        self._write({"run": header, "hashed": None if hashed is None else astuple(hashed)}, opens=run.run_id)
+        line = _line({"run": header, "hashed": None if hashed is None else astuple(hashed)})
+        with self._lock, _words(self._folder):
+            self._put(line)
+            self._open_runs[run.run_id] = _Open(line)
 
     def spend(self, run_id: str, spent: Mapping[str, float | None]) -> None:
         """All that a run has spent so far, in columns of a `Run`; nothing for one that is not open."""
-        if run_id in self._open_runs:
-            self._write({"id": run_id, "spent": dict(spent)})
+        with self._lock, _words(self._folder):
+            one = self._open_runs.get(run_id)
+            if one is not None:
+                line = _line({"id": run_id, "spent": dict(spent)})
+                self._put(line)
+                one.spent = line
 
     def end(self, run_ids: list[str]) -> None:
         """These runs are in the store."""
         with self._lock, _words(self._folder):
-            self._open_runs.difference_update(run_ids)
+            for run_id in run_ids:
+                self._open_runs.pop(run_id, None)
             if self._file is None:
                 return
             if self._open_runs:
-                self._put({"ended": run_ids})
+                self._put(_line({"ended": run_ids}))
+                self._leave_out_what_is_over(self._file)
             elif self._closing:
                 self._let_go()
             else:
                 os.ftruncate(self._file, 0)  # texts of prompts are kept for no longer than they are needed
+                self._size = 0
 
     def close(self, *, given_up: bool = False) -> None:
         """Let go of the file, which is removed; with runs that are still under way, when the last of them has ended.
@@ -109,30 +130,50 @@ class Journal:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _write(self, event: Mapping[str, Any], *, opens: str | None = None) -> None:
-        with self._lock, _words(self._folder):
-            self._put(event)
-            if opens is not None:
-                self._open_runs.add(opens)
+    def _put(self, line: bytes) -> None:
+        if self._file is None or self._path is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._path = self._folder / f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+            self._file = _locked(self._path, b"")
+        _write(self._file, line)
+        self._size += len(line)
 
-    def _put(self, event: Mapping[str, Any]) -> None:
-        # It begins a line of its own, whatever became of the one before on a full disk.
-        line = b"\n" + json.dumps(event, ensure_ascii=True).encode()
-        if self._file is None:
-            self._open()
-        assert self._file is not None
-        while line:  # a disk that is nearly full takes a part without an error
-            line = line[os.write(self._file, line) :]
+    def _leave_out_what_is_over(self, file: int) -> None:
+        """Write anew what is under way, where much more than that stands there: under load it is never empty."""
+        under_way = [line for one in self._open_runs.values() for line in (one.begun, one.spent)]
+        if self._size > 2 * sum(map(len, under_way)) + MOST_BYTES_OVER:
+            assert self._path is not None
+            content = b"".join(under_way)
+            self._file, self._size = _locked(self._path, content), len(content)
+            os.close(file)
 
-    def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        # Locked before it bears its name: whoever looks for journals of the dead never sees it unlocked.
-        fresh = self._folder / f".{name}"
-        self._file = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._path = self._folder / (name + _SUFFIX)
-        fresh.rename(self._path)
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    # It begins a line of its own, whatever became of the one before on a full disk.
+    return b"\n" + json.dumps(event, ensure_ascii=True).encode()
+
+
+def _write(file: int, content: bytes) -> None:
+    while content:  # a disk that is nearly full takes a part without an error
+        content = content[os.write(file, content) :]
+
+
+def _locked(path: Path, content: bytes) -> int:
+    """A file of that name and content, in place of one that was there.
+
+    Locked before it bears its name: whoever looks for journals of the dead never sees it unlocked.
+    """
+    fresh = path.with_name(f".{path.stem}")
+    file = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _write(file, content)
+        fresh.rename(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        os.close(file)
+        raise
+    return file
 
 
 @contextmanager
@@ -181,7 +222,8 @@ def _take(path: Path) -> int | None:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    if _is_locked(file):
+    # One that was written anew since is locked under its name, and left unlocked without one.
+    if _is_locked(file) and path.exists() and os.path.samestat(os.fstat(file), path.stat()):
         return file
     os.close(file)
     return None
@@ -208,14 +250,19 @@ def _readable(path: Path) -> list[Recovered] | None:
 
 
 def _read(path: Path) -> list[Recovered]:
+    return [
+        Recovered(Run.model_validate(header), None if hashed is None else PromptHash(*hashed))
+        for header, hashed in _begun(path).values()
+    ]
+
+
+def _begun(path: Path) -> dict[str, tuple[dict[str, Any], list[Any] | None]]:
+    """Runs that began and did not end, by their ids."""
     begun: dict[str, tuple[dict[str, Any], list[Any] | None]] = {}
     for line in path.read_bytes().split(b"\n"):
         with suppress(ValueError):  # a line that was being written when the process ended
             _take_in(begun, json.loads(line))
-    return [
-        Recovered(Run.model_validate(header), None if hashed is None else PromptHash(*hashed))
-        for header, hashed in begun.values()
-    ]
+    return begun
 
 
 def _take_in(begun: dict[str, tuple[dict[str, Any], list[Any] | None]], event: dict[str, Any]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
 
+from planner.core import Run
+from planner.execution.journal import MOST_BYTES_OVER, Journal, left_behind
 from planner.execution.run_log import journal_folder, recover
 
 FULL = """
@@ -60,3 +64,43 @@ def test_a_run_that_begins_on_a_full_disk_is_an_error_and_no_other_is_lost(store
 def test_a_journal_leaves_no_file_for_a_run_that_could_not_begin(store):
     assert fill_the_disk(store, "closed").returncode == 0
     assert list(journal_folder(store).iterdir()) == []
+
+
+def test_a_journal_that_is_never_empty_holds_little_but_what_is_under_way(store):
+    folder = journal_folder(store)
+    with Journal(folder) as journal:
+        journal.begin(a_run("first"))
+        for n in range(3_000):
+            journal.begin(a_run(f"run-{n}"))
+            journal.spend(f"run-{n}", {"completion_tokens": n})
+            journal.end([f"run-{n - 1}"] if n else [])
+        (path,) = folder.glob("*.jsonl")
+        assert path.stat().st_size < MOST_BYTES_OVER + 10_000
+        assert {path} == {*folder.iterdir()}
+        with left_behind(folder) as found:
+            assert not found
+        shutil.copy(path, folder / "of-one-that-is-dead.jsonl")
+        assert recover(store) == 2
+    assert {run.run_id: run.completion_tokens for run in store.stream_runs()} == {"first": None, "run-2999": 2_999}
+
+
+def test_a_journal_that_was_written_anew_meanwhile_is_not_taken_for_one_of_the_dead(tmp_path, monkeypatch):
+    with Journal(tmp_path) as journal:
+        journal.begin(a_run("first"))
+        opened = os.open
+
+        def meanwhile(path, *given):
+            file = opened(path, *given)
+            monkeypatch.setattr(os, "open", opened)
+            for n in range(2_000):
+                journal.begin(a_run(f"run-{n}"))
+                journal.end([f"run-{n}"])
+            return file
+
+        monkeypatch.setattr(os, "open", meanwhile)
+        with left_behind(tmp_path) as found:
+            assert not found
+
+
+def a_run(name: str) -> Run:
+    return Run(run_id=name, prompt_id="p", prompt="How many? " * 100, generator="small", status="error")
