@@ -176,6 +176,15 @@ def _locked(path: Path, content: bytes) -> int:
     return file
 
 
+def is_under_way(folder: Path, run_id: str) -> bool:
+    """Whether a run stands in the journal of any process: it is not over, or not in the store yet."""
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(FileNotFoundError):  # its process has ended since
+            if run_id in _begun(path):
+                return True
+    return False
+
+
 @contextmanager
 def alone(folder: Path, name: str) -> Iterator[None]:
     """Hold what bears the name for this process alone, as long as it lives; raises NotReady while another holds it."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from planner.core import Run
-from planner.execution.journal import MOST_BYTES_OVER, Journal, left_behind
+from planner.execution.journal import MOST_BYTES_OVER, Journal, is_under_way, left_behind
 from planner.execution.run_log import journal_folder, recover
 
 FULL = """
@@ -100,6 +100,18 @@ def test_a_journal_that_was_written_anew_meanwhile_is_not_taken_for_one_of_the_d
         monkeypatch.setattr(os, "open", meanwhile)
         with left_behind(tmp_path) as found:
             assert not found
+        assert is_under_way(tmp_path, "first")
+
+
+def test_a_run_is_under_way_until_it_is_in_the_store(tmp_path):
+    assert not is_under_way(tmp_path / "no-such-folder", "first")
+    with Journal(tmp_path) as journal:
+        journal.begin(a_run("first"))
+        journal.begin(a_run("second"))
+        journal.end(["second"])
+        assert [is_under_way(tmp_path, name) for name in ("first", "second", "third")] == [True, False, False]
+        journal.end(["first"])
+        assert not is_under_way(tmp_path, "first")
 
 
 def a_run(name: str) -> Run:

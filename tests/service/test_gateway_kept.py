@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import openai
@@ -13,6 +15,7 @@ from execution.hostile import chat, delayed, error, silence
 from gateway_world import ASKED, RIGHT, logged
 
 from planner import Planner
+from planner.service.routes import runs
 from tests.in_thread import wait_until
 
 
@@ -118,6 +121,31 @@ def test_an_average_does_not_go_on_from_runs_for_another_one(live, scripted):
     page = httpx.get(f"{url}/metrics").text
     assert 'planner_value{name="mean_tokens_target"} 300.0' in page
     assert float(re.search(r'planner_value{name="mean_tokens_factor"} (\S+)', page)[1]) > 0.9
+
+
+@pytest.mark.parametrize("model", ["auto-lab-small", "lab-small"])
+def test_an_answer_can_be_graded_at_once(live, scripted, model):
+    url = live(endpoint_url=scripted(RIGHT).url)
+    body = {"model": model, "messages": ASKED}
+    run_id = httpx.post(f"{url}/v1/chat/completions", json=body).headers["x-planner-run-id"]
+    assert httpx.post(f"{url}/v1/runs/{run_id}/grade", json={"correct": 1}).status_code == 204
+    (run,) = logged()
+    assert (run.run_id, run.correct) == (run_id, 1.0)
+
+
+def test_an_answer_that_is_still_coming_cannot_be_graded_yet(live, scripted, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE_SECONDS", 0.1)
+    url, graded = live(endpoint_url=scripted(silence).url), []
+    with ThreadPoolExecutor() as beside:
+        body = {"model": "lab-small", "messages": ASKED}
+        asking = beside.submit(leave, url, body, lambda: graded)
+        wait_until(lambda: any(path.stat().st_size for path in Path().glob("planner.db-runs/*.jsonl")))
+        (path,) = Path().glob("planner.db-runs/*.jsonl")
+        under_way = json.loads(path.read_text())["run"]["run_id"]
+        graded.append(httpx.post(f"{url}/v1/runs/{under_way}/grade", json={"correct": 1}))
+        asking.result()
+    assert graded[0].status_code == 409
+    assert "grade it again in a moment" in graded[0].json()["detail"]
 
 
 def request(body: dict[str, object]) -> bytes:

@@ -77,6 +77,16 @@ def test_a_promoted_policy_is_served_by_every_worker_within_seconds(two_workers)
     assert f'planner_policy_info{{policy_id="{old}"}} 1.0' not in page
 
 
+def test_what_one_worker_has_just_recommended_every_worker_tells(two_workers):
+    service, _ = two_workers
+    with httpx.Client() as asking:
+        for _ in range(10):
+            made = asking.post(f"{service.url}/v1/recommendations", json={"prompt": PROMPT, "budget": BUDGET}).json()
+            found = httpx.get(f"{service.url}/v1/recommendations/{made['recommendation_id']}")
+            assert (found.status_code, found.json()) == (200, made)
+    assert httpx.get(f"{service.url}/v1/recommendations/nobody-made-it").status_code == 404
+
+
 def test_an_end_waits_for_what_is_running_and_stores_what_was_served(home):
     body = json.dumps({"run_id": "late", "prompt": PROMPT, "generator": "lab-small"}).encode()
     head = f"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,9 +14,12 @@ from planner.core import Recommendation
 from planner.service.context import Context, Shared
 from planner.service.json_route import JsonRoute
 from planner.service.schemas import Declined, PromptBody, RecommendationRequest, Recommendations
+from planner.service.soon import soon
 
 router = APIRouter(route_class=JsonRoute, tags=["recommendations"])
 ROUTE = "/v1/recommendations"
+PATIENCE_SECONDS = 1.0
+"""How late what was recommended is stored at most."""
 MANY = 8
 """From so many prompts on, a request is worked on in a thread: the others shall not wait for it."""
 
@@ -38,10 +43,12 @@ async def recommend(body: RecommendationRequest, context: Shared) -> Response:
 
 
 @router.get("/v1/recommendations/{recommendation_id}", summary="A recommendation that was served.")
-def find(recommendation_id: str, context: Shared) -> Recommendation:
+async def find(recommendation_id: str, context: Shared) -> Recommendation:
     """Raises 404 for an id that is not known."""
-    context.planner.flush()
-    found = context.planner.store.recommendation(recommendation_id)
+    await run_in_threadpool(context.planner.flush)
+    look = partial(context.planner.store.recommendation, recommendation_id)
+    # What another worker has just served it is still writing.
+    found = await soon(look, lambda: multiprocessing.parent_process() is not None, seconds=PATIENCE_SECONDS)
     if found is None:
         raise HTTPException(404, "no recommendation of that id is stored")
     return found
