@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from planner.service.context import Context
 from planner.service.gateway.body import ChatBody
 from planner.service.gateway.request import ITS_BUDGET
+from planner.service.gateway.sse import Stream
 from planner.service.problems import answer_of
 from planner.service.routes import chat, recommendations, runs
 from planner.service.schemas import LogRequest, RecommendationRequest
@@ -82,7 +83,9 @@ class HotRoute:
             await self.app(scope, receive, send)
             return
         body = await _read(receive)
-        if body is None:  # the client is gone
+        if body is None:
+            scope["route"] = route
+            await Stream(send).nobody()
             return
         asked = await self._parsed(route, body) if _says_json(scope) else None
         if asked is None:

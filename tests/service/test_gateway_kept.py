@@ -61,6 +61,15 @@ def test_a_client_that_goes_away_stops_the_spending_and_what_was_spent_is_logged
     assert len(server.seen) == n_asked
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/recommendations", "/v1/runs"])
+def test_a_client_that_goes_away_before_it_has_said_all_is_no_fault_of_the_service(live, path):
+    url = live()
+    with socket.create_connection((httpx.URL(url).host, httpx.URL(url).port), timeout=30) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[".encode())
+    wait_until(lambda: f'route="{path}",status="499"' in httpx.get(f"{url}/metrics").text)
+    assert 'status="500"' not in httpx.get(f"{url}/metrics").text
+
+
 def test_what_runs_when_the_service_ends_is_logged(home, scripted):
     from gateway_world import serving
 
