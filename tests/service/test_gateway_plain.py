@@ -148,6 +148,15 @@ def test_a_stream_is_passed_on_as_it_comes(live, scripted):
     assert (run.answer, run.status, run.completion_tokens) == ("55", "ok", 13)
 
 
+def test_a_stream_that_its_client_closes_at_its_last_event_is_an_answer_like_any(ask, scripted):
+    """The official client waits for no more than `data: [DONE]`."""
+    client = ask(endpoint_url=scripted(raw(HEAD + b"".join(EVENTS))).url)
+    assert list(client.chat.completions.create(model="lab-small", messages=ASKED, stream=True))
+    wait_until(logged)
+    (run,) = logged()
+    assert (run.answer, run.status, run.completion_tokens) == ("55", "ok", 13)
+
+
 def test_a_stream_that_breaks_off_ends_with_an_error_of_the_clients_own_class(ask, scripted):
     stream = ask(endpoint_url=scripted(BROKEN).url).chat.completions.create(
         model="lab-small", messages=ASKED, stream=True

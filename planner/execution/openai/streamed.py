@@ -29,6 +29,11 @@ class Streamed:
         return self._error is not None or sum(self._met(text) for text in self._texts.values()) >= self._n
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every choice that was asked for has come to its end, whatever may still follow."""
+        return self._error is None and len(self._ends) >= self._n
+
+    @property
     def data(self) -> dict[str, Any]:
         """The answer in the form that servers give at once."""
         if self._error is not None and not self._texts:

@@ -84,6 +84,8 @@ class PlainLog:
             return Cost()
         if self._size:
             self._data = self._streamed.data
+            # Clients close a stream at its last event, which its server may end later.
+            self._is_good |= self._streamed.is_whole
         self._counts = counted(self._data, self._beside.size, self._ask, self._n, self._estimate)
         self._cost = self._priced()
         if self._text is not None:
