@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 from execution.hostile import body as page_of
-from execution.hostile import error, raw, reply, reset, slow
+from execution.hostile import chat, error, raw, reply, reset, slow
 from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, USAGE, logged
 
 from planner import Planner
@@ -82,6 +82,42 @@ def test_a_named_model_is_asked_once_and_logged_as_a_sample_of_it(live, scripted
     )
     assert (run.prompt_tokens, run.completion_tokens, run.params) == (15, 13, {"temperature": 0.3})
     assert run.recommendation_id is None
+
+
+@pytest.mark.parametrize(
+    ("act", "members", "grades"),
+    [
+        (RIGHT, {}, [1.0]),
+        (STREAMED, {"stream": True}, [1.0]),
+        (chat("Answer: 55", "Answer: 7", "no idea"), {"n": 3}, [1.0, 0.0, 0.0]),
+        (RIGHT, {"model": "auto", "tools": TOOLS}, [1.0]),
+        (chat(None, finish_reason="tool_calls"), {"tools": TOOLS}, [None]),
+    ],
+)
+def test_samples_are_graded_where_the_right_answer_is_told(live, scripted, act, members, grades):
+    body = {"model": "lab-small", "messages": ASKED, "planner": {"reference": "55.0"}} | members
+    assert httpx.post(f"{live(endpoint_url=scripted(act).url)}/v1/chat/completions", json=body).status_code == 200
+    wait_until(logged)
+    (run,) = logged()
+    assert [sample.correct for sample in run.samples] == grades
+    assert run.correct == (grades[0] if len(grades) == 1 else None)
+
+
+def test_what_is_observed_is_graded_as_what_is_planned(live, scripted):
+    url = live(endpoint_url=scripted(RIGHT).url, service_mode="observe")
+    body = {"model": "auto", "messages": ASKED, "metadata": {"reference": "54"}}
+    assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+    wait_until(logged)
+    assert [run.correct for run in logged()] == [0.0]
+
+
+def test_an_answer_that_cannot_be_graded_is_passed_on_and_logged(live, scripted):
+    datasets = {"odd": {"grade": "no_such_module:grade"}}
+    url = live(endpoint_url=scripted(RIGHT).url, datasets=datasets)
+    body = {"model": "lab-small", "messages": ASKED, "planner": {"reference": "55", "dataset": "odd"}}
+    assert httpx.post(f"{url}/v1/chat/completions", json=body).status_code == 200
+    wait_until(logged)
+    assert [(run.answer, run.correct, run.status) for run in logged()] == [("55", None, "ok")]
 
 
 def test_a_model_that_only_the_endpoint_knows_can_be_named(ask, scripted):

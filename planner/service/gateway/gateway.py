@@ -76,6 +76,12 @@ class Gateway:
         finally:
             self._tasks.discard(task)
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what no client waits for; it is waited for before the service ends."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def close(self, *, grace_seconds: float) -> None:
         """Wait for what is running, break off what takes longer, and write all of it to the log."""
         self._closing = True

@@ -66,6 +66,7 @@ class PassedThrough:
                         await self._send_whole(stream, reply, content, data)
             finally:
                 self._gateway.metrics.spent(log.end())
+                self._gateway.beside(log.write())
 
     async def _relay(self, stream: Stream, reply: Reply, log: PlainLog) -> None:
         await stream.start(reply.status, self._kept(reply), events=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from typing import Any
 
 from planner.core import Cost, Generate, Run, Sample
 from planner.core.run import Status
+from planner.errors import PlannerError
+from planner.execution.graders import Grades
 from planner.execution.openai.parsing import read_choices
 from planner.execution.openai.streamed import Streamed
 from planner.execution.openai.tokens import TokenEstimate
@@ -22,6 +25,7 @@ from planner.service.gateway.counted import Beside, counted
 from planner.service.gateway.request import Ask
 from planner.strategies.drawing import storable
 
+LOGGER = logging.getLogger("planner.service.gateway")
 MOST_BYTES = 8_000_000
 """Of a stream that is looked at: what is longer is passed on, and logged without its text."""
 _FINISHED_OTHERWISE = {"tool_calls", "function_call"}
@@ -50,6 +54,7 @@ class PlainLog:
         self._streamed = Streamed(self._n, lambda _: False)
         self._size = 0
         self._data: Any = None
+        self._samples: tuple[Sample, ...] = ()
         text = ask.text
         self._text = None if text is None or "\0" in text else text
         if self._text is not None:
@@ -77,7 +82,7 @@ class PlainLog:
         self._is_refused = True
 
     def end(self) -> Cost:
-        """The request is over: its line is written. What broke off is logged with what is known; gives the cost."""
+        """The request is over; gives its cost, of what broke off as far as it is known."""
         if self._is_refused:
             if self._text is not None:
                 self._runner.log.forget(self.run_id)
@@ -88,17 +93,32 @@ class PlainLog:
             self._is_good |= self._streamed.is_whole
         self._counts = counted(self._data, self._beside.size, self._ask, self._n, self._estimate)
         self._cost = self._priced()
-        if self._text is not None:
-            samples = self._samples() if self._is_good else ()
-            self._runner.log.add(self._line(samples[0].status if samples else "error", samples))
+        if self._text is not None and self._is_good:
+            self._samples = self._read()
         return self._cost
+
+    async def write(self) -> None:
+        """Once it is over: write its line, graded where the right answer is known. A grader that fails grades none."""
+        if self._text is None or self._is_refused:
+            return
+        grades, samples = Grades(None, None), self._samples
+        try:
+            grades = Grades(self._runner.grader(_Judged(self._ask)), self._ask.reference)
+            await grades.take(filter(_is_answer, samples))
+        except PlannerError as error:
+            LOGGER.warning("run %s is not graded: %s", self.run_id, error)
+        finally:
+            graded = tuple(
+                one.model_copy(update={"correct": grades.of(one)}) if _is_answer(one) else one for one in samples
+            )
+            self._runner.log.add(self._line(graded[0].status if graded else "error", graded))
 
     def _priced(self) -> Cost:
         tally = Tally(Prices(self._runner.cards))
         tally.add(Generate(self._model, (), n=self._n), self._counts)
         return tally.cost(time.monotonic() - self._began)
 
-    def _samples(self) -> tuple[Sample, ...]:
+    def _read(self) -> tuple[Sample, ...]:
         reading = self._runner.reading(_Judged(self._ask))
         counts = (self._counts.prompt, self._counts.completion)
         prompt, completion = (None if count is None or self._n > 1 else round(count) for count in counts)
@@ -136,6 +156,7 @@ class PlainLog:
             breadth=self._n,
             params=_settings(ask),
             answer=None if one is None else one.answer,
+            correct=None if one is None else one.correct,
             status=status,
             started_at=self._started_at,
             samples=samples,
@@ -149,6 +170,11 @@ class _Judged:
     def __init__(self, ask: Ask) -> None:
         self.dataset, self.reference, self.metadata = ask.dataset, ask.reference, ask.metadata
         self.extract, self.grade = ask.extract, ask.grade
+
+
+def _is_answer(sample: Sample) -> bool:
+    """Whether something was said: a call of a tool is neither right nor wrong."""
+    return sample.text is not None
 
 
 def _is_outcome(ask: Ask) -> bool:
