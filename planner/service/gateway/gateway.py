@@ -82,6 +82,11 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def flush(self) -> None:
+        """Write the runs that are over to the store now. Raises StoreError where it cannot be reached."""
+        if self._running is not None:
+            await self._running.runner.log.flush()
+
     async def close(self, *, grace_seconds: float) -> None:
         """Wait for what is running, break off what takes longer, and write all of it to the log."""
         self._closing = True

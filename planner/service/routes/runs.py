@@ -54,6 +54,8 @@ async def log(body: Annotated[LogRequest, Body(examples=[RUN, {"runs": [RUN]}])]
 async def grade(run_id: str, body: GradeBody, context: Shared) -> None:
     """Set the grade of a logged run. One that the gateway has just answered is waited for until it is stored."""
     store = context.planner.store
+    if not await run_in_threadpool(store.has_run, run_id):
+        await context.gateway.flush()
     is_due = partial(is_under_way, journal_folder(store), run_id)
     if not await soon(partial(store.has_run, run_id), is_due, seconds=PATIENCE_SECONDS):
         if await run_in_threadpool(is_due):
