@@ -296,7 +296,7 @@ def test_a_promoted_policy_is_named_after_the_button(demo, page):
     ("missing", "told"),
     [
         ({"store": "StoreError", "policy": "0123"}, "the store does not answer"),
-        ({"store": "ok", "policy": "NotReady"}, "no policy is served yet"),
+        ({"store": "ok", "policy": "NoActivePolicy"}, "no policy is served yet"),
         ({"store": "ok", "policy": "ArtifactCorrupt"}, "the policy cannot be read"),
     ],
 )
@@ -316,6 +316,7 @@ def test_an_empty_store_says_what_to_do(browser, tmp_path):
         for section in ("overview", "curves", "map", "difficulty", "try"):
             visit(page, url, section, tolerant=True)
             assert "planner demo" in page.locator(".empty").inner_text(), section
+            assert page.locator("#serving").inner_text() == "no policy is served yet"
         visit(page, url, "recommendations", tolerant=True)
         assert "Nothing has been recommended yet" in page.locator(".empty").inner_text()
         assert uncaught == []

@@ -52,7 +52,7 @@ async function serving() {
 // What /readyz found missing, in words.
 function lacking({ store, policy }) {
   if (store !== "ok") return "the store does not answer";
-  return policy === "NotReady" ? "no policy is served yet" : "the policy cannot be read";
+  return policy === "NoActivePolicy" ? "no policy is served yet" : "the policy cannot be read";
 }
 
 // Readers and the keyboard begin with the section, eyes with the tabs above it.
