@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scripted_endpoint import CARDS, Scripted
 from sweeping import SMALL, answering, lines, sweep
@@ -41,6 +43,19 @@ def test_a_total_that_was_reached_is_not_spent_again(store: Store):
     assert first.stopped == "flops"
     assert (report.n_runs, again.seen) == (0, [])
     assert report.spent == pytest.approx(first.spent)
+
+
+def test_what_is_on_the_bill_beside_the_tokens_of_a_log_counts_when_a_sweep_goes_on(store: Store):
+    """As where a tree search goes on from its own steps: they are billed each time, and logged once."""
+
+    def billed(request: Generate, number: int) -> tuple[Completion, ...]:
+        return tuple(replace(one, billed_prompt_tokens=500) for one in answering(request, number))
+
+    endpoint = Scripted(reply=billed, conventions=Conventions(step_separator="\n"))
+    first = sweep(store, endpoint, SMALL, n=4, total=Budget(max_usd=1))
+    again = sweep(store, endpoint, SMALL, n=4, total=Budget(max_usd=1))
+    assert first.spent["usd"] == pytest.approx(first.spent["generations"] * (500 + 3 * 10) / 1e6)
+    assert (again.n_runs, again.spent["usd"]) == (0, pytest.approx(first.spent["usd"]))
 
 
 def test_a_larger_total_goes_on_with_the_sweep(store: Store):

@@ -131,8 +131,6 @@ class Bench:
         """In columns of a `Run`, but for time: runs of a sweep wait for one another."""
         spent = run_costs(meter.cost, _verdicts(one.arm, meter))
         del spent["latency_seconds"]
-        if one.arm.verifier is None or self.purse.prices.judging(one.arm.verifier) is None:
-            del spent["usd"]  # they follow from the model cards, but for what a judge read and wrote
         return spent
 
     async def _graded(self, samples: tuple[Sample, ...], one: Assignment) -> list[Sample]:
