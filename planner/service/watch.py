@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from planner.api import Planner
 from planner.api.home import LOOK_AGAIN_SECONDS
-from planner.errors import PlannerError
+from planner.errors import NoActivePolicy, PlannerError
 from planner.service.metrics import Metrics
 from planner.service.routes.insight import production_of
 
@@ -53,12 +53,16 @@ class Watch:
             self.metrics.serving(policy.policy_id)
             if time.monotonic() >= self._next_figures:
                 self._take_figures()
+        except NoActivePolicy as error:
+            self._say(f"nothing can be recommended yet: {error}")
         except PlannerError as error:
-            self._say(f"{type(error).__name__}: {error}")
+            self._say(f"what was served last is served on: {type(error).__name__}: {error}")
         except Exception:
             LOGGER.exception("the store could not be looked at")
         else:
-            self._say("")
+            if self._said:
+                self._say(f"policy {policy.policy_id} is served")
+            self._said = ""
 
     async def _work(self) -> None:
         while True:
@@ -76,8 +80,6 @@ class Watch:
 
     def _say(self, what: str) -> None:
         """Once, however often it is met."""
-        if what and what != self._said:
-            LOGGER.warning("what was served last is served on: %s", what)
-        elif self._said and not what:
-            LOGGER.warning("the store can be looked at again")
+        if what != self._said:
+            LOGGER.warning("%s", what)
         self._said = what
