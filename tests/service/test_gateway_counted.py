@@ -65,6 +65,17 @@ def test_what_the_server_does_not_count_is_estimated_from_the_text(live, scripte
     assert spent(httpx.get(f"{url}/metrics").text) == {"prompt": PROMPT_TOKENS, "completion": written}
 
 
+def test_several_samples_of_one_request_share_what_was_written(live, scripted):
+    """Without counts of their own they told a fit nothing of what such a sample costs."""
+    act = chat("Answer: 55", "20 + 35 = 55\nAnswer: 55", usage={"prompt_tokens": 15, "completion_tokens": 34})
+    url = live(endpoint_url=scripted(act).url)
+    httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED, "n": 2})
+    wait_until(logged)
+    (run,) = logged()
+    assert [(one.prompt_tokens, one.completion_tokens) for one in run.samples] == [(15, 10), (15, 24)]
+    assert run.completion_tokens == 34
+
+
 def test_a_stream_that_its_client_leaves_is_counted_as_far_as_it_came(live, scripted):
     url = live(endpoint_url=scripted(endless).url)
     place = httpx.URL(url)

@@ -13,9 +13,10 @@ from planner.core import Cost, Generate, Run, Sample
 from planner.core.run import Status
 from planner.errors import PlannerError
 from planner.execution.graders import Grades
+from planner.execution.openai.completions import share
 from planner.execution.openai.parsing import read_choices
 from planner.execution.openai.streamed import Streamed
-from planner.execution.openai.tokens import TokenEstimate
+from planner.execution.openai.tokens import TokenEstimate, text_bytes
 from planner.execution.prices import Counts, Prices
 from planner.execution.run_log import run_costs
 from planner.execution.runner import Runner
@@ -120,10 +121,12 @@ class PlainLog:
 
     def _read(self) -> tuple[Sample, ...]:
         reading = self._runner.reading(_Judged(self._ask))
-        counts = (self._counts.prompt, self._counts.completion)
-        prompt, completion = (None if count is None or self._n > 1 else round(count) for count in counts)
-        samples = []
-        for place, choice in enumerate(read_choices(self._data)):
+        prompt, written = self._counts.prompt, self._counts.completion
+        choices, samples = read_choices(self._data), []
+        # Of several samples each had all of the prompt, and of what was written its share.
+        weights = [text_bytes(choice.text or "") for choice in choices]
+        shares = [None] * len(choices) if written is None else share(round(written), weights)
+        for place, choice in enumerate(choices):
             text = None if choice.text is None else storable(choice.text)
             answer = None if not text else reading.extract(text)
             status = "ok" if choice.said in _FINISHED_OTHERWISE else _STATUS[choice.finish]
@@ -134,8 +137,8 @@ class PlainLog:
                     answer=None if answer is None else storable(answer),
                     status=status,
                     generator=self._model,
-                    prompt_tokens=prompt,
-                    completion_tokens=completion,
+                    prompt_tokens=None if prompt is None else round(prompt),
+                    completion_tokens=shares[place],
                 )
             )
         return tuple(samples)
