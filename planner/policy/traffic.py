@@ -16,7 +16,7 @@ from planner.policy.candidates import hull_arms
 from planner.policy.choose import Options, cautious
 from planner.policy.exchange import Rate, solve
 from planner.policy.noise import PairedNoise
-from planner.policy.restrict import Mask, Restriction, fitting, unknown_cost, why_none_fits
+from planner.policy.restrict import Mask, Restriction, fitting, unknown_cost
 
 if TYPE_CHECKING:
     from planner.difficulty import Belief
@@ -62,7 +62,10 @@ class LoggedTraffic:
         return self._costs[unit]
 
     def rate(self, budget: Budget, restriction: Restriction) -> Rate:
-        """The exchange rate that keeps the budget's average."""
+        """The exchange rate that keeps the budget's average; ceilings that no logged prompt fits are left to a prompt.
+
+        Raises InfeasibleBudget where no choice keeps it, or no cost in its unit is known.
+        """
         key = (budget, restriction)
         rate = self._rates.get(key)
         if rate is None:
@@ -73,8 +76,9 @@ class LoggedTraffic:
             options = Options.of(self.forecasts, self.sample.bins, allowed, unit, self.noise)
             if not np.isfinite(options.price[:, mask]).any():
                 raise unknown_cost(self.forecasts.arms, mask, unit, self.models)
-            if not options.allowed.any():
-                raise why_none_fits(self.forecasts, 0, mask, budget.ceilings, self.models)
+            if not options.allowed.any() and budget.ceilings:
+                # A prompt that is to be answered may still fit them; one that does not is told its own least.
+                return self.rate(Budget(**{f"mean_{unit}": value}), restriction)
             near = self.on_hull(options.allowed & np.isfinite(options.price), budget, restriction)
             options = cautious(options.only(near), self.accuracy, self.sample.source)
             if len(self._rates) > MOST_CACHED:

@@ -82,6 +82,14 @@ def test_a_budget_that_fits_no_arm_is_an_error_with_the_least_that_would(policy)
     assert not isinstance(policy.recommend(PROMPTS[:1], Budget(max_flops=2.001e8))[0], InvalidInput)
 
 
+def test_ceilings_that_no_logged_prompt_fits_are_told_of_each_prompt_under_an_average_too(policy):
+    prompts = [PROMPTS[0], PromptInput(PROMPTS[1].text + " and so on" * 200)]
+    answers = policy.recommend(prompts, Budget(max_flops=1000, mean_flops=4 * SAMPLE))
+    without = policy.recommend(prompts, Budget(max_flops=1000))
+    assert all(isinstance(answer, InfeasibleBudget) for answer in answers)
+    assert [str(answer) for answer in answers] == [str(answer) for answer in without]
+
+
 def test_an_unknown_price_names_the_missing_field_of_the_model_card(policy):
     answer = policy.recommend(PROMPTS[:1], Budget(max_usd=1.0))[0]
     assert "usd_per_million_prompt_tokens" in str(answer)
