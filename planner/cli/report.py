@@ -75,13 +75,13 @@ def _accuracy(report: EvaluationReport, baselines: Collection[str]) -> str:
 
 
 def _on_fewer(report: EvaluationReport, baselines: Collection[str]) -> str:
-    """A note where accuracies are of different prompts, since not every arm is logged on all."""
+    """A note where accuracies are of different prompts: arms may lack logs, or be too dear for the budget in a fold."""
     least = min((line.n_prompts for lines in _by_contender(report, baselines).values() for line in lines), default=0)
     if least >= NEARLY_ALL * report.n_prompts:
         return ""
     return (
-        f"\nnot every arm is logged on all {report.n_prompts:,} prompts: an accuracy is that of the prompts which log "
-        f"what is taken, at least {least:,}"
+        f"\nnot every accuracy is of all {report.n_prompts:,} prompts: it is of those which log what is taken, in "
+        f"folds where the budget bears it, at least {least:,}"
     )
 
 

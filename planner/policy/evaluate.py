@@ -139,7 +139,7 @@ def _play_all(
     every = [np.ones(len(fold.policy.arms), dtype=bool) for fold in folds]
     fixed = [fixed_arms(fold.policy.arms) for fold in folds]
     hull, fixed_hull = MixtureYardstick.of(folds, every), MixtureYardstick.of(folds, fixed)
-    budgets, warnings = kept(folds, asked) if asked else (named(default_budgets(hull, table, unit)), [])
+    budgets, warnings = kept(folds, asked) if asked else (named(default_budgets(folds, hull, table, unit)), [])
     beliefs = [fold.policy.believe(fold.prompts) for fold in folds]
     played = _policies(logs, folds, beliefs, rows, budgets, probes, seed)
     hulls, fixed_hulls = (

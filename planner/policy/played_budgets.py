@@ -47,15 +47,25 @@ def _name(budget: Budget) -> str:
     return ", ".join(limits)
 
 
-def default_budgets(hull: MixtureYardstick, table: OutcomeTable, unit: Unit) -> list[Budget]:
+def default_budgets(folds: Sequence[HeldOut], hull: MixtureYardstick, table: OutcomeTable, unit: Unit) -> list[Budget]:
     """Eight averages over traffic, evenly spaced in log inside the hull's range of cost.
 
-    Where all of the hull is free, inside the range of what is not, which the policy should then leave alone.
+    Where all of the hull is free, inside the range of what is not, which the policy should then leave alone. Where all
+    arms cost nearly the same, fewer: none is below what the cheapest takes in some fold.
     """
     low, high = hull.cost_range
     if not high:
         low, high = float(paid(table, unit).min()), float(paid(table, unit).max())
-    return [Budget(**{f"mean_{unit}": float(value)}) for value in np.geomspace(low, high, N_BUDGETS + 2)[1:-1]]
+    values = np.geomspace(low, high, N_BUDGETS + 2)[1:-1]
+    floor = hull.dearest_beginning
+    for fold in folds:
+        error = _too_low(fold, _mean(unit, max(floor, float(values[0]))))
+        floor = floor if error is None else max(floor, error.least or 0.0)
+    return [_mean(unit, float(value)) for value in np.unique(np.maximum(values, floor))]
+
+
+def _mean(unit: Unit, value: float) -> Budget:
+    return Budget(**{f"mean_{unit}": value})
 
 
 def named(budgets: Sequence[Budget]) -> dict[str, Budget]:

@@ -66,6 +66,11 @@ class MixtureYardstick:
         low, high = np.mean(costs or [(0, 0)], axis=0)
         return float(low), float(high)
 
+    @property
+    def dearest_beginning(self) -> float:
+        """Mean training cost of the cheapest vertex where it is greatest: every fold has a mixture for that."""
+        return max((float(hull.costs[0]) for hull in self.hulls if hull.indices), default=0.0)
+
     def nominal(self, cost: float) -> Played:
         """All held-out prompts, fold by fold, under the mixture that cost `cost` a prompt in training."""
         played = [self._fold(i, cost) for i in range(len(self.hulls))]

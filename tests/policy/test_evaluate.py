@@ -144,6 +144,19 @@ def test_an_average_below_the_cheapest_arms_is_left_out_for_all_and_named(pooled
     assert "no choice of arms keeps mean_flops=2e+06; the least that" in report.warnings[0]
 
 
+def test_where_all_arms_cost_nearly_the_same_every_fold_can_keep_the_averages_that_are_played():
+    rng = np.random.default_rng(0)
+    logs = world.pooled_logs(world.draw_prompts(12, rng), rng, n_small=1, n_larger=1)
+    tokens = np.rint(rng.gamma(2.0, 40.0, len(logs.samples))).astype(np.float32)
+    logs = replace(logs, models={}, samples=replace(logs.samples, completion_tokens=tokens))
+    report = evaluate(logs, probes=(), cascades=False).report
+    assert report.unit == "tokens"
+    told = [line for line in report.lines if line.contender in {"policy", "best single arm", "mixture hull"}]
+    assert {(line.contender, line.n_prompts) for line in told} == {
+        ("policy", 60), ("best single arm", 60), ("mixture hull", 60),
+    }  # fmt: skip
+
+
 def test_averages_that_are_all_too_low_are_refused(pooled_logs):
     with pytest.raises(InfeasibleBudget, match=r"mean_flops=2e\+06; the least .* is mean_flops=2"):
         evaluate(pooled_logs, folds=2, budgets=[Budget(mean_flops=0.01 * SAMPLE)], probes=(), cascades=False)
@@ -183,7 +196,7 @@ def test_where_every_prompt_has_one_arm_no_gain_is_told_and_that_is_said():
     assert (line.hull, line.gain, report.mean_gain()) == (None, None, None)
     assert "no gain can be told at mean_flops=6e+08" in report.warnings[0]
     assert EvaluationReport.model_validate_json(report.model_dump_json()) == report
-    assert "not every arm is logged on all" in report_text(report)
+    assert "not every accuracy is of all" in report_text(report)
 
 
 def test_logs_of_cascades_alone_can_be_evaluated(pooled_logs):
