@@ -36,9 +36,10 @@ def challenge(
     """Judge the challenger of an evaluation against the promoted policy, on the same held-out prompts.
 
     `champion_prompts` are the ids that the champion was fitted on. Where 50 prompts or more are new to it, it is
-    judged on those, as it stands. Else it has seen too many: it is fitted again without each fold's prompts, from the
-    prompts and with the arms that it knew, as far as the logs still hold them. Where they hold none of its arms it
-    cannot serve them, and the challenger is promoted; where they hold too little to fit it again it is kept.
+    judged on those, as it stands. Else it has seen too many, or it was fitted before there were the prices that costs
+    are told in today: it is fitted again without each fold's prompts, from the prompts and with the arms that it knew,
+    as far as the logs still hold them. Where they hold none of its arms it cannot serve them, and the challenger is
+    promoted; where they hold too little to fit it again it is kept.
     """
     ids = evaluation.table.prompts.ids
     # Of prompts that were answered live, not replayed, hardly any outcome is known: they settle nothing.
@@ -47,7 +48,8 @@ def challenge(
     if not table.arms:
         return Verdict(True, NONE_LOGGED)
     complete = table.arms == champion.arms
-    as_it_stands = complete and new.sum() >= NEW_PROMPTS
+    priced = bool(np.isfinite(champion.traffic.cost(evaluation.folds[0].unit)).any())
+    as_it_stands = complete and priced and new.sum() >= NEW_PROMPTS
     known = np.array([prompt in champion_prompts for prompt in ids])
     plays, first = [], 0
     for fold in evaluation.folds:

@@ -65,6 +65,12 @@ def test_a_champion_that_was_fitted_with_a_reference_that_is_gone_is_compared(po
     assert challenged(champion, pooled_logs.prompts.ids, logs).n_prompts == 100
 
 
+def test_a_champion_from_before_there_were_prices_is_compared_on_many_new_prompts_too(pooled_logs):
+    priceless = replace(pooled_logs, models={})
+    champion = fit_policy(tabulate(priceless, cascades=False), logs=priceless, seed=0)
+    assert challenged(champion, pooled_logs.prompts.ids[:45], pooled_logs).n_prompts == 100
+
+
 def test_a_champion_that_is_fitted_again_without_some_of_its_arms_is_played_with_the_others(champion, pooled_logs):
     samples = pooled_logs.samples
     kept = (samples.pool == 1) | (samples.prompt >= 60)
