@@ -73,7 +73,8 @@ def evaluate(
 
     Raises NotEnoughData where fewer than 20 prompts have a graded outcome, InfeasibleBudget where no cost is known
     in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can, and InvalidInput
-    for a seed that cannot be used, and where all is free in the unit that was asked for without budgets.
+    for a seed or a number of folds that cannot be used, and where all is free in the unit that was asked for without
+    budgets.
     """
     from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 

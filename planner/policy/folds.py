@@ -23,7 +23,10 @@ def fold_of_prompts(prompts: PromptTable, n_folds: int, seed: int) -> NDArray[np
     """(P,) the fold of each prompt, 0 to n_folds - 1, of about equal sizes; equal texts share one.
 
     Where all have one text, no fold could be held out by it, and they are taken apart.
+    Raises InvalidInput for less than two folds: what is held out would be all that there is to fit on.
     """
+    if n_folds < 2:
+        raise InvalidInput(f"{n_folds} folds leave nothing to fit on: give at least 2")
     texts = equal_texts(prompts.texts)
     names = [prompts.ids[i] if text is None else "\0" + " ".join(text.split()) for i, text in enumerate(texts)]
     names = names if len(set(names)) > 1 else list(prompts.ids)

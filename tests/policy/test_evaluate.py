@@ -11,7 +11,7 @@ from planner.artifacts.refit import _screened
 from planner.cli.report import report_text
 from planner.core import Arm, Budget
 from planner.curves.logs import Logs, RunTable
-from planner.errors import InfeasibleBudget, NotEnoughData
+from planner.errors import InfeasibleBudget, InvalidInput, NotEnoughData
 from planner.policy.baselines import NAMES
 from planner.policy.by_bin import shapes_by_bin
 from planner.policy.evaluate import evaluate
@@ -226,6 +226,11 @@ def test_too_few_prompts_cannot_be_evaluated():
     for folds, need in ((2, 20), (500, 500)):
         with pytest.raises(NotEnoughData, match=f"10 prompts have a graded outcome: {folds} folds need {need} of them"):
             evaluate(logs, folds=folds, cascades=False)
+
+
+def test_one_fold_cannot_be_held_out(pooled_logs):
+    with pytest.raises(InvalidInput, match="1 folds"):
+        evaluate(pooled_logs, folds=1)
 
 
 @pytest.mark.parametrize("n_texts", [1, 2])
