@@ -89,7 +89,7 @@ class Recommending(Home):
                 inputs, budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
             )
         else:
-            answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction)
+            answers = self.policy.allocate(inputs, total, budget=budget, restriction=restriction) if inputs else []
         self._serving.record([answer for answer in answers if isinstance(answer, Recommendation)])
         for asked, answer, prompt in zip(inputs, answers, prompts, strict=True):
             if isinstance(answer, Recommendation):

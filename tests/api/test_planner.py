@@ -55,6 +55,11 @@ def test_a_total_is_kept(opened):
     assert sum(plan.forecast.cost.generations for plan in plans) <= 90 * 1.0001
 
 
+def test_no_prompts_have_no_recommendations(opened):
+    assert opened.recommend_batch([], Budget(max_generations=9)) == []
+    assert opened.recommend_batch([], total=Budget(max_generations=9)) == []
+
+
 def test_a_total_goes_with_neither_target_nor_arm(opened):
     with pytest.raises(InvalidInput, match="total"):
         opened.recommend_batch([PROMPT], total=Budget(max_generations=9), target_accuracy=0.9)
