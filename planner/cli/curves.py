@@ -60,20 +60,28 @@ def _check(asked: Sequence[str], known: set[str]) -> None:
 def _text(means: Sequence[ArmMeans]) -> str:
     from planner.cli.text import amount, columns, figure
 
+    readers = _readers(means)
     n_bins = max((len(m.by_bin) for m in means), default=0)
     header = ["arm", "prompts", "accuracy", *(f"bin {b + 1}" for b in range(n_bins)), *UNIT_LABELS.values()]
     rows = [
         [
-            m.arm.label + (" *" if m.extrapolated else ""),
+            m.arm.label + reader + (" *" if m.extrapolated else ""),
             str(m.n_prompts),
             f"{m.accuracy:.3f}",
             *(figure(value) for value in m.by_bin),
             *(amount(m.cost[unit]) for unit in UNIT_LABELS),
         ]
-        for m in means
+        for m, reader in zip(means, readers, strict=True)
     ]
     note = "\n* past the log: extrapolated" if any(m.extrapolated for m in means) else ""
     return columns(header, rows) + note
+
+
+def _readers(means: Sequence[ArmMeans]) -> list[str]:
+    """What is put to each label to tell by which verifier its answers are scored: nothing where there is one alone."""
+    if len({m.arm.verifier for m in means} - {None}) < 2:
+        return [""] * len(means)
+    return [f", scored by {m.arm.verifier}" if m.arm.verifier else "" for m in means]
 
 
 def _plain(m: ArmMeans) -> dict[str, Any]:
@@ -93,8 +101,8 @@ def _plot(means: Sequence[ArmMeans], path: Path) -> None:
 
     unit = next(u for u in UNIT_LABELS if u == "generations" or all(m.cost[u] == m.cost[u] for m in means))
     families: dict[str, list[ArmMeans]] = {}
-    for m in means:
+    for m, reader in zip(means, _readers(means), strict=True):
         depth = f", depth {m.arm.depth}" if m.arm.depth > 1 else ""
-        families.setdefault(f"{m.arm.generator} {m.arm.search} {m.arm.selection}{depth}", []).append(m)
+        families.setdefault(f"{m.arm.generator} {m.arm.search} {m.arm.selection}{depth}{reader}", []).append(m)
     lines = [Curve(name, [m.cost[unit] for m in part], [m.accuracy for m in part]) for name, part in families.items()]
     write_curves(lines, path, unit=UNIT_LABELS[unit], title="Arms on the logged prompts")

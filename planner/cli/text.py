@@ -143,15 +143,19 @@ ROW_HEADER = ("prompt", "arm", "accuracy", "expected cost", "bin")
 
 
 def _explanation(plan: Recommendation) -> list[tuple[str, str]]:
-    forecast = plan.forecast
+    forecast, verifier = plan.forecast, plan.arm.verifier
     lines = [
+        *([("verifier", verifier)] if verifier else []),
         ("rests on", f"{forecast.n_prompts} logged prompts, {forecast.n_runs} samples or runs of this arm"),
         ("propensity", f"{plan.propensity:.3g}"),
         ("policy", plan.policy_id),
         ("id", plan.recommendation_id),
     ]
     for place, other in enumerate(plan.alternatives, 1):
-        text = f"{other.arm.label}: {other.forecast.accuracy:.3f}, {cost_text(other.forecast.cost)}"
+        reader = other.arm.verifier
+        # Two arms may differ in nothing else, and no label tells the verifier.
+        name = other.arm.label + (f", scored by {reader}" if reader not in {None, verifier} else "")
+        text = f"{name}: {other.forecast.accuracy:.3f}, {cost_text(other.forecast.cost)}"
         lines.append((f"runner-up {place}", text))
     return lines
 

@@ -36,6 +36,19 @@ def test_an_unknown_generator_of_curves_is_bad_input(home):
     assert run("curves", "--generator", "nobody").exit_code == 2
 
 
+def test_curves_of_two_verifiers_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scored = [{"chain": i, "answer": str(i), "correct": i, "score": 0.4 + 0.2 * i} for i in range(2)]
+    run_of = {"prompt_id": "p", "prompt": "Which?", "generator": "small", "breadth": 2, "samples": scored}
+    runs = [json.dumps({**run_of, "run_id": verifier, "verifier": verifier}) for verifier in ("orm", "prm")]
+    (tmp_path / "runs.jsonl").write_text("\n".join(runs))
+    assert run("logs", "import", "runs.jsonl").exit_code == 0
+    text = run("curves").stdout
+    assert "small best_of_n 2, scored by orm" in text
+    assert "small best_of_n 2, scored by prm" in text
+    assert "small majority_vote 2 " in text
+
+
 def test_curves_are_drawn(home):
     result = run("curves", "--plot", "picture.png")
     assert result.exit_code == 0, result.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.cli.text import recommendation_row, recommendation_text
-from planner.core import Arm, Cost, Difficulty, Forecast, Recommendation
+from planner.core import Alternative, Arm, Cost, Difficulty, Forecast, Recommendation
 
 COST = Cost(generations=1)
 FORECAST = Forecast(
@@ -38,3 +38,14 @@ def test_where_all_bins_are_alike_none_is_named(bins):
 
 def test_two_bins_of_equal_chance_among_others_are_not_unknown():
     assert "bin 1 of 3 (0.40 0.40 0.20)" in recommendation_text(plan(0.4, 0.4, 0.2))
+
+
+def test_the_verifier_is_told_and_that_of_a_runner_up_where_it_is_another():
+    one, other = (Arm(generator="small", verifier=v, selection="best_of_n", breadth=4) for v in ("orm", "prm"))
+    own = plan(0.5, 0.3, 0.2)
+    rivals = tuple(Alternative(arm=arm, forecast=FORECAST) for arm in (one, other))
+    lines = recommendation_text(own.model_copy(update={"arm": one, "alternatives": rivals}), explain=True).splitlines()
+    assert "verifier    orm" in lines
+    assert [line.split(":")[0] for line in lines if line.startswith("runner-up")] == [
+        "runner-up 1 small best_of_n 4", "runner-up 2 small best_of_n 4, scored by prm",
+    ]  # fmt: skip
