@@ -52,6 +52,7 @@ SOURCE = PLANNER_SOURCE.decode()
 
 
 def floats(array):
+    """As the loops read it, whatever it was kept as."""
     return np.ascontiguousarray(array, dtype=np.float32)
 
 

@@ -21,10 +21,12 @@ cdef Py_UCS4 QUESTION = u"?"  # what "latin-1" has for characters that it lacks
 
 
 def floats(array):
+    """As the loops read it, whatever it was kept as."""
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def doubles(array):
+    """As the loops read it, whatever it was kept as."""
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
