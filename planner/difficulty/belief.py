@@ -61,7 +61,3 @@ class Belief:
             return values
 
         return replace(self, **{f.name: mixed(f.name) for f in fields(Belief)})
-
-    def source_of(self, row: int) -> Source:
-        """What moved the posterior of the prompt at `row` away from the prior."""
-        return SOURCES[int(self.source[row])]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from planner.budget import Forecasts
 from planner.core import Alternative, Budget, Difficulty, Forecast, Recommendation, Unit
 from planner.curves.logs import Floats
-from planner.difficulty import Belief
+from planner.difficulty import SOURCES, Belief
 from planner.errors import InvalidInput
 from planner.policy.choose import Indices, leading
 from planner.policy.prompt import PromptInput
@@ -73,7 +73,8 @@ def recommendations(
     arms_of = iter(shown)
     # Ids rise with time: an index takes them at its end, where random ones would touch a page each.
     moment, tokens = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10 * len(prompts)).hex()
-    propensity = decisions.propensity.tolist()
+    propensity, declined = decisions.propensity.tolist(), decisions.declined.tolist()
+    difficulties = _difficulties(belief)
     out: list[Recommendation | InvalidInput] = []
     for row, prompt in enumerate(prompts):
         if not feasible[row]:
@@ -89,14 +90,14 @@ def recommendations(
                     "budget": budget,
                     "arm": forecasts.arms[arm],
                     "forecast": forecast,
-                    "difficulty": _difficulty(belief, row),
+                    "difficulty": difficulties[row],
                     "alternatives": tuple(
                         [Alternative.trusted({"arm": forecasts.arms[j], "forecast": next(made)}) for j in others]
                     ),
                     "reason": given(forecast, budget, target_accuracy)
                     if decisions.forced
                     else _reason(decisions, row, forecast.accuracy, target_accuracy, limit),
-                    "declined": bool(decisions.declined[row]),
+                    "declined": declined[row],
                     "target_accuracy": target_accuracy,
                     "policy_id": policy_id,
                     "propensity": propensity[row],
@@ -143,16 +144,19 @@ def _shown(decisions: Decisions) -> list[list[int]]:
     ]
 
 
-def _difficulty(belief: Belief, row: int) -> Difficulty:
-    bins = belief.bins[row].tolist()
-    return Difficulty.trusted(
-        {
-            "pass_rate": float(belief.pass_rate[row]),
-            "bin_probabilities": tuple(bins),
-            "most_likely_bin": 1 + bins.index(max(bins)),
-            "source": belief.source_of(row),
-        }
-    )
+def _difficulties(belief: Belief) -> list[Difficulty]:
+    columns = belief.pass_rate.tolist(), belief.bins.tolist(), belief.source.tolist()
+    return [
+        Difficulty.trusted(
+            {
+                "pass_rate": rate,
+                "bin_probabilities": tuple(bins),
+                "most_likely_bin": 1 + bins.index(max(bins)),
+                "source": SOURCES[source],
+            }
+        )
+        for rate, bins, source in zip(*columns, strict=True)
+    ]
 
 
 def given(forecast: Forecast, budget: Budget | None, target_accuracy: float | None) -> str:

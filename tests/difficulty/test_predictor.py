@@ -8,6 +8,7 @@ import pytest
 
 from planner.curves.logs import PromptTable
 from planner.difficulty import DifficultyPredictor
+from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput, NotEnoughData
 
 
@@ -26,7 +27,7 @@ def test_a_word_that_tells_the_bin_is_learned_from_a_hundred_prompts():
 def test_text_without_a_signal_gives_the_prior_and_says_so(silent):
     belief = silent.believe(("apple river plain number 17", "tiger glass plain number 3"))
     assert np.allclose(belief.bins, silent.prior_, atol=1e-6)
-    assert belief.source_of(0) == "prior"
+    assert SOURCES[belief.source[0]] == "prior"
 
 
 def test_posteriors_are_calibrated_on_unseen_prompts(fitted, unseen):
