@@ -1,4 +1,4 @@
-"""Replays of many plans, or systems to solve, on all cores: NumPy lets go of the interpreter while it works on them."""
+"""Replays, systems to solve and trees to grow on all cores: NumPy and LightGBM let go of the interpreter meanwhile."""
 
 from __future__ import annotations
 

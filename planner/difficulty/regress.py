@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.curves.logs import Floats
+from planner.curves.side_by_side import side_by_side
 from planner.difficulty.latent import Doubles
 
 if TYPE_CHECKING:
@@ -80,12 +81,15 @@ def fit_blend(features: Floats, target: Doubles, weight: Doubles, folds: NDArray
     counts = _TREE_COUNTS
     trees = np.empty((len(target), len(counts)))
     ridges = np.empty((len(target), len(_STRENGTHS)))
-    for fold in range(n_folds):
+
+    def hold_out(fold: int) -> None:
         test, train = folds == fold, folds != fold
         booster = train_trees(features[train], target[train], weight[train], counts[-1], seed=seed)
         trees[test] = np.stack([booster.predict(features[test], num_iteration=count) for count in counts], axis=1)
         models = fit_ridges(features[train], target[train], weight[train])
         ridges[test] = np.stack([model.predict(features[test]) for model in models], axis=1)
+
+    side_by_side(hold_out, ((fold,) for fold in range(n_folds)))
     n_trees = min(range(len(counts)), key=lambda i: deviance(target, logit(trees[:, i]), weight))
     strength = min(range(len(_STRENGTHS)), key=lambda i: deviance(target, logit(ridges[:, i]), weight))
     candidates = {share: mix(trees[:, n_trees], ridges[:, strength], share) for share in _SHARES}
@@ -122,7 +126,9 @@ def train_trees(features: Floats, target: Doubles, weight: Doubles, n_trees: int
         "num_threads": 1,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(features, label=target, weight=weight, params={"max_bin": 63, "verbosity": -1})
+    data = lightgbm.Dataset(
+        features, label=target, weight=weight, params={"max_bin": 63, "num_threads": 1, "verbosity": -1}
+    )
     return lightgbm.train(parameters, data, num_boost_round=n_trees)
 
 
