@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from planner.difficulty.belief import SOURCES
+
 FOREIGN = (
     "Il était une fois, dans un petit village au bord de la mer, une jeune fille qui aimait regarder les bateaux.",
     "asdkj qwoeiu zmxnc pqowie alskdj",
@@ -16,7 +18,7 @@ FOREIGN = (
 def test_text_without_known_words_falls_back_to_the_prior(fitted, text):
     belief = fitted.believe((text,))
     assert not belief.in_distribution[0]
-    assert belief.source_of(0) == "prior"
+    assert SOURCES[belief.source[0]] == "prior"
     assert np.allclose(belief.bins[0], fitted.prior_, atol=1e-6)
 
 

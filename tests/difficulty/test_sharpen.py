@@ -7,6 +7,7 @@ import pytest
 
 from planner.core import Probe
 from planner.difficulty import DifficultyPredictor
+from planner.difficulty.belief import SOURCES
 from planner.errors import InvalidInput
 
 TEXT = "apple river stone plain number 5"
@@ -26,7 +27,7 @@ def test_agreement_makes_a_prompt_easier_and_scatter_harder(silent):
     assert sharper.pass_rate[0] > belief.pass_rate[0] + 0.1
     assert sharper.pass_rate[1] < belief.pass_rate[1] - 0.1
     assert sharper.bins[2].tolist() == belief.bins[2].tolist()
-    assert [sharper.source_of(row) for row in range(3)] == ["probes", "probes", "prior"]
+    assert [SOURCES[sharper.source[row]] for row in range(3)] == ["probes", "probes", "prior"]
 
 
 def test_replayed_probes_bring_the_posterior_nearer_the_true_bins(silent, unseen):
@@ -67,7 +68,7 @@ def test_ungraded_probes_of_a_generator_that_was_not_logged_change_nothing(silen
     strange = [Probe(answer="7", generator="unheard-of")] * 4
     sharper = silent.sharpen(belief, (strange,))
     assert sharper.bins.tolist() == belief.bins.tolist()
-    assert sharper.source_of(0) == "prior"
+    assert SOURCES[sharper.source[0]] == "prior"
 
 
 def test_probes_without_scores_tell_by_agreement_where_logs_are_scored(silent, unseen):
@@ -111,7 +112,7 @@ def test_scores_without_answers_tell_by_themselves(silent, unseen):
     high, low = [Probe(score=0.95)] * 4, [Probe(score=0.05)] * 4
     sharper = silent.sharpen(belief, (high, low, agreeing(4)))
     assert sharper.pass_rate[1] < belief.pass_rate[1] < sharper.pass_rate[0]
-    assert [sharper.source_of(row) for row in range(2)] == ["probes", "probes"]
+    assert [SOURCES[sharper.source[row]] for row in range(2)] == ["probes", "probes"]
     rng = np.random.default_rng(0)
     samples, n = unseen.logs.samples, len(unseen.bins)
     drawn = [
