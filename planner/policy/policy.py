@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from planner.difficulty import Belief, DifficultyPredictor
     from planner.policy.adaptive.model import Adaptive
 
-CHUNK = 1024
-"""Prompts forecast at once: arrays of all arms for so many stay in a core's cache."""
+CHUNK = 256
+"""Prompts planned at once: arrays of all arms for so many stay in a core's cache, and who else waits for the
+interpreter, which compiled loops hold, has it after a millisecond or two."""
 ANYTHING = Restriction()
 
 
