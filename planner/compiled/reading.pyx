@@ -33,7 +33,7 @@ def doubles(array):
 cdef class TextReader:
     """What `QuickFeatures.transform`, `Domain.standardise` and `Domain.holds` make of texts.
 
-    codes_of: dict of the codes of what stands between two blanks. n_named: features beside those of the text.
+    codes_of: codes of what stands between two blanks, by it.
     """
 
     cdef object codes_of
