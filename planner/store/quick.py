@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from planner.core import Recommendation
 from planner.store.sqlite_time import sqlite_time
 from planner.store.version import HEAD
-from planner.store.writer import Columns, RecommendationWriter
+from planner.store.writer import COLUMNS, CREATED_AT, RecommendationWriter, Row
 
 BUSY_TIMEOUT_SECONDS = 30
 ROWS_A_STATEMENT = 100
@@ -89,18 +89,18 @@ class QuickStore:
         """Wait until every recommendation is stored."""
         self._writer.flush()
 
-    def _insert(self, columns: Columns, n_rows: int, *, again: bool = False) -> None:
-        text_of = {moment: sqlite_time(moment) for moment in set(columns["created_at"])}
-        moments = [text_of[moment] for moment in columns["created_at"]]
-        values = columns | {"created_at": moments}
-        statement = f"INSERT {'OR IGNORE ' * again}INTO recommendations ({', '.join(values)}) VALUES "  # noqa: S608 - own
-        row, rows = f"({', '.join('?' * len(values))})", list(zip(*values.values(), strict=True))
+    def _insert(self, rows: Sequence[Row], *, again: bool = False) -> None:
+        text_of = {moment: sqlite_time(moment) for moment in {row[CREATED_AT] for row in rows}}
+        statement = f"INSERT {'OR IGNORE ' * again}INTO recommendations ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 - own
+        marks = f"({', '.join('?' * len(COLUMNS))})"
         with self._words(), self._write_lock:
             self._writing.execute("BEGIN IMMEDIATE")
             try:
-                for start in range(0, n_rows, ROWS_A_STATEMENT):
+                for start in range(0, len(rows), ROWS_A_STATEMENT):
                     part = rows[start : start + ROWS_A_STATEMENT]
-                    self._writing.execute(statement + ", ".join([row] * len(part)), list(chain.from_iterable(part)))
+                    values: list[object] = list(chain.from_iterable(part))
+                    values[CREATED_AT :: len(COLUMNS)] = [text_of[row[CREATED_AT]] for row in part]
+                    self._writing.execute(statement + ", ".join([marks] * len(part)), values)
             except BaseException:
                 self._writing.execute("ROLLBACK")
                 raise

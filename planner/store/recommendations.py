@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
@@ -11,19 +10,19 @@ from planner.core import Recommendation
 from planner.store.bulk import insert_columns, select_in
 from planner.store.engine import Database
 from planner.store.tables import recommendations
+from planner.store.writer import COLUMNS, Row
 
 
-def insert_recommendations(
-    database: Database, columns: Mapping[str, Sequence[Any]], n_rows: int, *, again: bool = False
-) -> None:
-    """Insert rows given as columns, in one transaction; `again` leaves out those that an earlier try has stored."""
+def insert_recommendations(database: Database, rows: Sequence[Row], *, again: bool = False) -> None:
+    """Insert rows in one transaction; `again` leaves out those that an earlier try has stored."""
+    columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
     with database.writing(alone=False) as connection:
         keep = None
         if again:
             ids, name = columns["recommendation_id"], "recommendation_id"
             known = {row[0] for row in select_in(connection, name, "recommendations", name, ids)}
             keep = [one not in known for one in ids]
-        insert_columns(connection, recommendations, columns, n_rows, keep=keep)
+        insert_columns(connection, recommendations, columns, len(rows), keep=keep)
 
 
 def find_recommendation(connection: Connection, recommendation_id: str) -> Recommendation | None:

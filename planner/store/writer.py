@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Final, Protocol
 
 from pydantic_core import PydanticSerializationError
 
@@ -28,15 +28,16 @@ NICENESS = 5
 MOST_WAITING = 64_000
 """A writer that falls so many rows behind makes those who serve wait, rather than memory grow."""
 
-_COLUMNS = ("recommendation_id", "prompt_id", "policy_id", "propensity", "created_at", "body")
-_Row = tuple[str, str, str, float, datetime, str]
-Columns = dict[str, list[Any]]
+COLUMNS = ("recommendation_id", "prompt_id", "policy_id", "propensity", "created_at", "body")
+CREATED_AT: Final = 4
+Row = tuple[str, str, str, float, datetime, str]
+"""Values by `COLUMNS`: a bare tuple, since a named one takes several times as long to make."""
 
 
 class Insert(Protocol):
-    """Inserts columns of so many rows in one transaction; `again` leaves out those that an earlier try has stored."""
+    """Inserts rows in one transaction; `again` leaves out those that an earlier try has stored."""
 
-    def __call__(self, columns: Columns, n_rows: int, /, *, again: bool) -> None:
+    def __call__(self, rows: Sequence[Row], /, *, again: bool) -> None:
         """Raise StoreError where the database is away for now."""
 
 
@@ -50,7 +51,7 @@ class RecommendationWriter:
     def __init__(self, write: Insert) -> None:
         """Nothing is started before the first `put`."""
         self._insert = write
-        self._queue: queue.Queue[list[_Row] | None] = queue.Queue()
+        self._queue: queue.Queue[list[Row] | None] = queue.Queue()
         self._n_waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -97,14 +98,14 @@ class RecommendationWriter:
             self._hurry.clear()
         self._raise_error()
 
-    def _rows(self, served: Sequence[Recommendation]) -> list[_Row]:
+    def _rows(self, served: Sequence[Recommendation]) -> list[Row]:
         """Put into words by who serves.
 
         Left to the thread, the objects of some hundred recommendations would wait, and the collector of cycles look
         through them again and again; and their words would take the interpreter from who serves for milliseconds.
         """
         now = datetime.now(UTC)
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for one in served:
             try:
                 rows.append((one.recommendation_id, one.prompt_id, one.policy_id, one.propensity, now, one.json_text))
@@ -120,7 +121,7 @@ class RecommendationWriter:
     def _work(self) -> None:
         _step_back()
         ended = False
-        kept: list[_Row] = []
+        kept: list[Row] = []
         while not ended:
             items = self._gathered(AGAIN_SECONDS if kept else None)
             ended = None in items
@@ -140,7 +141,7 @@ class RecommendationWriter:
                 for _ in items:
                     self._queue.task_done()
 
-    def _gathered(self, wait_seconds: float | None) -> list[list[_Row] | None]:
+    def _gathered(self, wait_seconds: float | None) -> list[list[Row] | None]:
         """The next item with what else comes soon; nothing if none comes in time."""
         try:
             first = self._queue.get(timeout=wait_seconds)
@@ -148,11 +149,11 @@ class RecommendationWriter:
             return []
         return [first, *self._more()] if first is not None else [None]
 
-    def _more(self) -> list[list[_Row] | None]:
+    def _more(self) -> list[list[Row] | None]:
         """What else comes within the delay, up to the end."""
         # Asleep for the whole of it: a thread that woke for every item would take the interpreter from who serves.
         self._hurry.wait(MAX_DELAY_SECONDS)
-        items: list[list[_Row] | None] = []
+        items: list[list[Row] | None] = []
         while None not in items:
             try:
                 items.append(self._queue.get_nowait())
@@ -160,14 +161,12 @@ class RecommendationWriter:
                 break
         return items
 
-    def _write(self, rows: Sequence[_Row], *, again: bool) -> None:
+    def _write(self, rows: Sequence[Row], *, again: bool) -> None:
         size = min(max(LEAST_ROWS, len(rows) // MOST_PAUSES), MOST_ROWS)
         for start in range(0, len(rows), size):
             if start:
                 self._hurry.wait(PAUSE_SECONDS)
-            part = rows[start : start + size]
-            columns = dict(zip(_COLUMNS, map(list, zip(*part, strict=True)), strict=True))
-            self._insert(columns, len(part), again=again)
+            self._insert(rows[start : start + size], again=again)
 
 
 def _step_back() -> None:

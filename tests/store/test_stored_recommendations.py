@@ -157,11 +157,7 @@ def test_what_is_served_while_the_store_is_away_is_stored_when_it_is_back(sqlite
 
 
 def test_one_that_an_earlier_try_has_stored_is_not_stored_again(store):
-    columns = {
-        "recommendation_id": ["a", "b"], "prompt_id": ["p", "q"], "policy_id": ["x", "x"], "propensity": [1.0, 1.0],
-        "created_at": [datetime.now(UTC)] * 2, "body": ["{}", "{}"],
-    }  # fmt: skip
-    first = {name: values[:1] for name, values in columns.items()}
-    insert_recommendations(store.database, first, 1)
-    insert_recommendations(store.database, columns, 2, again=True)
+    rows = [(name, "p", "x", 1.0, datetime.now(UTC), "{}") for name in ("a", "b")]
+    insert_recommendations(store.database, rows[:1])
+    insert_recommendations(store.database, rows, again=True)
     assert store.count().n_recommendations == 2
