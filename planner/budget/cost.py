@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from planner.budget.lengths import Lengths
 from planner.budget.use import BinUse, Training, latency_by_bin, use_by_bin
 from planner.compiled import BUILT
-from planner.core import ModelCard, Unit
+from planner.core import Cost, Forecast, ModelCard, Unit
 from planner.curves.costs import Rates, rates
 from planner.curves.table import OutcomeTable, Slots
 
 if BUILT:
     from planner.compiled import choosing
+    from planner.compiled.making import ForecastMaker
 if TYPE_CHECKING:
     from planner.budget.believed import Believed
     from planner.curves.logs import Floats
@@ -55,7 +56,6 @@ class CostModel:
     latency: Floats
     latency_worst: Floats
     _tables: dict[tuple[Unit, bool], Floats] = field(default_factory=dict, repr=False, compare=False)
-    _by_arm: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def fit(cls, table: OutcomeTable, belief: Believed, membership: Floats) -> Self:
@@ -90,24 +90,21 @@ class CostModel:
             return choosing.products(np.ascontiguousarray(loads), table)
         return np.asarray(loads.reshape(len(loads), -1).dot(table))
 
-    def parts(self, loads: Floats, rows: Indices, arms: Indices) -> Floats:
-        """(pairs, 2, 7) what each of `arms` spends on the prompt in `rows` beside it: expected, worst; by `SPENT`."""
-        slot, n_slots, row, begin = self._start[arms], self._n_slots[arms], rows, None
-        if n_slots.max() > 1:
-            pair = np.repeat(np.arange(len(arms)), n_slots)
-            begin = np.cumsum(n_slots) - n_slots
-            slot, row = slot[pair] + np.arange(len(pair)) - begin[pair], rows[pair]
-        load = loads[row, :, self._generator[slot]].reshape(len(slot), -1, 1)
-        spent = (self._coefficients[slot] @ load).reshape(len(slot), 2, len(SPENT))
-        return spent if begin is None else np.asarray(np.add.reduceat(spent, begin, axis=0))
-
     def spent(self, loads: Floats, arm: int) -> tuple[Amounts, Amounts]:
-        """What an arm spends on one prompt, from its `loads` (4, G, B): expected, worst; see `parts`."""
-        table = self._by_arm.get(arm)
-        if table is None:
-            table = self._by_arm[arm] = self._of_arm(arm)
-        amounts = _amounts(loads, table)
+        """What an arm spends on one prompt, from its `loads` (4, G, B): expected, worst; by `SPENT`."""
+        total = np.zeros(2 * len(SPENT), dtype=np.float32)
+        for slot in range(self._start[arm], self._start[arm + 1]):
+            total += loads[:, self._generator[slot]].reshape(-1).dot(self._coefficients[slot])
+        amounts = [None if isnan(x) else x for x in total.tolist()]
         return amounts[: len(SPENT)], amounts[len(SPENT) :]
+
+    @cached_property
+    def maker(self) -> ForecastMaker | None:
+        """What makes forecasts of what arms spend in a compiled loop, where it was built."""
+        if not BUILT:
+            return None
+        kinds = (Forecast, set(Forecast.model_fields), Cost, set(Cost.model_fields))
+        return ForecastMaker(self._coefficients, self._start, self._generator, *kinds)
 
     @cached_property
     def _generator(self) -> Indices:
@@ -116,15 +113,12 @@ class CostModel:
 
     @cached_property
     def _start(self) -> Indices:
-        return np.searchsorted(self.slots.arm, np.arange(self.n_arms))
-
-    @cached_property
-    def _n_slots(self) -> Indices:
-        return np.diff(np.append(self._start, len(self.slots)))
+        """(A + 1,) the first slot of each arm, and the end of all."""
+        return np.searchsorted(self.slots.arm, np.arange(self.n_arms + 1))
 
     @cached_property
     def _coefficients(self) -> Floats:
-        """(S, 14, 4 B) of the loads of a slot's generator: what it spends by `SPENT`, expected, then worst."""
+        """(S, 4 B, 14) of the loads of a slot's generator: what it spends by `SPENT`, expected, then worst."""
         verified = np.isin(self.slots.arm, self.slots.arm[[v is not None for v in self.slots.verifier]])
         out = np.zeros((len(self.slots), 2, len(SPENT), *self.use.expected.shape[:2]), dtype=np.float32)
         for kind, use in enumerate((self.use.expected, self.use.worst)):
@@ -133,15 +127,8 @@ class CostModel:
             out[~verified, kind, PARTS.index("verifier_tokens")] = 0
             for unit in DERIVED:
                 out[:, kind, SPENT.index(unit)] = self._by_slot(unit, worst=kind == 1)
-        return out.reshape(len(self.slots), 2 * len(SPENT), -1)
-
-    def _of_arm(self, arm: int) -> Floats:
-        """(4 G B, 14) of all loads of a prompt: what the arm spends by `SPENT`, expected, then worst."""
-        n_parts, n_bins = self.use.expected.shape[:2]
-        out = np.zeros((2 * len(SPENT), n_parts, len(self.lengths.generators), n_bins), dtype=np.float32)
-        for slot in range(self._start[arm], self._start[arm] + self._n_slots[arm]):
-            out[:, :, self._generator[slot]] += self._coefficients[slot].reshape(-1, n_parts, n_bins)
-        return np.ascontiguousarray(out.reshape(2 * len(SPENT), -1).T)
+        by_load = out.reshape(len(self.slots), 2 * len(SPENT), -1).transpose(0, 2, 1)
+        return np.ascontiguousarray(by_load)
 
     def _by_slot(self, unit: Unit, *, worst: bool) -> Floats:
         """(S, 4, B) what one unit of each load costs; NaN where a rate or a count is unknown."""
@@ -149,7 +136,7 @@ class CostModel:
         if unit == "latency_seconds":
             # All stages together, as long as the answers of the first: they run one after the other.
             out = np.zeros((len(self.slots), *use.shape[:2]), dtype=np.float32)
-            out[self._start, PARTS.index("completion_tokens")] = (self.latency_worst if worst else self.latency).T
+            out[self._start[:-1], PARTS.index("completion_tokens")] = (self.latency_worst if worst else self.latency).T
             return out
         rate = _stacked(rates(self.slots, self.models, unit))[:, None, :]
         with np.errstate(invalid="ignore"):
@@ -165,13 +152,6 @@ class CostModel:
             np.add.at(table.transpose(1, 3, 0, 2), (self._generator, self.slots.arm), by_slot)
             self._tables[key] = table.reshape(-1, self.n_arms)
         return self._tables[key]
-
-
-def _amounts(loads: Floats, table: Floats) -> Amounts:
-    """Loads (4, G, B) by their table (4 G B, 14)."""
-    if BUILT:
-        return choosing.amounts(loads, table)
-    return [None if isnan(x) else x for x in loads.reshape(-1).dot(table).tolist()]
 
 
 def _stacked(rate: Rates) -> Floats:

@@ -59,31 +59,19 @@ class Forecasts:
 
     def at(self, prompt: int, arm: int) -> Forecast:
         """Forecast of one arm on one prompt, with a 90% interval of its mean accuracy."""
-        mean, error = self.accuracy.item(prompt, arm), Z_90 * self.stderr.item(prompt, arm)
-        spent = self.costs.spent(self.loads[prompt], arm)
-        return _forecast(mean, max(mean - error, 0.0), min(mean + error, 1.0), *spent, self.support.by_arm[arm])
+        return self.at_pairs([prompt], [arm])[0]
 
-    def at_pairs(self, prompts: NDArray[np.intp], arms: NDArray[np.intp]) -> list[Forecast]:
-        """The same of each of `arms` on the prompt beside it: quicker where they are many."""
-        accuracy = self.accuracy[prompts, arms]
-        error = Z_90 * self.stderr[prompts, arms]
-        spent = self.costs.parts(self.loads, prompts, arms)
-        unknown = np.isnan(spent)
-        if np.count_nonzero(unknown):
-            spent = spent.astype(object)
-            spent[unknown] = None
-        columns = (
-            accuracy.tolist(),
-            np.maximum(accuracy - error, 0).tolist(),
-            np.minimum(accuracy + error, 1).tolist(),
-            spent.tolist(),
-            arms.tolist(),
-        )
-        support = self.support.by_arm
-        return [
-            _forecast(mean, low, high, expected, worst, support[arm])
-            for mean, low, high, (expected, worst), arm in zip(*columns, strict=True)
-        ]
+    def at_pairs(self, prompts: list[int], arms: list[int]) -> list[Forecast]:
+        """The same of each of `arms` on the prompt beside it."""
+        maker, support = self.costs.maker, self.support.by_arm
+        if maker is not None:
+            return maker.at_pairs(self.accuracy, self.stderr, self.loads, prompts, arms, support, Z_90)
+        made = []
+        for prompt, arm in zip(prompts, arms, strict=True):
+            mean, error = self.accuracy.item(prompt, arm), Z_90 * self.stderr.item(prompt, arm)
+            spent = self.costs.spent(self.loads[prompt], arm)
+            made.append(_forecast(mean, max(mean - error, 0.0), min(mean + error, 1.0), *spent, support[arm]))
+        return made
 
 
 def _forecast(

@@ -293,17 +293,3 @@ def products(const float[:, :, :, ::1] loads, const float[:, ::1] table):
     for i in range(n):
         product(&loads[i, 0, 0, 0], &table[0, 0], table.shape[0], table.shape[1], &rows[i, 0])
     return out
-
-
-def amounts(const float[:, :, ::1] loads, const float[:, ::1] table):
-    """loads (L,) @ table (L, 14) as a list; what is unknown is None."""
-    cdef double[64] out  # sums of float32 in double: what is 1 in every bin stays 1
-    cdef Py_ssize_t n = table.shape[1], i, k
-    cdef const float* load = &loads[0, 0, 0]
-    assert n <= 64 and loads.shape[0] * loads.shape[1] * loads.shape[2] == table.shape[0]
-    for k in range(n):
-        out[k] = 0
-    for i in range(table.shape[0]):
-        for k in range(n):
-            out[k] += load[i] * table[i, k]
-    return [None if isnan(out[k]) else <float>out[k] for k in range(n)]

@@ -22,8 +22,8 @@ from planner.policy.prompt import PromptInput
 from planner.policy.restrict import Mask
 
 N_ALTERNATIVES = 2
-FEW, MANY = 12, 200
-"""Forecasts that are made one by one, and prompts from which on it pays to spare them what only costs them."""
+MANY = 200
+"""Prompts from which on it pays to spare them what only costs them."""
 
 
 class Decisions(NamedTuple):
@@ -64,12 +64,8 @@ def recommendations(
     limit = total or ("the budget" if budget is not None and not budget.is_empty else None)
     shown, feasible = _shown(decisions), decisions.feasible.tolist()
     rows = [row for row, fits in enumerate(feasible) if fits]
-    pairs = [(row, arm) for row, arms in zip(rows, shown, strict=True) for arm in arms]
-    made = (
-        iter(forecasts.at_pairs(*np.array(pairs, dtype=np.intp).T))
-        if len(pairs) > FEW
-        else (forecasts.at(row, arm) for row, arm in pairs)
-    )
+    pairs = [row for row, arms in zip(rows, shown, strict=True) for _ in arms], [arm for arms in shown for arm in arms]
+    made = iter(forecasts.at_pairs(*pairs))
     arms_of = iter(shown)
     # Ids rise with time: an index takes them at its end, where random ones would touch a page each.
     moment, tokens = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10 * len(prompts)).hex()

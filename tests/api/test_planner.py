@@ -6,7 +6,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 from sqlalchemy import event
 
@@ -207,22 +206,3 @@ def test_artifacts_moved_with_their_store_are_found(home, tmp_path, monkeypatch)
 
 def test_the_default_folder_of_artifacts_lies_beside_the_store(opened, home):
     assert opened.artifacts.root.resolve() == (home / "planner-artifacts").resolve()
-
-
-def test_an_arm_is_forecast_alone_as_among_many(opened):
-    policy = opened.policy
-    forecasts = policy.budget_model.forecast(policy.sample.take([0, 1, 2]))
-    assert {arm.search for arm in policy.arms} >= {"sampling", "cascade"}  # of one slot and of several
-    rows, arms = (places.ravel() for places in np.indices((3, len(policy.arms))))
-    for row, arm, among in zip(rows.tolist(), arms.tolist(), forecasts.at_pairs(rows, arms), strict=True):
-        alone = forecasts.at(row, arm)
-        assert (alone.accuracy_low, alone.accuracy, alone.accuracy_high) == pytest.approx(
-            (among.accuracy_low, among.accuracy, among.accuracy_high), rel=1e-5
-        )
-        assert (alone.n_prompts, alone.n_runs, alone.extrapolated) == (
-            among.n_prompts, among.n_runs, among.extrapolated,
-        )  # fmt: skip
-        for one, other in ((alone.cost, among.cost), (alone.cost_worst, among.cost_worst)):
-            assert one.usd is None  # no card gives a price
-            known = one.model_dump(exclude_none=True)
-            assert known == pytest.approx(other.model_dump(exclude_none=True), rel=1e-5)

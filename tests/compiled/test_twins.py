@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from planner import compiled
 from planner.artifacts.policy_files import policy_files, policy_from_files
-from planner.budget import cost, model
-from planner.core import Arm, Budget, Cost
+from planner.budget import model
+from planner.budget.cost import CostModel
+from planner.core import Arm, Budget, Cost, Forecast
 from planner.core import base as core_base
 from planner.difficulty import native, reading
 from planner.difficulty.domain import fit_domain
@@ -161,16 +162,20 @@ def test_the_leading_arms_are_the_same_where_nothing_was_built(monkeypatch):
     assert leading(value, 4) == own
 
 
-def test_what_an_arm_spends_is_the_same_where_nothing_was_built(policy, monkeypatch):
-    forecasts = policy.budget_model.forecast(policy.believe([PromptInput(TEXTS[0])]))
-    for arm in range(len(policy.arms)):
-        own = forecasts.costs.spent(forecasts.loads[0], arm)
-        with monkeypatch.context() as patch:
-            patch.setattr(cost, "BUILT", False)
-            other = forecasts.costs.spent(forecasts.loads[0], arm)
-        for mine, its in zip(own, other, strict=True):
-            assert [x is None for x in mine] == [x is None for x in its]
-            assert [x for x in mine if x is not None] == pytest.approx([x for x in its if x is not None], rel=1e-5)
+def test_forecasts_are_the_same_where_nothing_was_built(policy, monkeypatch):
+    forecasts = policy.budget_model.forecast(policy.believe([PromptInput(text) for text in TEXTS[:3]]))
+    assert {arm.search for arm in policy.arms} >= {"sampling", "cascade"}  # of one slot and of several
+    rows, arms = (places.ravel().tolist() for places in np.indices((3, len(policy.arms))))
+    own = forecasts.at_pairs(rows, arms)
+    assert own[-1] == forecasts.at(rows[-1], arms[-1])
+    monkeypatch.setattr(CostModel, "maker", None)
+    for made, other in zip(own, forecasts.at_pairs(rows, arms), strict=True):
+        for mine, its in ((made.cost, other.cost), (made.cost_worst, other.cost_worst)):
+            assert mine.model_fields_set == its.model_fields_set
+            assert mine.model_dump(exclude_none=True) == pytest.approx(its.model_dump(exclude_none=True), rel=1e-5)
+        same = {"cost": made.cost, "cost_worst": made.cost_worst}
+        assert made == other.model_copy(update=same)
+        assert list(vars(made)) == list(Forecast.model_fields)
 
 
 def test_objects_are_made_as_their_models_make_them():
