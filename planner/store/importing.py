@@ -21,6 +21,7 @@ from planner.store.bulk import insert_columns, select_in
 from planner.store.conflicts import Conflicts
 from planner.store.engine import Database
 from planner.store.grades import fill_grades
+from planner.store.grown import grown_runs
 from planner.store.registry import Registry, next_key
 from planner.store.rows import ArmRow, without_text
 from planner.store.tables import imports, prompts, runs, samples
@@ -88,7 +89,8 @@ class ImportSession:
 
     def warnings(self, *, answers_as_logged: bool = True) -> Sequence[str]:
         """What was given otherwise than it is stored, and so left out, with what to do; see `ImportSink.warnings`."""
-        return list(self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged))
+        grown = () if self._was_empty else grown_runs(self._connection, self._import_key)
+        return [*grown, *self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged)]
 
     def finish(self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None) -> None:
         """Keep what is to be remembered of this import; one that wrote no run and no grade leaves no record."""
