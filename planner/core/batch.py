@@ -166,5 +166,8 @@ class ImportSink(Protocol):
         `answers_as_logged`: they were not read anew, so that other answers of a known run are other samples.
         """
 
+    def grown(self) -> Sequence[str]:
+        """Where runs without an id of their own hold samples that were stored before, with what to do about it."""
+
     def finish(self, *, warnings: Sequence[str], score_scales: Mapping[str, ScoreScale]) -> None:
         """Keep what is to be remembered of this import; an import that wrote nothing leaves no record."""

@@ -183,6 +183,7 @@ class _Job:
             *_of_columns(list(left_out)),
             *self.rules.warnings(total.duplicates - n_equal),
             *(watch.warnings() if changed else ()),
+            *sink.grown(),
             *sink.warnings(answers_as_logged=self.rules.extract is None),
         ]
         sink.finish(warnings=warnings, score_scales=kept)

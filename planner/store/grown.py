@@ -20,13 +20,13 @@ _SHARE = 0.9
 _OF_AN_ARM = (arms.c.generator_key, arms.c.verifier_key, arms.c.params)
 
 
-def grown_runs(connection: Connection, import_key: int) -> Iterator[str]:
-    """In words, which runs of an import hold all samples of runs that earlier imports brought, and what to do.
+def grown_runs(connection: Connection, first: int) -> Iterator[str]:
+    """In words, which runs from the key `first` on hold all samples of runs before it, and what to do.
 
     Looks at the first 500 runs without an id of their own: a table that has grown has most of its runs grown.
     """
-    mine = _runs(connection, import_key)
-    found = _earlier(connection, import_key, mine)
+    mine = _runs(connection, first)
+    found = _earlier(connection, first, mine)
     if not found:
         return
     samples = _samples(connection, [*mine, *(earlier for ones in found.values() for earlier, _ in ones)])
@@ -46,28 +46,26 @@ def grown_runs(connection: Connection, import_key: int) -> Iterator[str]:
         )
 
 
-def _runs(connection: Connection, import_key: int) -> dict[int, tuple[Any, ...]]:
-    """Of an import the first runs without an id of their own: what those have in common that are of one pool."""
+def _runs(connection: Connection, first: int) -> dict[int, tuple[Any, ...]]:
+    """Some runs without an id of their own: what those have in common that are of one pool."""
     query = (
         select(runs.c.run_key, runs.c.prompt_key, *_OF_AN_ARM)
         .join(arms, arms.c.arm_key == runs.c.arm_key)
-        .where(runs.c.import_key == import_key, func.length(runs.c.run_id) == _HASHED)
+        .where(runs.c.run_key >= first, func.length(runs.c.run_id) == _HASHED)
         .order_by(runs.c.run_key)
         .limit(_MOST_LOOKED_AT)
     )
     return {key: tuple(of) for key, *of in connection.execute(query)}
 
 
-def _earlier(
-    connection: Connection, import_key: int, mine: dict[int, tuple[Any, ...]]
-) -> dict[int, list[tuple[int, int]]]:
-    """For runs that may have grown: those of earlier imports that are of the same pool, and their imports."""
+def _earlier(connection: Connection, first: int, mine: dict[int, tuple[Any, ...]]) -> dict[int, list[tuple[int, int]]]:
+    """For runs that may have grown: those before them that are of the same pool, and their imports."""
     columns = "run_key, import_key, length(run_id), prompt_key, " + ", ".join(one.name for one in _OF_AN_ARM)
     joined = "runs JOIN arms ON arms.arm_key = runs.arm_key"
     rows = select_in(connection, columns, joined, "prompt_key", list({prompt for prompt, *_ in mine.values()}))
     pools = defaultdict(list)
     for run, owner, n_characters, *of in rows:
-        if owner < import_key and n_characters == _HASHED:
+        if run < first and n_characters == _HASHED:
             pools[tuple(of)].append((run, owner))
     return {run: pools[of] for run, of in mine.items() if of in pools}
 

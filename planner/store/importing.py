@@ -47,8 +47,8 @@ class ImportSession:
         self._conflicts = Conflicts()
         self._registry = Registry(connection, import_key, self._conflicts, store_prompt_text=store_prompt_text)
         self._store_texts = store_prompt_text
-        self._next_run = next_key(connection, runs.c.run_key)
-        self._was_empty = self._next_run == 1
+        self._first_run = self._next_run = next_key(connection, runs.c.run_key)
+        self._was_empty = self._first_run == 1
         self._written_ids: set[int] = set()
         self._is_finished = False
 
@@ -89,8 +89,11 @@ class ImportSession:
 
     def warnings(self, *, answers_as_logged: bool = True) -> Sequence[str]:
         """What was given otherwise than it is stored, and so left out, with what to do; see `ImportSink.warnings`."""
-        grown = () if self._was_empty else grown_runs(self._connection, self._import_key)
-        return [*grown, *self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged)]
+        return list(self._conflicts.warnings(self._connection, answers_as_logged=answers_as_logged))
+
+    def grown(self) -> Sequence[str]:
+        """Which samples are now stored twice, with what to do; see `ImportSink.grown`."""
+        return [] if self._was_empty else list(grown_runs(self._connection, self._first_run))
 
     def finish(self, *, warnings: Sequence[str] = (), score_scales: Mapping[str, ScoreScale] | None = None) -> None:
         """Keep what is to be remembered of this import; one that wrote no run and no grade leaves no record."""
