@@ -84,10 +84,11 @@ class Database:
         with self.errors_in_words(), self.engine.connect() as connection:
             connection.execution_options(**self._write_options)
             with self._unchecked(connection, trusted=trusted), connection.begin():
-                if alone and not self.is_sqlite:
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                first = [f"pg_advisory_xact_lock({_ADVISORY_LOCK})"] * (alone and not self.is_sqlite)
                 if trusted and connection.info.get(_MAY_NOT_CHECK):
-                    connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+                    first.append("set_config('session_replication_role', 'replica', true)")
+                if first:
+                    connection.exec_driver_sql(f"SELECT {', '.join(first)}")
                 yield connection
 
     @contextmanager

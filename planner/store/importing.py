@@ -47,7 +47,7 @@ class ImportSession:
         self._conflicts = Conflicts()
         self._registry = Registry(connection, import_key, self._conflicts, store_prompt_text=store_prompt_text)
         self._store_texts = store_prompt_text
-        self._first_run = self._next_run = next_key(connection, runs.c.run_key)
+        self._first_run = self._next_run = self._registry.first_run
         self._was_empty = self._first_run == 1
         self._written_ids: set[int] = set()
         self._is_finished = False

@@ -12,7 +12,7 @@ from planner.errors import BadLog
 from planner.store.bulk import insert_columns, select_in
 from planner.store.conflicts import Conflicts
 from planner.store.rows import ArmRow, canonical_json, text_hash
-from planner.store.tables import arms, models, prompts
+from planner.store.tables import arms, models, prompts, runs
 from planner.texts.sketch import is_current, sketch
 
 
@@ -33,7 +33,7 @@ class _Stored(NamedTuple):
 
 
 class Registry:
-    """Keys given out within one transaction that writes alone."""
+    """Keys given out within one transaction that writes alone; `first_run` is free for runs from there on."""
 
     def __init__(
         self, connection: Connection, import_key: int, conflicts: Conflicts, *, store_prompt_text: bool
@@ -46,9 +46,11 @@ class Registry:
         self._arms: dict[ArmRow, int] = {}
         named = connection.execute(select(models.c.name, models.c.model_key))
         self._models: dict[str, int] = {row.name: row.model_key for row in named}
-        self._first_prompt = self._next_prompt = next_key(connection, prompts.c.prompt_key)
-        self._next_model = next_key(connection, models.c.model_key)
-        self._next_arm = next_key(connection, arms.c.arm_key)
+        self._next_model = 1 + max(self._models.values(), default=0)
+        self._next_prompt, self._next_arm, self.first_run = next_keys(
+            connection, prompts.c.prompt_key, arms.c.arm_key, runs.c.run_key
+        )
+        self._first_prompt = self._next_prompt
 
     def known_prompts(self, prompt_ids: Sequence[str]) -> dict[str, KnownPrompt]:
         """What is known of those prompts that are."""
@@ -204,7 +206,13 @@ def add_hashed_prompt(
 
 def next_key(connection: Connection, column: Any) -> int:  # noqa: ANN401 - a column of any table
     """One past the greatest key; only for transactions that write alone."""
-    return 1 + (connection.execute(select(func.max(column))).scalar() or 0)
+    return next_keys(connection, column)[0]
+
+
+def next_keys(connection: Connection, *columns: Any) -> list[int]:  # noqa: ANN401
+    """One past the greatest key of each column, asked for at once: a server may be far away."""
+    greatest = connection.execute(select(*(select(func.max(column)).scalar_subquery() for column in columns))).one()
+    return [1 + (key or 0) for key in greatest]
 
 
 def _checked_hash(prompt_id: str, text: str | None, stored: _Stored | None) -> str:

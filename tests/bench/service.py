@@ -21,7 +21,7 @@ CONNECTIONS = 16
 BUDGET = {"max_tokens": 4000}
 RUNS_A_REQUEST = 100
 WARM = 300
-ROUNDS = 10
+ROUNDS, LOGGING_ROUNDS = 10, 6
 RUN = os.urandom(4).hex()
 """Ids that no earlier bench has logged into the same store."""
 
@@ -71,16 +71,19 @@ def batches(server: Server, n_prompts: int = 1000, repeats: int = 10) -> Load:
     return load(server.port, server.process.pid, sent[1:], connections=1)
 
 
-def logging(server: Server, n_requests: int) -> Load:
-    """Requests of 100 runs of one sample each."""
+def logging(server: Server, n_requests: int) -> list[Load]:
+    """Rounds of requests of 100 runs of one sample each."""
     rng = np.random.default_rng(5)
-    sent = [
+    sent = iter([
         request("/v1/runs", json.dumps({"runs": [_run(i, place, rng) for place in range(RUNS_A_REQUEST)]}).encode(),
                 port=server.port)
-        for i in range(n_requests + CONNECTIONS)
-    ]  # fmt: skip
-    load(server.port, server.process.pid, sent[:CONNECTIONS], connections=CONNECTIONS, status=201)
-    return load(server.port, server.process.pid, sent[CONNECTIONS:], connections=CONNECTIONS, status=201)
+        for i in range(n_requests * LOGGING_ROUNDS + CONNECTIONS)
+    ])  # fmt: skip
+    rounds = [
+        load(server.port, server.process.pid, list(itertools.islice(sent, n)), connections=CONNECTIONS, status=201)
+        for n in (CONNECTIONS, *[n_requests] * LOGGING_ROUNDS)
+    ]
+    return rounds[1:]
 
 
 def _run(request_number: int, place: int, rng: np.random.Generator) -> dict[str, object]:
@@ -144,12 +147,13 @@ def _on_postgres(folder: Path, cores: set[int], n_requests: int) -> list[list[ob
             return _runs("PostgreSQL", logging(server, n_requests), 10_000)
 
 
-def _runs(store: str, found: Load, wanted: int) -> list[list[object]]:
-    per_second, per_cpu = RUNS_A_REQUEST * found.per_second, RUNS_A_REQUEST * found.per_cpu_second
+def _runs(store: str, found: list[Load], wanted: int) -> list[list[object]]:
+    per_second = [RUNS_A_REQUEST * one.per_second for one in found]
+    per_cpu = [RUNS_A_REQUEST * one.per_cpu_second for one in found]
     what = f"logging in batches of {RUNS_A_REQUEST} into {store}"
     return [
-        once(f"{what}, runs a second", f"{per_second:,.0f}", f"{wanted:,}"),
-        once("the same, runs a CPU second", f"{per_cpu:,.0f}"),
+        by_round(f"{what}, runs a second", per_second, f"{wanted:,}", form="{:,.0f}"),
+        by_round("the same, runs a CPU second", per_cpu, form="{:,.0f}"),
     ]
 
 
