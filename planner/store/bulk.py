@@ -55,7 +55,10 @@ def select_in(
     if connection.dialect.name == "sqlite":
         among, given = "IN (SELECT value FROM json_each(?))", cast("Any", json.dumps(list(values)))
     else:
-        among, given = "= ANY(%s)", list(values)
+        # One text: the driver would look at each value of a list of texts, character by character.
+        texts = isinstance(values[0], str)
+        among = "IN (SELECT json_array_elements_text(%s::json))" if texts else "= ANY(%s)"
+        given = json.dumps(list(values), ensure_ascii=False) if texts else list(values)
     cursor.execute(f"SELECT {columns} FROM {table} WHERE {field} {among}", (given,))  # noqa: S608 - own names
     return list(cursor.fetchall())
 
