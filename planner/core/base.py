@@ -35,11 +35,14 @@ class Frozen(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy, with other values where `update` has them."""
-        copy = super().model_copy(update=update, deep=deep)
-        # What was worked out of the original's values is not the copy's: its key, its label, its JSON.
-        for name in vars(copy).keys() - _fields_of(type(copy)):
-            del vars(copy)[name]
-        return copy
+        return _bare(super().model_copy(update=update, deep=deep))
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super(Frozen, _bare(self.__copy__())).__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # A piece of JSON cannot be pickled, and what else was worked out is quicker made again than sent.
+        return {**super().__getstate__(), "__dict__": vars(_bare(self.__copy__()))}
 
 
 # Setters taken once: to look them up for every instance would take as long again as to set the values.
@@ -48,6 +51,13 @@ _set_values, _set_fields, _set_extra, _set_private = (
     vars(BaseModel)[name].__set__
     for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 )
+
+
+def _bare(copy: _Model) -> _Model:
+    """The copy without what was worked out of the original's values: its key, its label, its JSON."""
+    for name in vars(copy).keys() - _fields_of(type(copy)):
+        del vars(copy)[name]
+    return copy
 
 
 def _made(model: type[_Model], values: dict[str, Any], fields: set[str]) -> _Model:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +55,24 @@ recommendations = st.builds(
 @given(recommendations)
 def test_a_recommendation_in_words_is_what_its_model_says(plan):
     assert plan.json_text == plan.model_dump_json()
+
+
+@given(recommendations)
+def test_a_recommendation_that_was_put_into_words_goes_to_another_process(plan):
+    def known(given):
+        return [
+            given.json_text,
+            given.arm.label,
+            given.arm.key,
+            given.budget and (given.budget.mean, given.budget.ceilings),
+        ]
+
+    words = known(plan)
+    for other in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan), copy.copy(plan)):
+        assert other == plan
+        assert known(other) == words
+    copy.deepcopy(plan).arm.params["only"] = "in the copy"
+    assert "only" not in plan.arm.params
 
 
 @given(recommendations)
