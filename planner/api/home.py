@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from planner import store as stores  # its classes load when first used: serving from SQLite needs one of them
 from planner.artifacts import ArtifactFolder, load_policy
 from planner.config import Settings
-from planner.errors import NoActivePolicy
+from planner.errors import NoActivePolicy, StoreError
 from planner.policy import Policy
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Home:
         self._found_none: tuple[float, str] = (float("-inf"), "")  # when, and in words
         self._policy_lock = threading.RLock()
         self._is_watched = False
+        self._process: int | None = os.getpid()  # None once it is closed
 
     @classmethod
     def open(
@@ -53,7 +55,13 @@ class Home:
         return cls(settings or Settings.load(database_url=database_url, artifact_dir=artifact_dir), create=create)
 
     def close(self) -> None:
-        """Write what is still to be written, and let go of the store."""
+        """Write what is still to be written, and let go of the store; it may be called twice.
+
+        In a process that was forked since nothing is done: what waits is written by the one that opened the store.
+        """
+        if self._process not in (None, os.getpid()):
+            return
+        self._process = None
         for opened in (self._quick, self._store):
             if opened is not None:
                 opened.close()
@@ -64,7 +72,8 @@ class Home:
 
     @property
     def store(self) -> Store:
-        """The store, with all that it can do."""
+        """The store, with all that it can do. Raises StoreError once the planner is closed, and after a fork."""
+        self._check_usable()
         with self._lock:
             self._store = self._store or stores.Store.open(self.settings.database_url, create=False)
             return self._store
@@ -83,6 +92,7 @@ class Home:
 
     @property
     def _serving(self) -> Store | QuickStore:
+        self._check_usable()
         return self._quick or self.store
 
     def __enter__(self) -> Self:
@@ -107,12 +117,20 @@ class Home:
 
     def look_again(self) -> Policy:
         """The promoted policy, as the store has it now. Raises NoActivePolicy."""
+        self._check_usable()
         with self._policy_lock:
             row = self._active()
             if self._policy is None or self._policy.policy_id != row.policy_id:
                 self._policy = self._load(row)
             self._looked_at = time.monotonic()
             return self._policy
+
+    def _check_usable(self) -> None:
+        """Raise StoreError where what is recorded would never be written, and who waits for it would wait for ever."""
+        if self._process == os.getpid():
+            return
+        found = "is closed" if self._process is None else "was opened by another process, before a fork"
+        raise StoreError(f"this planner {found}: open another here with Planner.open")
 
     def _active(self) -> PolicyRow | ServedPolicy:
         row = self._serving.active_policy()

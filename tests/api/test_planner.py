@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +131,49 @@ def test_what_is_recorded_is_flushed_at_close(home):
         plan = planner.recommend(PROMPT, Budget(max_generations=2))
     with Planner.open() as planner:
         assert planner.store.recommendation(plan.recommendation_id) == plan
+
+
+def test_a_closed_planner_says_so_and_may_be_closed_twice(home):
+    with Planner.open() as closed:
+        plan = closed.recommend(PROMPT, Budget(max_generations=2))
+    for ask in (
+        lambda: closed.recommend(PROMPT, Budget(max_generations=2)),
+        lambda: closed.run(plan, endpoint="http://localhost:1/v1"),
+        lambda: closed.grade("x", correct=1),
+        closed.policies,
+        closed.flush,
+    ):
+        with pytest.raises(StoreError, match=r"closed.*Planner\.open"):
+            ask()
+    closed.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_planner_from_before_a_fork_says_so_and_nobody_waits_for_it(home):
+    """Its writer's thread is the first process's alone: what is recorded here would never be written."""
+    with Planner.open() as shared:
+        shared.recommend(PROMPT, Budget(max_generations=2))
+        child = os.fork()
+        if not child:
+            code = 1
+            with contextlib.suppress(BaseException):
+                try:
+                    shared.recommend(PROMPT, Budget(max_generations=2))
+                except StoreError as error:
+                    shared.close()
+                    with Planner.open() as own:
+                        own.recommend(PROMPT, Budget(max_generations=2))
+                    code = 0 if "fork" in str(error) else 2
+            os._exit(code)
+        until = time.monotonic() + 30
+        while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < until:
+            time.sleep(0.02)
+        if not ended[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert ended == (child, 0)
+        shared.flush()
+        assert shared.store.count().n_recommendations == 2
 
 
 def test_threads_may_share_a_planner(opened):
