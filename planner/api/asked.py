@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from planner.errors import InvalidInput
+from planner.core.arguments import check_text
 from planner.policy import PromptInput
 from planner.policy.chat import Described, Prompt, prompt_input
 
@@ -31,10 +31,8 @@ class Asked:
         if not isinstance(prompt, Mapping):
             return cls(prompt_input(prompt), prompt)
         asked = prompt_input({name: value for name, value in prompt.items() if name != "reference"})
-        reference = prompt.get("reference")
-        if reference is not None and not isinstance(reference, str):
-            raise InvalidInput(f"reference: expected text, got {reference!r}")
-        return cls(asked, prompt["prompt"], reference)
+        check_text("reference", prompt.get("reference"))
+        return cls(asked, prompt["prompt"], prompt.get("reference"))
 
     @property
     def planned(self) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from planner.api.asked import Asked
-from planner.api.recommending import Recommending
+from planner.api.recommending import Recommending, each
 from planner.core import Budget, Recommendation
+from planner.core.arguments import check_budget, check_text, prompts_of
 from planner.errors import InvalidInput, PlannerError
 from planner.policy.chat import Described
 
@@ -80,6 +81,7 @@ class Executing(Recommending):
         Raises InvalidInput before anything is spent where it cannot be carried out, EndpointError where no answer
         could be had; what was spent is logged in any case.
         """
+        check_budget("budget", budget)
         if isinstance(plan_or_prompt, Recommendation):
             if planned:
                 raise InvalidInput(f"{min(planned)} is for a prompt that has no plan yet")
@@ -89,6 +91,7 @@ class Executing(Recommending):
             plan = self._planned(asked, budget, planned)
             adapt = adapt and not _restricted(planned)
         if reference is not None:
+            check_text("reference", reference)
             asked = replace(asked, reference=reference)
         how = _how(adapt=adapt, extract=extract, grade=grade, choose=choose, seed=seed)
         async with self.running(endpoint, verifiers=verifiers, max_concurrency=max_concurrency) as running:
@@ -119,7 +122,7 @@ class Executing(Recommending):
         async def all_of_them() -> list[RunResult | PlannerError]:
             opened = self.running(endpoint, verifiers=verifiers, max_concurrency=max_concurrency, total=total)
             async with opened as running:
-                asked = [Asked.of(prompt) for prompt in prompts]
+                asked = each(prompts_of(prompts), Asked.of)
                 plans = self.recommend_batch([one.planned for one in asked], budget, total=total, **options)
                 how = _how(adapt=adapt and not _restricted(options), extract=extract, grade=grade, choose=choose)
                 planned = [
@@ -150,6 +153,7 @@ class Executing(Recommending):
         from planner.execution.session import session  # noqa: PLC0415
         from planner.strategies.task import Task  # noqa: PLC0415
 
+        check_budget("budget", budget)
         asked, read = Asked.of(prompt), reading(extract)
         task = Task(
             asked.messages,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from planner.api.asked import Asked
 from planner.api.endpoints import LAB
 from planner.api.executing import Executing, waited_for
+from planner.api.recommending import each
 from planner.core import Budget, ModelCard
+from planner.core.arguments import prompts_of
 from planner.errors import InvalidInput
 from planner.policy.chat import Described
 
@@ -60,7 +62,7 @@ class Exploring(Executing):
         Raises InvalidInput where something is not known, EndpointError where run after run fails; what was done is
         logged in any case.
         """
-        asked = [Asked.of(prompt) for prompt in prompts]
+        asked = each(prompts_of(prompts), Asked.of)
         self._know_the_lab(endpoint)
         names = {"generators": generators, "verifier": verifier, "revisers": revisers, "searches": searches}
 

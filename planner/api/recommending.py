@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from planner.api.asked import Asked
 from planner.api.home import Home
 from planner.config import Settings
 from planner.core import Arm, Budget, Recommendation
+from planner.core.arguments import check_arm, check_budget, check_number, names, prompts_of
 from planner.errors import InvalidInput
 from planner.policy import PromptInput, Restriction
-from planner.policy.chat import Described, Prompt, prompt_input, prompt_text
+from planner.policy.chat import Described, Prompt, described, prompt_input
 
 if TYPE_CHECKING:
     from planner.core import Probe
 
+T = TypeVar("T")
+R = TypeVar("R")
 MOST_REMEMBERED = 10_000
 """Plans whose prompts are at hand for `Planner.run`."""
 
@@ -51,7 +54,8 @@ class Recommending(Home):
         Raises InfeasibleBudget, naming the least budget that one would fit, and InvalidInput for unknown names, and
         for an `arm` that bears others than those it is restricted to.
         """
-        asked = PromptInput(prompt_text(prompt), prompt_id, dataset, metadata or {}, tuple(probes))
+        asked = described(prompt, prompt_id, dataset, metadata, probes)
+        _check(budget, target_accuracy, arm)
         restriction = _restriction(generators, searches, selections, arm)
         answer = self.policy.recommend(
             [asked], budget, target_accuracy=target_accuracy, arm=arm, restriction=restriction, seed=seed
@@ -80,7 +84,9 @@ class Recommending(Home):
         `total` (one ceiling) is spent over all prompts together where it pays; `budget` limits each of them.
         A prompt is text, chat messages, a mapping {prompt, prompt_id?, dataset?, metadata?, probes?}, or a PromptInput.
         """
-        inputs = [prompt_input(prompt) for prompt in prompts]
+        prompts = prompts_of(prompts)
+        inputs = each(prompts, prompt_input)
+        _check(budget, target_accuracy, arm, total)
         restriction = _restriction(generators, searches, selections, arm)
         if total is not None and (target_accuracy is not None or arm is not None):
             raise InvalidInput("a total is allocated where it pays: give it without target_accuracy and arm")
@@ -114,10 +120,28 @@ class Recommending(Home):
                     self._asked.popitem(last=False)
 
 
+def each(prompts: Sequence[T], read: Callable[[T], R]) -> list[R]:
+    """What is read of each prompt; raises InvalidInput, naming the place, where one cannot be read."""
+    found: list[R] = []
+    try:
+        for prompt in prompts:
+            found.append(read(prompt))  # noqa: PERF401 - how many there are tells which failed
+    except InvalidInput as error:
+        raise InvalidInput(f"prompts[{len(found)}]: {error}") from error
+    return found
+
+
+def _check(budget: Budget | None, target_accuracy: float | None, arm: Arm | None, total: Budget | None = None) -> None:
+    check_budget("budget", budget)
+    check_budget("total", total)
+    check_number("target_accuracy", target_accuracy)
+    check_arm(arm)
+
+
 def _restriction(
     generators: Sequence[str], searches: Sequence[str], selections: Sequence[str], arm: Arm | None
 ) -> Restriction:
-    found = Restriction(tuple(generators), tuple(searches), tuple(selections))
+    found = Restriction(names("generators", generators), names("searches", searches), names("selections", selections))
     if arm is not None:
         found.check(arm)
     return found

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from planner.core.arguments import check_text, listed
 from planner.errors import InvalidInput
 from planner.policy.prompt import PromptInput
+
+if TYPE_CHECKING:
+    from planner.core import Probe
 
 Prompt = str | Sequence[Mapping[str, Any]]
 Described = Prompt | Mapping[str, Any]
@@ -62,13 +66,28 @@ def prompt_input(prompt: Described | PromptInput) -> PromptInput:
     unknown = prompt.keys() - _MEMBERS
     if unknown:
         raise InvalidInput(f"a prompt has no member {min(unknown)!r}; there are {', '.join(sorted(_MEMBERS))}")
-    return PromptInput(
-        prompt_text(prompt.get("prompt")),
-        prompt.get("prompt_id"),
-        prompt.get("dataset"),
-        prompt.get("metadata") or {},
-        tuple(prompt.get("probes") or ()),
-    )
+    return described(**{"prompt": None, **prompt})
+
+
+def described(
+    prompt: object,
+    prompt_id: str | None = None,
+    dataset: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    probes: Sequence[Probe] | None = None,
+) -> PromptInput:
+    """A prompt with what is known of it; raises InvalidInput, naming the member, for what cannot be read."""
+    text = prompt_text(prompt)
+    check_text("prompt_id", prompt_id)
+    check_text("dataset", dataset)
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata: expected a mapping from names to values, got {metadata!r:.200}")
+    drawn: tuple[Probe, ...] = ()
+    if probes is not None and not (isinstance(probes, tuple) and not probes):
+        from planner.core.run import Probe  # noqa: PLC0415 - seldom
+
+        drawn = listed("probes", probes, Probe, "Probe(answer='24')")
+    return PromptInput(text, prompt_id, dataset, metadata or {}, drawn)
 
 
 def _content(message: object) -> str:

@@ -1,0 +1,86 @@
+"""Arguments of the wrong kind: each is refused by its name before anything is planned, spent or stored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner import Arm, Budget, Planner, Probe
+from planner.errors import InvalidInput
+
+PROMPT = "Start with 11. Multiply by 5. How many now?"
+TWO = Budget(max_generations=2)
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def opened(home):
+    with Planner.open() as planner:
+        yield planner
+
+
+def refused(words, ask, *given, **named):
+    with pytest.raises(InvalidInput, match=words):
+        ask(*given, **named)
+
+
+def test_limits_that_are_no_budget_are_refused_by_name(opened):
+    plan = opened.recommend(PROMPT, TWO)
+    for wrong in ({"max_tokens": 8000}, 8000, "8000"):
+        for ask in (opened.recommend, opened.session, opened.run):
+            refused(r"budget: expected a planner\.Budget, such as", ask, PROMPT, wrong)
+        refused("budget: expected", opened.recommend_batch, [PROMPT], wrong)
+        refused("budget: expected", opened.run, plan, wrong, endpoint=NOWHERE)
+        refused("total: expected", opened.recommend_batch, [PROMPT], total=wrong)
+    for wrong in ("small", {"generator": "small"}):
+        refused(r"arm: expected a planner\.Arm", opened.recommend, PROMPT, arm=wrong)
+    for wrong in ("0.9", True):
+        refused("target_accuracy: expected a number", opened.recommend, PROMPT, target_accuracy=wrong)
+    assert opened.recommend(PROMPT, target_accuracy=np.float32(0.5)).arm
+
+
+def test_a_lone_text_is_no_list_to_be_read_by_its_letters(opened):
+    for name in ("generators", "searches", "selections"):
+        for wrong in ("lab-small", None, [3]):
+            refused(rf"{name}: expected a list such as", opened.recommend, PROMPT, TWO, **{name: wrong})
+    for ask in (opened.recommend_batch, opened.run_batch, opened.explore):
+        for wrong in (PROMPT, {"prompt": PROMPT}, None):
+            named = {} if ask == opened.recommend_batch else {"endpoint": NOWHERE}
+            refused("prompts: expected a list of prompts", ask, wrong, **named)
+
+
+def test_prompts_may_be_gone_through_once(opened):
+    plans = opened.recommend_batch((prompt for prompt in (PROMPT, PROMPT + " ")), TWO)
+    assert [plan.arm for plan in plans] == [opened.recommend(PROMPT, TWO).arm] * 2
+
+
+def test_a_prompt_that_cannot_be_read_is_named_by_its_place(opened):
+    refused(r"prompts\[1\]: the prompt is empty", opened.recommend_batch, [PROMPT, " "], TWO)
+    refused(r"prompts\[1\]: reference: expected text", opened.run_batch, [PROMPT, {"prompt": PROMPT, "reference": 55}],
+            TWO, endpoint=NOWHERE)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("member", "wrong"),
+    [
+        ("prompt_id", 7),
+        ("prompt_id", "\ud800"),
+        ("dataset", ["lab"]),
+        ("metadata", "level 5"),
+        ("metadata", [5]),
+        ("probes", "55"),
+        ("probes", [{"answer": "55"}]),
+        ("probes", Probe(answer="55")),
+        ("probes", [None]),
+    ],
+)
+def test_what_is_known_of_a_prompt_is_refused_by_name(opened, member, wrong):
+    """One that cannot be stored would take with it all that is stored beside it."""
+    refused(f"^{member}: ", opened.recommend, PROMPT, TWO, **{member: wrong})
+    refused(rf"prompts\[0\]: {member}: ", opened.recommend_batch, [{"prompt": PROMPT, member: wrong}], TWO)
+    refused(f"^{member}: ", opened.run, {"prompt": PROMPT, member: wrong}, TWO, endpoint=NOWHERE)
+
+
+def test_a_reference_that_is_no_text_is_refused_before_anything_is_spent(opened):
+    for given in (PROMPT, opened.recommend(PROMPT, arm=Arm(generator="lab-small"))):
+        refused("reference: expected text", opened.run, given, TWO, reference=55, endpoint=NOWHERE)
