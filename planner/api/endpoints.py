@@ -37,6 +37,8 @@ def open_endpoint(
         raise InvalidInput(
             "no endpoint is named: give --endpoint URL, or `lab` for the embedded models, or set PLANNER_ENDPOINT_URL"
         )
+    if not isinstance(given, str) and not hasattr(given, "generate"):
+        raise InvalidInput(f"endpoint: expected a URL, `lab` or an Endpoint, got {given!r:.200}")
     endpoint = _opened(given, settings, max_concurrency, memory) if isinstance(given, str) else given
     if settings.endpoints:
         from planner.execution.elsewhere import ElsewhereEndpoint  # noqa: PLC0415 - seldom
@@ -45,6 +47,8 @@ def open_endpoint(
         keyless = settings.model_copy(update={"api_key": None, "verifier_url": None})
         others = {name: _opened(url, keyless, max_concurrency, memory) for name, url in settings.endpoints.items()}
         endpoint = ElsewhereEndpoint(endpoint, others)
+    if verifiers is not None and not isinstance(verifiers, Mapping):
+        raise InvalidInput(f"verifiers: expected a mapping from names to verifiers, got {verifiers!r:.200}")
     named_verifiers = {**settings.verifiers, **(verifiers or {})}
     if not named_verifiers:
         return endpoint

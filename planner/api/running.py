@@ -14,7 +14,8 @@ from planner.api.endpoints import LAB, open_endpoint
 from planner.api.mean_budget import MeanBudget
 from planner.api.share import Share
 from planner.core import Budget, Endpoint, ModelCard, Recommendation, RunResult
-from planner.errors import EndpointError, EndpointUnavailable, PlannerError, RequestRefused
+from planner.core.arguments import check_budget, check_whole
+from planner.errors import EndpointError, EndpointUnavailable, InvalidInput, PlannerError, RequestRefused
 from planner.execution.answers import DEFAULT_EXTRACTOR
 from planner.execution.job import Job
 from planner.execution.ledger import Ledger
@@ -60,14 +61,18 @@ class Running:
         max_concurrency: int | None = None,
         total: Budget | None = None,
     ) -> None:
-        """`total`: ceilings of all runs together. Runs that a killed process left behind are logged first."""
+        """`total`: ceilings of all runs together. Runs that a killed process left behind are logged first.
+
+        Raises InvalidInput for an endpoint that cannot be used, and a total that could not be kept.
+        """
+        self._total = _account(total)
+        check_whole("max_concurrency", max_concurrency, 1)
         settings, store = planner.settings, planner.store
         recover(store, store_texts=settings.store_prompt_text)
         self._planner = planner
         self._owned = isinstance(endpoint, str) or endpoint is None
         memory = journal_folder(store) / "servers.json"
         opened = open_endpoint(endpoint, settings, verifiers=verifiers, max_concurrency=max_concurrency, memory=memory)
-        self._total = None if total is None else Ledger(total.ceilings)
         self._share: Share | None = None
         cards: dict[str, ModelCard] = {stored.card.name: stored.card for stored in store.models()}
         self.runner = Runner(
@@ -194,6 +199,16 @@ class Running:
         if self._share is not None:
             self._share.left -= 1
         return result
+
+
+def _account(total: Budget | None) -> Ledger | None:
+    """The account of a total; an average is none, and seconds that pass side by side have no sum."""
+    check_budget("total", total)
+    if total is None:
+        return None
+    if total.is_empty or total.mean is not None or "latency_seconds" in total.ceilings:
+        raise InvalidInput("the total of many runs is in max_generations, max_tokens, max_flops or max_usd")
+    return Ledger(total.ceilings)
 
 
 def _take_in(kept: MeanBudget, result: RunResult | PlannerError, *, in_flight: int) -> None:

@@ -84,3 +84,26 @@ def test_what_is_known_of_a_prompt_is_refused_by_name(opened, member, wrong):
 def test_a_reference_that_is_no_text_is_refused_before_anything_is_spent(opened):
     for given in (PROMPT, opened.recommend(PROMPT, arm=Arm(generator="lab-small"))):
         refused("reference: expected text", opened.run, given, TWO, reference=55, endpoint=NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        Budget(),
+        Budget(mean_tokens=400),
+        Budget(max_tokens=400, mean_usd=1),
+        Budget(max_latency_seconds=4),
+        {"max_tokens": 4},
+    ],
+)
+def test_a_total_that_could_not_be_kept_is_none(opened, total):
+    """Runs would go on without end where the caller counts on one."""
+    refused("total", opened.running, "lab", total=total)
+
+
+def test_where_models_are_reached_is_refused_by_name(opened):
+    for wrong in (0, -1, "4", 2.5, True):
+        refused("max_concurrency: expected a whole number of at least 1", opened.run, PROMPT, TWO, endpoint="lab",
+                max_concurrency=wrong)  # fmt: skip
+    refused("endpoint: expected a URL", opened.run, PROMPT, TWO, endpoint=5)
+    refused("verifiers: expected a mapping", opened.run, PROMPT, TWO, endpoint="lab", verifiers=["module:score"])
