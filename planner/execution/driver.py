@@ -63,9 +63,9 @@ class _Drive:
         if self.failure is not None and result.chosen is None:
             raise self.failure
         reason = self.failure or self.stopped
-        if reason is not None and result.interrupted is None:
-            return replace(result, interrupted=str(reason))
-        return result
+        if reason is None:
+            return result
+        return replace(result, interrupted=result.interrupted or str(reason), failure=self.failure)
 
     async def _answer(self, requests: Requests) -> Replies | Interrupted:
         """Replies to one yield, or why there is none at all."""

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from planner.core import Arm, Reply, Request, Sample
+from planner.errors import EndpointError
 
 Requests = tuple[Request, ...]
 """Requests that may run side by side; replies come back together, in the same order."""
@@ -33,13 +34,14 @@ class Result:
     """What a strategy came to.
 
     chosen: place in `samples` of the answer; None where there is no candidate at all.
-    interrupted: why it ended before its plan did, else None.
+    interrupted: why it ended before its plan did, else None. failure: the endpoint's error, where that is why.
     """
 
     arm: Arm
     samples: tuple[Sample, ...]
     chosen: int | None
     interrupted: str | None = None
+    failure: EndpointError | None = None
 
     @property
     def answer(self) -> str | None:

@@ -15,8 +15,15 @@ from hypothesis import strategies as st
 from scripted_endpoint import Scripted
 from sweeping import ALL_CARDS, SMALL, answering, lines, questions, sweep
 
-from planner.core import Completion, Generate, ModelCard, Run, Sample
-from planner.errors import EndpointUnavailable, InvalidInput, NotReady, RequestRefused
+from planner.core import Completion, Generate, ModelCard, Run, Sample, Verdict, Verify
+from planner.errors import (
+    EndpointRejected,
+    EndpointUnavailable,
+    InvalidInput,
+    NotReady,
+    RequestRefused,
+    UnknownStrategy,
+)
 from planner.execution.explore import Design, Sweep, SweepReport, by_price, rounds
 from planner.execution.explore.design import contested
 from planner.execution.run_log import RunLog, recover
@@ -209,6 +216,41 @@ def test_a_server_that_never_answers_ends_the_sweep(store: Store):
         sweep(store, endpoint, SMALL)
     assert len(endpoint.seen) == 1
     assert store.count().n_runs == 0
+
+
+def test_a_verifier_that_never_answers_ends_the_sweep(store: Store):
+    """Answers that nobody scored are no samples of the arm: every prompt would be billed for nothing."""
+
+    def failing(request: Verify, number: int) -> tuple[Verdict, ...]:
+        raise EndpointRejected("there is no such model")
+
+    endpoint = Scripted(reply=answering, score=failing, max_concurrency=1)
+    with pytest.raises(EndpointRejected, match="no such model"):
+        sweep(store, endpoint, replace(SMALL, verifier="judge"))
+    assert len(endpoint.seen) == 2
+    (run,) = store.stream_runs()
+    assert run.completion_tokens == 40
+
+
+def test_verdicts_that_fail_now_and_then_count_as_failures(store: Store):
+    def failing(request: Verify, number: int) -> tuple[Verdict, ...]:
+        if number == 3:
+            raise EndpointUnavailable("away for lunch")
+        return tuple(Verdict(0.5, tokens=20) for _ in request.candidates)
+
+    report = sweep(store, Scripted(reply=answering, score=failing, max_concurrency=1), replace(SMALL, verifier="judge"))
+    assert (report.n_runs, report.n_failed, report.stopped) == (5, 1, None)
+
+
+def test_what_is_not_known_is_found_before_anything_is_spent(store: Store):
+    endpoint = lines()
+    with pytest.raises(UnknownStrategy, match="'beam'"):
+        sweep(store, endpoint, replace(SMALL, verifier="judge", searches=("beam",)))
+    for name in ("extract", "grade"):
+        asked = [*questions(2), replace(questions(3)[2], **{name: "nobody"})]
+        with pytest.raises(InvalidInput, match="nobody"):
+            sweep(store, endpoint, SMALL, asked=asked)
+    assert not endpoint.seen
 
 
 def test_rollouts_go_on_from_every_step_but_the_last(store: Store):

@@ -69,7 +69,7 @@ class Bench:
                 raise
             return Carried(meter.cost, error=error)
         self._log(run, meter)
-        return Carried(meter.cost, run if is_finished(run) else None)
+        return Carried(meter.cost, run) if is_finished(run) else Carried(meter.cost, error=result.failure)
 
     async def graded(self, run: Run, question: Question | None) -> Run:
         """A run that is logged; where its question got a reference since, it is graded, and its grades are logged."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from planner.core import Arm, ModelCard, Run
 from planner.errors import InvalidInput
+from planner.strategies.registry import strategy_of
 
 FIRST_SAMPLES = 4
 MIDDLE_SAMPLES = 16
@@ -54,6 +55,8 @@ class Design:
     def __post_init__(self) -> None:
         if not self.generators and not self.revisers:
             raise InvalidInput("no generator is named: name one with --generator")
+        for one in self.searches:
+            strategy_of(one)
         lacking = [one for one in self.searches if one not in JUDGE_THEMSELVES and self.verifier is None]
         if lacking:
             raise InvalidInput(f"{lacking[0]} needs a verifier: name one with --verifier, or search nothing")

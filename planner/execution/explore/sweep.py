@@ -76,6 +76,9 @@ class Sweep:
         self._by_id = {one.prompt_id: one for one in self.questions}
         if len(self._by_id) < len(self.questions):
             raise InvalidInput("two prompts have one prompt_id: give each an id of its own, or leave the ids out")
+        for one in self.questions:  # what names no extractor or grader is found before anything is spent
+            self.runner.reading(one)
+            self.runner.grader(one)
         self._purse = Purse(self.runner.prices(), ceilings)
         models = _models(self.design)
         self._purse.prices.require(ceilings, models)
