@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.api.exploring import Exploring
 from planner.artifacts import FitSettings, Manifest
+from planner.core.arguments import check_text, check_whole, names
 from planner.errors import ArtifactCorrupt, InvalidInput
 
 if TYPE_CHECKING:
@@ -83,14 +84,18 @@ class Planner(Exploring):
         """
         from planner.artifacts.refit import refit  # noqa: PLC0415 - lightgbm and its kin are no part of serving
 
+        check_whole("seed", seed)
+        check_text("reference", reference)
+        if since is not None and not isinstance(since, date):
+            raise InvalidInput(f"since: expected a datetime, got {since!r:.200}")
         settings = FitSettings(
             seed=seed,
             since=None if since is None else since.isoformat(),
-            datasets=tuple(datasets or ()),
-            exclude_datasets=tuple(exclude_datasets),
-            exclude_generators=tuple(exclude_generators),
+            datasets=names("datasets", datasets or ()),
+            exclude_datasets=names("exclude_datasets", exclude_datasets),
+            exclude_generators=names("exclude_generators", exclude_generators),
             reference=reference,
-            metadata_features=tuple(metadata_features),
+            metadata_features=names("metadata_features", metadata_features),
         )
         result = refit(self.store, self.artifacts, settings, progress=progress)
         self._forget()

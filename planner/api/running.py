@@ -66,7 +66,8 @@ class Running:
         Raises InvalidInput for an endpoint that cannot be used, and a total that could not be kept.
         """
         self._total = _account(total)
-        check_whole("max_concurrency", max_concurrency, 1)
+        if max_concurrency is not None:
+            check_whole("max_concurrency", max_concurrency, 1)
         settings, store = planner.settings, planner.store
         recover(store, store_texts=settings.store_prompt_text)
         self._planner = planner

@@ -31,10 +31,11 @@ def check_number(what: str, given: object) -> None:
         raise InvalidInput(f"{what}: expected a number, got {given!r:.200}")
 
 
-def check_whole(what: str, given: object, least: int) -> None:
-    """Raise InvalidInput for what is neither a whole number of at least `least` nor None."""
-    if given is not None and (not isinstance(given, Integral) or isinstance(given, bool) or given < least):
-        raise InvalidInput(f"{what}: expected a whole number of at least {least}, got {given!r:.200}")
+def check_whole(what: str, given: object, least: int | None = None) -> None:
+    """Raise InvalidInput for what is no whole number, or less than `least`."""
+    if not isinstance(given, Integral) or isinstance(given, bool) or (least is not None and given < least):
+        words = "" if least is None else f" of at least {least}"
+        raise InvalidInput(f"{what}: expected a whole number{words}, got {given!r:.200}")
 
 
 def check_text(what: str, given: object) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.core import UNITS, Budget, Unit
+from planner.core.arguments import check_whole, listed, names
 from planner.curves.costs import logged_cost
 from planner.curves.logs import Logs
 from planner.curves.table import OutcomeTable
@@ -73,12 +74,19 @@ def evaluate(
 
     Raises NotEnoughData where fewer than 20 prompts have a graded outcome, InfeasibleBudget where no cost is known
     in the unit, naming what the model cards lack, or no budget can be kept, naming the least that can, and InvalidInput
-    for a seed or a number of folds that cannot be used, and where all is free in the unit that was asked for without
-    budgets.
+    for arguments that cannot be used, and where all is free in the unit that was asked for without budgets.
     """
     from planner.curves.tabulation import tabulate  # noqa: PLC0415 - replay is no part of serving
 
     check_seed(seed)
+    budgets = None if budgets is None else listed("budgets", budgets, Budget, "Budget(mean_tokens=2000)")
+    if any(budget.is_empty for budget in budgets or ()):
+        raise InvalidInput("budgets: one of them limits nothing: give each a ceiling or an average")
+    if unit is not None and unit not in UNITS:
+        raise InvalidInput(f"unit: expected one of {', '.join(UNITS)}, got {unit!r:.200}")
+    for k in listed("probes", probes, int, "4"):
+        check_whole("probes", k, 1)
+    metadata_features = names("metadata_features", metadata_features)
     table = tabulate(logs, seed=seed, cascades=False)
     fold = fold_of_prompts(logs.prompts, folds, seed)
     has_outcome = np.isfinite(table.outcome).any(axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.core.arguments import check_whole
 from planner.curves.logs import PromptTable
 from planner.errors import InvalidInput
 from planner.texts.kept import equal_texts
@@ -15,6 +16,7 @@ LARGEST_SEED = 2**31 - 1
 
 def check_seed(seed: int) -> None:
     """Raise InvalidInput for a seed from which a fit or an evaluation could not draw."""
+    check_whole("seed", seed)
     if not 0 <= seed <= LARGEST_SEED:
         raise InvalidInput(f"the seed {seed} cannot be used: give a whole number from 0 to {LARGEST_SEED:,}")
 
@@ -25,6 +27,7 @@ def fold_of_prompts(prompts: PromptTable, n_folds: int, seed: int) -> NDArray[np
     Where all have one text, no fold could be held out by it, and they are taken apart.
     Raises InvalidInput for less than two folds: what is held out would be all that there is to fit on.
     """
+    check_whole("folds", n_folds)
     if n_folds < 2:
         raise InvalidInput(f"{n_folds} folds leave nothing to fit on: give at least 2")
     texts = equal_texts(prompts.texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
@@ -77,6 +78,8 @@ def grade_run(connection: Connection, run_id: str, correct: float, *, grader: st
 
     Raises InvalidInput for an unknown run, a grade outside 0..1, and a run that logs samples without a choice.
     """
+    if not isinstance(correct, Real):
+        raise InvalidInput(f"correct: expected a number from 0 to 1, got {correct!r:.200}")
     if not 0 <= correct <= 1:
         raise InvalidInput(f"correct: {correct} lies outside 0..1")
     row = connection.execute(

@@ -107,3 +107,39 @@ def test_where_models_are_reached_is_refused_by_name(opened):
                 max_concurrency=wrong)  # fmt: skip
     refused("endpoint: expected a URL", opened.run, PROMPT, TWO, endpoint=5)
     refused("verifiers: expected a mapping", opened.run, PROMPT, TWO, endpoint="lab", verifiers=["module:score"])
+
+
+def test_what_a_fit_cannot_use_is_refused_by_name(opened):
+    for name in ("datasets", "exclude_datasets", "exclude_generators", "metadata_features"):
+        for wrong in ("lab", [3]):
+            refused(f"{name}: expected a list such as", opened.fit, **{name: wrong})
+    for wrong in ("0", 0.5, True, None):
+        refused("seed: expected a whole number", opened.fit, seed=wrong)
+    refused("since: expected a datetime", opened.fit, since="2026-01-31")
+    refused("reference: expected text", opened.fit, reference=3)
+    assert len(opened.policies()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ("unit", "euros", "unit: expected one of generations, tokens, flops, usd, latency_seconds"),
+        ("budgets", Budget(mean_tokens=300), "budgets: expected a list such as"),
+        ("budgets", [300.0], "budgets: expected a list such as"),
+        ("budgets", 300.0, "budgets: expected a list such as"),
+        ("budgets", [Budget()], "limits nothing"),
+        ("folds", "5", "folds: expected a whole number"),
+        ("seed", "0", "seed: expected a whole number"),
+        ("probes", 4, "probes: expected a list such as"),
+        ("probes", [0], "probes: expected a whole number of at least 1"),
+        ("metadata_features", "level", "metadata_features: expected a list such as"),
+    ],
+)
+def test_what_an_evaluation_cannot_use_is_refused_by_name(opened, name, wrong, words):
+    refused(words, opened.evaluate, **{name: wrong})
+
+
+def test_a_grade_that_is_no_number_is_refused(opened):
+    run_id = next(iter(opened.store.stream_runs())).run_id
+    for wrong in ("yes", None):
+        refused("correct: expected a number", opened.grade, run_id, correct=wrong)
