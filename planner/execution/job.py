@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,16 +41,7 @@ class Job:
 
     def __post_init__(self) -> None:
         """Raise InvalidInput, naming the field, for what no store can keep: the run would be paid for and lost."""
-        if "\0" in self.text:
-            raise InvalidInput("the prompt holds a NUL character: remove it")
-        try:
-            self.text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidInput(f"the prompt is no valid UTF-8: {error}") from error
-        check_kept("prompt_id", self.plan.prompt_id)
-        check_kept("dataset", self.dataset)
-        check_kept("reference", self.reference)
-        check_kept("metadata", self.metadata)
+        check_prompt(self.text, self.plan.prompt_id, self.dataset, self.reference, self.metadata)
 
     @property
     def ceilings(self) -> Budget:
@@ -69,10 +61,29 @@ class Job:
         return cost.completion_tokens / cost.generations
 
 
+def check_prompt(
+    text: str, prompt_id: str, dataset: str | None, reference: str | None, metadata: Mapping[str, Any]
+) -> None:
+    """Raise InvalidInput, naming the field, for a prompt of which something could not be stored."""
+    if "\0" in text:
+        raise InvalidInput("the prompt holds a NUL character: remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"the prompt is no valid UTF-8: {error}") from error
+    check_kept("prompt_id", prompt_id)
+    check_kept("dataset", dataset)
+    check_kept("reference", reference)
+    check_kept("metadata", dict(metadata))
+
+
 def check_kept(field: str, value: object) -> None:
-    """Raise InvalidInput, naming the field, where a text in a JSON value is none that a store can keep."""
+    """Raise InvalidInput, naming the field, for what is no JSON, or holds a text that no store can keep."""
     try:
         values.mapping(field, {"": value})
+        json.dumps(value)
+    except TypeError as error:
+        raise InvalidInput(f"{field}: holds what is no JSON ({error}): make it a number, a text or a list") from None
     except values.Wrong as wrong:
         raise InvalidInput(f"{wrong}, expected {wrong.expected}") from None
     except RecursionError:

@@ -242,6 +242,27 @@ def test_verdicts_that_fail_now_and_then_count_as_failures(store: Store):
     assert (report.n_runs, report.n_failed, report.stopped) == (5, 1, None)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": "a\0b"},
+        {"prompt": "\ud800"},
+        {"prompt_id": "a\0b"},
+        {"dataset": "\ud800"},
+        {"reference": "\0"},
+        {"metadata": {"tags": {1, 2}}},
+        {"metadata": {"level": float("nan")}},
+    ],
+)
+def test_what_no_store_can_keep_is_found_before_anything_is_spent(store: Store, wrong):
+    """It would end the sweep with what is under way paid for and lost, and what it leaves behind every later one."""
+    endpoint = lines()
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        sweep(store, endpoint, SMALL, asked=[*questions(2), replace(questions(3)[2], **wrong)])
+    assert not endpoint.seen
+    assert sweep(store, endpoint, SMALL).n_runs == 6
+
+
 def test_what_is_not_known_is_found_before_anything_is_spent(store: Store):
     endpoint = lines()
     with pytest.raises(UnknownStrategy, match="'beam'"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from carrying import BEST, carried, job, logged, plan, said
 from scripted_endpoint import ASKED, CARDS, Scripted, plain
@@ -176,6 +178,12 @@ def test_what_is_known_of_a_prompt_is_refused_where_no_store_can_keep_it(field, 
     known = {} if field == "prompt_id" else {field: {"tags": ["x", text]} if field == "metadata" else text}
     with pytest.raises(InvalidInput, match=f"^{field}: holds"):
         Job(planned, "How many?", ASKED, **known)
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), np.int64(3), datetime.now(UTC)])
+def test_metadata_that_are_no_json_are_refused(value):
+    with pytest.raises(InvalidInput, match="metadata: holds what is no JSON"):
+        job(metadata={"tags": value})
 
 
 def test_metadata_that_is_nested_too_deeply_is_refused():

@@ -14,6 +14,7 @@ from planner.execution.explore.design import Design, Round, contested, rounds, r
 from planner.execution.explore.purse import Purse, spent_text
 from planner.execution.explore.question import Question
 from planner.execution.explore.rollouts import Solution, roll_out, worth_rolling_out
+from planner.execution.job import check_prompt
 from planner.execution.journal import alone
 from planner.execution.prices import Role
 from planner.execution.run_log import RunLog, journal_folder
@@ -76,7 +77,8 @@ class Sweep:
         self._by_id = {one.prompt_id: one for one in self.questions}
         if len(self._by_id) < len(self.questions):
             raise InvalidInput("two prompts have one prompt_id: give each an id of its own, or leave the ids out")
-        for one in self.questions:  # what names no extractor or grader is found before anything is spent
+        for one in self.questions:  # what cannot be stored, read or graded is found before anything is spent
+            check_prompt(one.prompt, one.prompt_id, one.dataset, one.reference, one.metadata)
             self.runner.reading(one)
             self.runner.grader(one)
         self._purse = Purse(self.runner.prices(), ceilings)
