@@ -10,7 +10,7 @@ from planner.api.endpoints import LAB
 from planner.api.executing import Executing, waited_for
 from planner.api.recommending import each
 from planner.core import Budget, ModelCard
-from planner.core.arguments import prompts_of
+from planner.core.arguments import check_budget, check_whole, names, prompts_of
 from planner.errors import InvalidInput
 from planner.policy.chat import Described
 
@@ -63,15 +63,22 @@ class Exploring(Executing):
         logged in any case.
         """
         asked = each(prompts_of(prompts), Asked.of)
+        check_budget("total", total)
+        check_whole("rollouts", rollouts, 0)
         self._know_the_lab(endpoint)
-        names = {"generators": generators, "verifier": verifier, "revisers": revisers, "searches": searches}
+        chosen = {
+            "generators": names("generators", generators),
+            "verifier": verifier,
+            "revisers": names("revisers", revisers),
+            "searches": None if searches is None else names("searches", searches),
+        }
 
         async def sweep() -> SweepReport:
             from planner.execution.explore import Sweep  # noqa: PLC0415 - nothing of it is needed to plan
 
             opened = self.running(endpoint, verifiers=verifiers, max_concurrency=max_concurrency)
             async with opened as running:
-                made = await _design(running.runner, names, design)
+                made = await _design(running.runner, chosen, design)
                 questions = [_question(one, extract, grade) for one in asked]
                 job = Sweep(made, questions, running.runner, total=total, rollouts=rollouts)
                 job.report = progress or job.report
@@ -93,7 +100,7 @@ class Exploring(Executing):
             self.store.save_models([card for card in read_model_cards(path) if card.name not in known])
 
 
-async def _design(runner: Runner, names: Mapping[str, Any], options: Mapping[str, Any]) -> Design:
+async def _design(runner: Runner, chosen: Mapping[str, Any], options: Mapping[str, Any]) -> Design:
     """The design with what the caller left to the endpoint and the model cards."""
     from planner.execution.explore import Design, by_price  # noqa: PLC0415
 
@@ -101,20 +108,20 @@ async def _design(runner: Runner, names: Mapping[str, Any], options: Mapping[str
     if unknown:
         raise InvalidInput(f"a sweep has no {min(unknown)!r}: there are {', '.join(Design.__dataclass_fields__)}")
     cards = runner.cards
-    served = await _served(runner, names)
-    verifier = names["verifier"]
+    served = await _served(runner, chosen)
+    verifier = chosen["verifier"]
     if verifier == AUTO:
         verifier = _only_verifier(served, runner)
-    named = names["generators"] or names["revisers"]
-    revisers = names["revisers"] if named else [one for one in served if _bears_attempts(cards.get(one))]
+    named = chosen["generators"] or chosen["revisers"]
+    revisers = chosen["revisers"] if named else [one for one in served if _bears_attempts(cards.get(one))]
     others = [one for one in served if one != verifier and one not in revisers and not _verifies(cards.get(one))]
-    generators = names["generators"] if named else others
+    generators = chosen["generators"] if named else others
     if not named and len(generators) > MOST_GENERATORS:
         raise InvalidInput(
             f"{runner.endpoint.name} serves {len(generators)} models: name those to draw from with --generator, "
             f"such as {', '.join(generators[:3])}"
         )
-    searches = names["searches"]
+    searches = chosen["searches"]
     if searches is None:
         card = cards.get(verifier or "")
         searches = ("beam_search",) if card is not None and card.kind == "prm" else ()
@@ -127,9 +134,9 @@ async def _design(runner: Runner, names: Mapping[str, Any], options: Mapping[str
     )
 
 
-async def _served(runner: Runner, names: Mapping[str, Any]) -> Sequence[str]:
+async def _served(runner: Runner, chosen: Mapping[str, Any]) -> Sequence[str]:
     """Models of the endpoint, where something is to be found out from them."""
-    if (names["generators"] or names["revisers"]) and names["verifier"] != AUTO:
+    if (chosen["generators"] or chosen["revisers"]) and chosen["verifier"] != AUTO:
         return ()
     return await runner.endpoint.models()
 

@@ -143,3 +143,23 @@ def test_a_grade_that_is_no_number_is_refused(opened):
     run_id = next(iter(opened.store.stream_runs())).run_id
     for wrong in ("yes", None):
         refused("correct: expected a number", opened.grade, run_id, correct=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("generators", "lab-small"),
+        ("revisers", "lab-reviser"),
+        ("searches", "beam_search"),
+        ("samples", "4"),
+        ("samples", -1),
+        ("depth", 1.5),
+        ("tree_sizes", 4),
+        ("tree_sizes", [0]),
+        ("rollouts", "1"),
+        ("total", {"max_tokens": 400}),
+    ],
+)
+def test_what_a_sweep_cannot_use_is_refused_by_name(opened, name, wrong):
+    named = {"generators": ["lab-small"], "verifier": None, name: wrong}
+    refused(f"^{name}: expected", opened.explore, [PROMPT], endpoint=NOWHERE, **named)

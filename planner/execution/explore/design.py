@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from planner.core import Arm, ModelCard, Run
+from planner.core.arguments import check_whole, listed
 from planner.errors import InvalidInput
 from planner.strategies.registry import strategy_of
 
@@ -55,6 +56,10 @@ class Design:
     def __post_init__(self) -> None:
         if not self.generators and not self.revisers:
             raise InvalidInput("no generator is named: name one with --generator")
+        for name in ("samples", "other_samples", "chains", "depth"):
+            check_whole(name, getattr(self, name), 0)
+        for size in listed("tree_sizes", self.tree_sizes, int, "4"):
+            check_whole("tree_sizes", size, 1)
         for one in self.searches:
             strategy_of(one)
         lacking = [one for one in self.searches if one not in JUDGE_THEMSELVES and self.verifier is None]
