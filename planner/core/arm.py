@@ -103,9 +103,12 @@ class Arm(Frozen):
         >>> params = {"stages": [first, {"generator": "large"}]}
         >>> Arm(generator="small", search="cascade", selection="best_of_n", params=params).label
         'small <=8 until score 0.8 > large, best_of_n'
+        >>> params = {"stages": [first | {"batch": 4}]}
+        >>> Arm(generator="small", search="cascade", selection="best_of_n", params=params).label
+        'small <=8 (4 at a time) until score 0.8, best_of_n'
         """
         if self.search == "cascade":
-            stages = (f"{_drawn(stage)}{_until(stage.stop)}" for stage in self.stages)
+            stages = (f"{_drawn(stage)}{_at_a_time(stage)}{_until(stage.stop)}" for stage in self.stages)
             return " > ".join(stages) + f", {self.selection}{self._settings}"
         size = f"{self.breadth}x{self.depth}" if self.depth > 1 else f"{self.breadth}"
         if self.search == "sampling":
@@ -123,7 +126,7 @@ class Arm(Frozen):
 
     @cached_property
     def shape(self) -> str:
-        """The label without the thresholds of stop rules: what cascades that differ in nothing else have in common."""
+        """The label without what cascades of one kind differ in: the thresholds of stop rules, and their batches."""
         if self.search != "cascade":
             return self.label
         stages = (_drawn(stage) + (_RULES[stage.stop.rule] if stage.stop else "") for stage in self.stages)
@@ -133,6 +136,11 @@ class Arm(Frozen):
 def _drawn(stage: Stage) -> str:
     attempts = " attempts" if stage.draw == "attempts" else ""
     return f"{stage.generator} <={stage.max_samples}{attempts}" if stage.max_samples > 1 else stage.generator
+
+
+def _at_a_time(stage: Stage) -> str:
+    """How often the stop rule is tried, which moves accuracy and cost; told where it is not after every draw."""
+    return f" ({stage.batch} at a time)" if stage.stop and stage.batch > 1 else ""
 
 
 def _until(stop: Stop | None) -> str:

@@ -5,9 +5,10 @@ import pytest
 from planner.core import Arm
 
 
-def cascade(threshold, *, rule="score"):
+def cascade(threshold, *, rule="score", batch=1):
     stop = {"rule": rule, {"score": "threshold", "agreement": "share"}[rule]: threshold}
-    stages = [{"generator": "small", "draw": "attempts", "max_samples": 4, "stop": stop}, {"generator": "large"}]
+    first = {"generator": "small", "draw": "attempts", "max_samples": 4, "batch": batch, "stop": stop}
+    stages = [first, {"generator": "large"}]
     return Arm(generator="small", search="cascade", selection="best_of_n", params={"stages": stages})
 
 
@@ -21,8 +22,13 @@ def test_arms_whose_thresholds_differ_by_little_are_told_apart():
     assert "until score 0.991" in cascade(0.991).label
 
 
-def test_cascades_that_differ_in_a_threshold_have_one_shape():
+def test_cascades_whose_batches_alone_differ_are_told_apart():
+    assert cascade(0.8, batch=2).label == "small <=4 attempts (2 at a time) until score 0.8 > large, best_of_n"
+
+
+def test_cascades_that_differ_in_a_threshold_or_a_batch_have_one_shape():
     assert cascade(0.8).shape == cascade(0.9).shape == "small <=4 attempts until a score > large, best_of_n"
+    assert cascade(0.8, batch=2).shape == cascade(0.8).shape
     assert cascade(0.8, rule="agreement").shape != cascade(0.8).shape
 
 
