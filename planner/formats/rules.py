@@ -12,6 +12,10 @@ from planner.formats.values import Wrong
 
 _NOTABLE = 0.5
 """Some answers are cut off or left out in every log; where more than this share yields none, the extractor is wrong."""
+_MIN_GRADED = 20
+"""Where so many answers or more are all wrong, they were hardly read as their references are written."""
+_SHOWN = 60
+"""Characters shown of an answer and its reference: their ends, where texts say what they come to."""
 
 
 @dataclass
@@ -27,6 +31,10 @@ class AnswerRules:
     n_read: int = 0
     n_nothing: int = 0
     """Texts that were read, and those in which the extractor found no answer."""
+    n_graded: int = 0
+    n_right: float = 0.0
+    unequal: tuple[str, str] | None = None
+    """Answers that were compared, how many of them are right, and the first that is wrong beside its reference."""
     _extracted: dict[str, str | None] = field(default_factory=dict)
     _graded: dict[tuple[str | None, str], float] = field(default_factory=dict)
 
@@ -37,7 +45,8 @@ class AnswerRules:
 
     def start(self) -> None:
         """Count from nothing: an import is begun anew where a scale has to be fitted first."""
-        self.n_without_reference = self.n_unread = self.n_read = self.n_nothing = 0
+        self.n_without_reference = self.n_unread = self.n_read = self.n_nothing = self.n_graded = 0
+        self.n_right, self.unequal = 0.0, None
 
     def warnings(self, n_known: int) -> Iterator[str]:
         """What was not read and not graded; `n_known` of the runs were in the store already."""
@@ -45,6 +54,12 @@ class AnswerRules:
             yield (
                 f"{self.extract_name} found no answer in {self.n_nothing:,} of {self.n_read:,} texts: they count as "
                 "wrong where they are graded; if they do hold answers, undo this import and choose another --extract"
+            )
+        elif self.n_graded >= _MIN_GRADED and not self.n_right and self.unequal is not None:
+            answer, reference = self.unequal
+            yield (
+                f"none of {self.n_graded:,} answers is graded right, such as {answer[-_SHOWN:]!r} for "
+                f"{reference[-_SHOWN:]!r}: if some are, undo this import and choose another --extract or --grade"
             )
         if self.extract is not None and n_known:
             yield (
@@ -102,7 +117,7 @@ class AnswerRules:
                 self.n_without_reference += 1
             else:
                 try:
-                    columns.correct[row] = self._mark(columns.answer[row], reference)
+                    columns.correct[row] = self._count(columns.answer[row], reference)
                 except InvalidInput as error:
                     wrongs[run] = Wrong("reference", str(error).removeprefix("reference "), "one that the grader reads")
 
@@ -113,6 +128,14 @@ class AnswerRules:
                 self._extracted.clear()
             self._extracted[source] = self.extract(source)
         return self._extracted[source]
+
+    def _count(self, answer: str | None, reference: str) -> float:
+        mark = self._mark(answer, reference)
+        self.n_graded += 1
+        self.n_right += mark
+        if self.unequal is None and answer is not None and not mark:
+            self.unequal = (answer, reference)
+        return mark
 
     def _mark(self, answer: str | None, reference: str) -> float:
         assert self.grade is not None

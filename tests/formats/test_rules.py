@@ -28,6 +28,18 @@ def test_texts_are_graded_by_the_answers_read_out_of_them(store, rows, write_lin
     assert report.warnings == ()
 
 
+def test_answers_that_are_all_graded_wrong_are_warned_of_with_one_beside_its_reference(store, write_lines):
+    lines = write_lines(RUN | {"samples": [{"chain": i, "text": f"Well, the answer is {i}."} for i in range(20)]})
+    (warning,) = import_logs(store, lines, extract="auto", grade="numeric").warnings
+    assert warning.startswith("none of 20 answers is graded right, such as 'Well, the answer is 0.' for '7'")
+    assert "another --extract" in warning
+
+
+def test_one_right_answer_among_many_is_no_reason_to_warn(store, write_lines):
+    lines = write_lines(RUN | {"samples": [{"chain": i, "text": f"Answer: {i}"} for i in range(20)]})
+    assert import_logs(store, lines, extract="auto", grade="numeric").warnings == ()
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_an_empty_reference_is_none(store, rows, tmp_path, write_lines, kind):
     run = RUN | {"reference": "", "answer": "7"}
