@@ -4,7 +4,7 @@ PlannerError                                exit 1   HTTP 500
 ├── InvalidInput (also a ValueError)             2        422
 │   ├── UnknownStrategy, UnknownModel, InfeasibleBudget, BadLog
 ├── NotReady                                     3        409
-│   ├── NoActivePolicy, NotEnoughData, SchemaOutdated
+│   ├── NoActivePolicy, NotEnoughData (NothingGraded is one), SchemaOutdated
 ├── ArtifactError                                4        500
 │   ├── ArtifactCorrupt, ArtifactIncompatible
 ├── StoreError                                   5        503
@@ -65,6 +65,16 @@ class NoActivePolicy(NotReady):
 
 class NotEnoughData(NotReady):
     """Too little is logged for what was asked."""
+
+
+class NothingGraded(NotEnoughData):
+    """No outcome is known: nothing is logged, or none of it has a grade."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no graded outcome is logged: import graded runs with `planner logs import FILE`, or the same files again "
+            "with --grade NAME, which compares answers with their prompts' references; `planner grade` grades one run"
+        )
 
 
 class SchemaOutdated(NotReady):

@@ -18,7 +18,7 @@ from planner.budget.weights import correlations, effective, own_correlations
 from planner.compiled import BUILT
 from planner.core import Arm, ModelCard
 from planner.curves.table import OutcomeTable, Slots
-from planner.errors import NotEnoughData
+from planner.errors import NothingGraded
 
 if BUILT:
     from planner.compiled.choosing import Forecaster
@@ -180,7 +180,7 @@ class BudgetModel:
 def _graded_arms(table: OutcomeTable) -> OutcomeTable:
     graded = table.graded_arms()
     if not len(graded):
-        raise NotEnoughData("no arm has a graded outcome: import graded runs, or grade them with `planner grade`")
+        raise NothingGraded
     in_order = (np.diff(table.slots.arm) >= 0).all()
     return table if len(graded) == len(table.arms) and in_order else table.take_arms(graded)
 

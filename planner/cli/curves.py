@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.common import echo_json, json_option, open_planner, progress
-from planner.errors import NotEnoughData, UnknownModel
+from planner.errors import NothingGraded, UnknownModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def curves(by_bin: bool, generators: tuple[str, ...], cascades: bool, plot_file:
     with progress("replaying the logs"):
         table = planner.curves(cascades=cascades)
     if not table.arms:
-        raise NotEnoughData("no graded outcome is logged: import runs with `planner logs import FILE`, or grade them")
+        raise NothingGraded
     _check(generators, {name for arm in table.arms for name in arm.generators})
     membership = planner.policy.predictor.membership(table) if by_bin else None
     means = [m for m in arm_means(table, membership) if not generators or set(m.arm.generators) <= set(generators)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from planner.core import Arm
 from planner.curves.logs import Floats, Pool
 from planner.curves.table import OutcomeTable
-from planner.errors import InvalidInput, NotEnoughData
+from planner.errors import InvalidInput, NothingGraded
 
 REPLAYED = ("sampling", "cascade")
 
@@ -98,7 +98,7 @@ def gather(table: OutcomeTable) -> Evidence:
     n_arms = np.where(np.isfinite(table.outcome), single, np.float32(0)).astype(np.float32)
     used_pools, used_arms = np.flatnonzero(n_pools.any(axis=0)), np.flatnonzero(n_arms.any(axis=0))
     if not len(used_pools) and not len(used_arms):
-        raise NotEnoughData("no graded outcome is logged: import graded runs, or grade them with `planner grade`")
+        raise NothingGraded
     c_arms = n_arms * np.nan_to_num(table.outcome)
     return Evidence(
         keys=(*(pool_key(pools.pools[j]) for j in used_pools), *("arm " + table.arms[a].key for a in used_arms)),

@@ -10,7 +10,7 @@ from planner.budget import BudgetModel, Forecasts
 from planner.curves.logs import Floats, Logs
 from planner.curves.table import OutcomeTable
 from planner.difficulty import DifficultyPredictor
-from planner.errors import NotEnoughData
+from planner.errors import NothingGraded
 from planner.policy.candidates import group_shares
 from planner.policy.evidence import Evidence
 from planner.policy.noise import PairedNoise
@@ -33,10 +33,10 @@ def fit_policy(
 
     From `logs`, whose samples the table sums up, it learns what ungraded probes tell; without them they tell nothing.
 
-    Raises NotEnoughData where nothing is graded.
+    Raises NothingGraded where nothing is.
     """
     if not len(table.prompts) or not np.isfinite(table.outcome).any():
-        raise NotEnoughData("no graded outcome is logged: import runs with `planner logs import FILE`, or grade them")
+        raise NothingGraded
     graded = table.graded_arms()
     if len(graded) < len(table.arms):
         table = table.take_arms(graded)

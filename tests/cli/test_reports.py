@@ -36,6 +36,20 @@ def test_an_unknown_generator_of_curves_is_bad_input(home):
     assert run("curves", "--generator", "nobody").exit_code == 2
 
 
+def test_where_nothing_is_graded_the_way_to_grade_what_is_logged_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    samples = [{"chain": i, "answer": str(i)} for i in range(4)]
+    of_prompt = {"prompt": "Which?", "reference": "1", "generator": "small", "breadth": 4, "samples": samples}
+    (tmp_path / "runs.jsonl").write_text(json.dumps(of_prompt))
+    assert run("logs", "import", "runs.jsonl").exit_code == 0
+    for command in ("curves", "fit"):
+        refused = run(command)
+        assert refused.exit_code == 3
+        assert "the same files again with --grade NAME" in refused.stderr
+    assert "4 grades were filled" in run("logs", "import", "runs.jsonl", "--grade", "exact").stdout
+    assert "small majority_vote 4" in run("curves").stdout
+
+
 def test_curves_of_two_verifiers_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scored = [{"chain": i, "answer": str(i), "correct": i, "score": 0.4 + 0.2 * i} for i in range(2)]
