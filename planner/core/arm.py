@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import zip_longest
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -108,34 +110,38 @@ class Arm(Frozen):
         'small <=8 (4 at a time) until score 0.8, best_of_n'
         """
         if self.search == "cascade":
-            stages = (f"{_drawn(stage)}{_at_a_time(stage)}{_until(stage.stop)}" for stage in self.stages)
-            return " > ".join(stages) + f", {self.selection}{self._settings}"
+            stages = (f"{drawn}{_at_a_time(stage)}{_until(stage.stop)}" for stage, drawn in self._drawn)
+            return " > ".join(stages) + f", {self.selection}{_in_words(self.params)}"
         size = f"{self.breadth}x{self.depth}" if self.depth > 1 else f"{self.breadth}"
         if self.search == "sampling":
             drawn = f"{self.generator}, one sample" if size == "1" else f"{self.generator} {self.selection} {size}"
-            return drawn + self._settings
-        return f"{self.generator} {self.search} {size}{self._settings}, {self.selection}"
+            return drawn + _in_words(self.params)
+        return f"{self.generator} {self.search} {size}{_in_words(self.params)}, {self.selection}"
 
     @property
-    def _settings(self) -> str:
-        """Parameters in words: two arms may differ in nothing else."""
-        plain = ", ".join(
-            f"{name}={value}" for name, value in self.params.items() if isinstance(value, int | float | str)
-        )
-        return f" ({plain})" if plain else ""
+    def _drawn(self) -> Iterator[tuple[Stage, str]]:
+        """Each stage of a cascade, and what it draws in words, with its pool's settings where any stage has some."""
+        told = self.params.get("settings")
+        settings = told if isinstance(told, list) else []
+        for stage, own in zip_longest(self.stages, settings[: len(self.stages)]):
+            attempts = " attempts" if stage.draw == "attempts" else ""
+            most = f" <={stage.max_samples}{attempts}" if stage.max_samples > 1 else ""
+            yield stage, stage.generator + _in_words(own) + most
 
     @cached_property
     def shape(self) -> str:
         """The label without what cascades of one kind differ in: the thresholds of stop rules, and their batches."""
         if self.search != "cascade":
             return self.label
-        stages = (_drawn(stage) + (_RULES[stage.stop.rule] if stage.stop else "") for stage in self.stages)
-        return " > ".join(stages) + f", {self.selection}{self._settings}"
+        stages = (drawn + (_RULES[stage.stop.rule] if stage.stop else "") for stage, drawn in self._drawn)
+        return " > ".join(stages) + f", {self.selection}{_in_words(self.params)}"
 
 
-def _drawn(stage: Stage) -> str:
-    attempts = " attempts" if stage.draw == "attempts" else ""
-    return f"{stage.generator} <={stage.max_samples}{attempts}" if stage.max_samples > 1 else stage.generator
+def _in_words(params: object) -> str:
+    """Parameters that are no list and no object, in parentheses: two arms may differ in nothing else."""
+    members = params.items() if isinstance(params, dict) else ()
+    plain = ", ".join(f"{name}={value}" for name, value in members if isinstance(value, int | float | str))
+    return f" ({plain})" if plain else ""
 
 
 def _at_a_time(stage: Stage) -> str:

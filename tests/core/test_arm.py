@@ -26,6 +26,24 @@ def test_cascades_whose_batches_alone_differ_are_told_apart():
     assert cascade(0.8, batch=2).label == "small <=4 attempts (2 at a time) until score 0.8 > large, best_of_n"
 
 
+def test_cascades_whose_pools_settings_alone_differ_are_told_apart():
+    arm = cascade(0.8)
+    warm, mixed = (
+        arm.model_copy(update={"params": arm.params | {"settings": settings}})
+        for settings in ([{"temperature": 1.0}, {}], [{"temperature": 1.0}, {"top_p": 0.9}])
+    )
+    assert warm.label == "small (temperature=1.0) <=4 attempts until score 0.8 > large, best_of_n"
+    assert mixed.label == "small (temperature=1.0) <=4 attempts until score 0.8 > large (top_p=0.9), best_of_n"
+    assert len({arm.shape, warm.shape, mixed.shape}) == 3
+
+
+@pytest.mark.parametrize("settings", [None, 3, "warm", [], [None], [{}, {}, {"more": 1}]])
+def test_settings_that_are_no_pools_do_not_stand_in_a_label(settings):
+    arm = cascade(0.8)
+    odd = arm.model_copy(update={"params": arm.params | {"settings": settings}})
+    assert odd.label.startswith("small <=4 attempts until score 0.8 > large, best_of_n")
+
+
 def test_cascades_that_differ_in_a_threshold_or_a_batch_have_one_shape():
     assert cascade(0.8).shape == cascade(0.9).shape == "small <=4 attempts until a score > large, best_of_n"
     assert cascade(0.8, batch=2).shape == cascade(0.8).shape
