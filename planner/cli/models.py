@@ -47,7 +47,7 @@ def list_command(as_json: bool) -> None:
 @models.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 def import_command(file: Path) -> None:
-    """Import model cards from FILE (.json or .toml); a card of a known name replaces what was known."""
+    """Import model cards from FILE (.json or .toml); what a card leaves out stays as it was known."""
     from planner.store.card_files import read_model_cards
 
     cards, store = read_model_cards(file), open_store()
