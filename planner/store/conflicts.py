@@ -13,6 +13,7 @@ from planner.store.rows import without_text
 
 _MOST_NAMED = 10
 _MOST_CHARACTERS = 60
+_EQUAL_GRADES = 1e-6
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Conflicts:
     """Runs with samples that are not logged: run_id -> key of the import of the run."""
     _answers: dict[str, int] = field(default_factory=dict)
     """The same where nothing but answers tells them apart, which another import may have read otherwise."""
+    _grades: dict[str, int] = field(default_factory=dict)
+    """Runs with samples that are stored with other grades."""
 
     def note_detail(self, name: str, key: int, prompt_id: str, stored: str, given: str) -> None:
         """Of a prompt another data set or reference is stored than is given."""
@@ -47,22 +50,22 @@ class Conflicts:
         found = select_in(connection, "run_id, run_key, import_key", "runs", "run_id", list(dict.fromkeys(of_runs)))
         keys = {run_id: key for run_id, key, _ in found}
         owners = {run_id: owner for run_id, _, owner in found}
-        columns = "run_key, chain, attempt, stage, answer, completion_tokens"
-        stored = set(select_in(connection, columns, "samples", "run_key", list(keys.values())))
+        columns = "run_key, chain, attempt, stage, answer, completion_tokens, correct"
+        stored = select_in(connection, columns, "samples", "run_key", list(keys.values()))
+        at = {tuple(place): (answer, tokens, correct) for *place, answer, tokens, correct in stored}
         given = zip(
-            map(keys.__getitem__, of_runs), rows.chain, rows.attempt, rows.stage, rows.answer, rows.completion_tokens,
+            of_runs, rows.chain, rows.attempt, rows.stage, rows.answer, rows.completion_tokens, rows.correct,
             strict=True,
         )  # fmt: skip
-        others = [(run_id, sample) for run_id, sample in zip(of_runs, given, strict=True) if sample not in stored]
-        if not others:
-            return
-        at = {sample[:4]: sample[4:] for sample in stored}
-        for run_id, (*place, answer, tokens) in others:
-            there = at.get(tuple(place))
+        for run_id, chain, attempt, stage, answer, tokens, correct in given:
+            owner = owners[run_id]
+            there = at.get((keys[run_id], chain, attempt, stage))
             if there is None or (there[1] is not None and tokens not in (None, there[1])):
-                self._samples[run_id] = owners[run_id]
+                self._samples[run_id] = owner
             elif answer is not None and not _same(there[0], answer):
-                (self._samples if owners[run_id] == import_key else self._answers)[run_id] = owners[run_id]
+                (self._samples if owner == import_key else self._answers)[run_id] = owner
+            elif correct is not None and there[2] is not None and abs(correct - there[2]) > _EQUAL_GRADES:
+                self._grades[run_id] = owner
 
     def warnings(self, connection: Connection, *, answers_as_logged: bool) -> Iterator[str]:
         """What was found, and what to do; see `planner.core.batch.ImportSink.warnings`."""
@@ -73,6 +76,12 @@ class Conflicts:
                 f"{next(iter(found))!r}: a run is logged once, and these were left out; to have them, undo the imports "
                 f"of these runs ({_names(connection, set(found.values()))}; `planner logs undo ID`), bring all samples "
                 "of a run into one file (one line of JSON Lines) and import it whole"
+            )
+        if self._grades:
+            yield (
+                f"{len(self._grades):,} runs that are logged came with other grades, such as run_id "
+                f"{next(iter(self._grades))!r}: what is stored stays; if it is wrong, undo the imports of these runs "
+                f"({_names(connection, set(self._grades.values()))}; `planner logs undo ID`) and import them again"
             )
         for name, differing in sorted(self._details.items()):
             prompt_id, stored, given = differing.example

@@ -63,6 +63,19 @@ def test_what_is_stored_is_not_told(store):
     assert imported(store, [sampled("a", corrects=(None,))]) == imported(store, [grades_alone]) == []
 
 
+def test_other_grades_are_told_and_doing_as_told_brings_them(store):
+    def graded(*corrects):
+        return run("a", samples=tuple(Sample(chain=i, answer=str(i), correct=one) for i, one in enumerate(corrects)))
+
+    imported(store, [graded(1, 0, None), sampled("b", corrects=(1,))])
+    again = [graded(1, 1, 0), sampled("b", corrects=(1,))]
+    (warning,) = imported(store, again)
+    assert warning.startswith("1 runs that are logged came with other grades, such as run_id 'a'")
+    undo_as_told(store, warning)
+    assert imported(store, again) == []
+    assert {run.run_id: [one.correct for one in run.samples] for run in store.stream_runs()}["a"] == [1, 1, 0]
+
+
 def test_answers_of_another_import_are_told_unless_they_were_read_anew(store):
     imported(store, [drawn("so it is 4")])
     with store.begin_import(source="x") as session:
