@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import BadLog
-from planner.formats.limits import EMPTY_IS_NONE, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, NAMES
+from planner.formats.limits import (
+    EMPTY_IS_NONE,
+    MAX_INTEGER,
+    MAX_NAME_BYTES,
+    MAX_SCORE,
+    MAX_TEXT_BYTES,
+    NAMES,
+    NUMBERED,
+)
 from planner.formats.problems import shown
 from planner.formats.tables import plain_values
 from planner.formats.values import text_problem
@@ -66,6 +74,8 @@ def text_codes(column: pa.Array, name: str, words: Vocabulary, report: Report) -
         return np.full(len(column), -1, dtype=np.int32)
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_integer(kind) and name in NUMBERED:
+        column, kind = column.cast(pa.string()), pa.string()
     if not (_is_text(kind) or _is_bytes(kind)):
         raise BadLog(f"{name}: the column holds {kind}, expected text")
     encoded = column.dictionary_encode()

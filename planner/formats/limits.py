@@ -14,6 +14,8 @@ NAMES = frozenset(
 )
 EMPTY_IS_NONE = NAMES | {"reference", "metadata", "params", "status", "samples", "started_at"}
 """Fields of a table in which the empty text, as of CSV that quotes every value, is no value."""
+NUMBERED = frozenset({"prompt_id", "run_id", "answer", "reference"})
+"""Fields of text in which a whole number stands for its digits, as in a CSV."""
 
 _SHARE = "a number in 0..1 (true and false are read too), or null"
 _NUMBER = f"a finite number (of at most {MAX_SCORE:,.0f} in size), or null"

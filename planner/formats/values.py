@@ -9,8 +9,10 @@ from functools import cache
 from typing import Any
 
 from planner.core import NO_OUTCOMES, SEARCHES, SELECTIONS
-from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, STATUSES
+from planner.formats.limits import EXPECTED, MAX_INTEGER, MAX_NAME_BYTES, MAX_SCORE, MAX_TEXT_BYTES, NUMBERED, STATUSES
 from planner.formats.problems import shown
+
+_LONGEST = 10**30  # of a number that stands for its digits
 
 
 class Wrong(Exception):
@@ -194,12 +196,18 @@ def mapping(field: str, value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
 def _text(field: str, value: Any, limit: int) -> str | None:  # noqa: ANN401
     if value is None:
         return None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LONGEST and _is_numbered(field):
+        value = str(value)
     if not isinstance(value, str):
         raise Wrong(field, f"is {shown(value)}")
     problem = text_problem(value, limit)
     if problem:
         raise Wrong(field, problem)
     return value
+
+
+def _is_numbered(field: str) -> bool:
+    return field.rpartition(".")[2] in NUMBERED
 
 
 def _whole(field: str, value: Any, least: int) -> int:  # noqa: ANN401

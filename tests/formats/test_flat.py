@@ -88,6 +88,16 @@ def test_run_ids_that_count_anew_for_each_prompt_stay_apart(store, rows, tmp_pat
     assert len(rows("SELECT run_id FROM runs")) == 2
 
 
+def test_whole_numbers_stand_for_their_digits_in_ids_and_answers(store, rows, tmp_path):
+    numbered = {"prompt_id": [1, 1, 1, 2], "run_id": [7, 7, 7, 8], "answer": [5, 4, None, -3]}
+    import_logs(store, parquet(tmp_path / "t.parquet", **numbered))
+    assert {row["prompt_id"] for row in rows("SELECT prompt_id FROM prompts")} == {"1", "2"}
+    assert {row["run_id"] for row in rows("SELECT run_id FROM runs")} == {"7", "8"}
+    assert {row["answer"] for row in rows("SELECT answer FROM samples")} == {"5", "4", None, "-3"}
+    again = import_logs(store, text_table(tmp_path / "t.csv", **numbered))
+    assert (again.import_id, again.warnings) == (None, ())
+
+
 def test_a_prompt_without_id_gets_the_hash_of_its_text(store, rows, tmp_path):
     prompts = ["2 + 2?"] * 3 + ["3 + 3?"]
     import_logs(store, parquet(tmp_path / "t.parquet", prompt=prompts, prompt_id=...))

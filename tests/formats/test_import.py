@@ -53,6 +53,13 @@ def test_the_same_file_twice_changes_nothing_and_says_so(good, store, contents, 
     assert contents() == before
 
 
+def test_whole_numbers_stand_for_their_digits_in_ids_and_answers(good, store, write_lines):
+    samples = [{"chain": 0, "answer": 4, "correct": 1}]
+    import_logs(store, write_lines(good | {"prompt_id": 12, "run_id": 3, "reference": 4, "samples": samples}))
+    (run,) = store.stream_runs()
+    assert (run.prompt_id, run.run_id, run.reference, run.samples[0].answer) == ("12", "3", "4", "4")
+
+
 def test_what_known_runs_fill_in_of_their_prompts_is_said(good, store, rows, write_lines):
     bare = {name: value for name, value in good.items() if name not in ("reference", "dataset")}
     import_logs(store, write_lines(bare), store_prompt_text=False)
