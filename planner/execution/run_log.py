@@ -44,7 +44,7 @@ def recover(store: Store, *, store_texts: bool = True) -> int:
     if not folder.is_dir():
         return 0
     with left_behind(folder) as found:
-        runs = [one.run if one.hashed is None else _placed(store, one.run, one.hashed) for one in found]
+        runs = [one.run if one.hashed is None else _placed(store, _cleaned(one.run), one.hashed) for one in found]
         if runs:
             _append(store, runs, source="recovered", import_id=None, store_texts=store_texts)
     return len(runs)

@@ -9,8 +9,11 @@ from dataclasses import fields
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from pydantic_core import PydanticSerializationError
+
 from planner.core import Run, Sample
 from planner.core.batch import Batch, PromptColumns, RunColumns, SampleColumns
+from planner.errors import BadLog
 
 MOST_ANSWER_CHARACTERS = 64
 """A longer answer says its question again."""
@@ -55,7 +58,17 @@ def run_id_of(run: Run) -> str:
 
 
 def as_batch(runs: Sequence[Run]) -> Batch:
-    """Columns of `runs`; without run_id a content hash stands in, without prompt_id the hash of the prompt."""
+    """Columns of `runs`; without run_id a content hash stands in, without prompt_id the hash of the prompt.
+
+    Raises BadLog for a text that is no valid UTF-8.
+    """
+    try:
+        return _as_batch(runs)
+    except (UnicodeEncodeError, PydanticSerializationError) as error:
+        raise BadLog(f"a text is no valid UTF-8: {error}") from error
+
+
+def _as_batch(runs: Sequence[Run]) -> Batch:
     prompt_ids = [run.prompt_id or text_hash(run.prompt or "") for run in runs]
     # Of the runs on one prompt, the first says what is known of it.
     first = {(prompt_id, run.prompt): run for prompt_id, run in zip(reversed(prompt_ids), reversed(runs), strict=True)}

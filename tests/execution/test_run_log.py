@@ -175,6 +175,19 @@ def test_the_journal_keeps_no_text_of_what_is_stored(store):
     assert asyncio.run(several()) == 0
 
 
+@pytest.mark.parametrize("texts", [True, False])
+def test_a_run_that_no_store_takes_as_it_is_keeps_no_other_from_being_recovered(store, texts):
+    journal = Journal(journal_folder(store))
+    for name, odd in (("good", ""), ("odd", "\ud800")):
+        begun = Run(run_id=name, prompt_id=f"p{odd}", prompt=f"text{odd}", generator="small", status="error")
+        hashed = None if texts else PromptHash.of(begun.prompt)
+        journal.begin(begun if texts else begun.model_copy(update={"prompt": None}), hashed)
+    os.close(journal._file)  # as its process ended
+    assert recover(store, store_texts=texts) == 2
+    assert stored(store) == {"good", "odd"}
+    assert recover(store, store_texts=texts) == 0
+
+
 def test_a_journal_that_cannot_be_read_is_set_aside(store, caplog):
     folder = journal_folder(store)
     folder.mkdir()
