@@ -52,7 +52,7 @@ def check_text(what: str, given: object) -> None:
 
 def names(what: str, given: Iterable[str]) -> tuple[str, ...]:
     """The names; raises InvalidInput for a lone one, which would be read by its letters, and for what is no text."""
-    return listed(what, given, str, "'name'")
+    return listed(what, given, str, "'name'") if given != () else ()  # as good as always, in every recommendation
 
 
 def listed(what: str, given: Iterable[T], kind: type[T], example: str) -> tuple[T, ...]:
