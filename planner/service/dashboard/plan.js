@@ -7,17 +7,25 @@ const RULES = {
 };
 
 export function label(arm) {
-  const settings = Object.entries(arm.params).filter(([, value]) => ["number", "string", "boolean"].includes(typeof value)).map(([name, value]) => `${name}=${value}`).join(", ");
-  const told = settings ? ` (${settings})` : "";
-  if (arm.search === "cascade") return `${arm.params.stages.map(stage).join(" > ")}, ${arm.selection}${told}`;
+  const told = inWords(arm.params);
+  if (arm.search === "cascade") {
+    const { stages, settings } = arm.params;
+    return `${stages.map((one, i) => stage(one, settings?.[i])).join(" > ")}, ${arm.selection}${told}`;
+  }
   const size = arm.depth > 1 ? `${arm.breadth}x${arm.depth}` : `${arm.breadth}`;
   if (arm.search !== "sampling") return `${arm.generator} ${arm.search} ${size}${told}, ${arm.selection}`;
   return (size === "1" ? `${arm.generator}, one sample` : `${arm.generator} ${arm.selection} ${size}`) + told;
 }
 
-function stage({ generator, max_samples: most = 1, draw, stop }) {
+function stage({ generator, max_samples: most = 1, draw, stop, batch = 1 }, settings) {
   const drawn = most > 1 ? ` <=${most}${draw === "attempts" ? " attempts" : ""}` : "";
-  return generator + drawn + (stop ? RULES[stop.rule ?? "score"](stop) : "");
+  const atATime = stop && batch > 1 ? ` (${batch} at a time)` : "";
+  return generator + inWords(settings) + drawn + atATime + (stop ? RULES[stop.rule ?? "score"](stop) : "");
+}
+
+function inWords(params) {
+  const plain = Object.entries(params ?? {}).filter(([, value]) => ["number", "string", "boolean"].includes(typeof value));
+  return plain.length ? ` (${plain.map(([name, value]) => `${name}=${value}`).join(", ")})` : "";
 }
 
 const short = (value) => String(Number(value.toPrecision(6)));
