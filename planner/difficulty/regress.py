@@ -85,7 +85,7 @@ def fit_blend(features: Floats, target: Doubles, weight: Doubles, folds: NDArray
     def hold_out(fold: int) -> None:
         test, train = folds == fold, folds != fold
         booster = train_trees(features[train], target[train], weight[train], counts[-1], seed=seed)
-        trees[test] = np.stack([booster.predict(features[test], num_iteration=count) for count in counts], axis=1)
+        trees[test] = np.stack([_predicted(booster, features[test], count) for count in counts], axis=1)
         models = fit_ridges(features[train], target[train], weight[train])
         ridges[test] = np.stack([model.predict(features[test]) for model in models], axis=1)
 
@@ -130,6 +130,12 @@ def train_trees(features: Floats, target: Doubles, weight: Doubles, n_trees: int
         features, label=target, weight=weight, params={"max_bin": 63, "num_threads": 1, "verbosity": -1}
     )
     return lightgbm.train(parameters, data, num_boost_round=n_trees)
+
+
+def _predicted(booster: lightgbm.Booster, features: Floats, n_trees: int) -> Doubles:
+    # LightGBM has one number of threads for the whole process, by which what runs in other threads has made its
+    # buffers: with another number here than where trees are grown beside it, they are read past their ends.
+    return np.asarray(booster.predict(features, num_iteration=n_trees, num_threads=1))
 
 
 def fit_ridges(features: Floats, target: Doubles, weight: Doubles) -> list[Ridge]:
