@@ -275,7 +275,7 @@ cdef class BinReader:
                 ridge += x[f] * self.ridge[f]
             z = (1.0 - self.ridge_share) * z + self.ridge_share * self._logit(ridge)
         z = (z - self.centre) * (cells / (2.0 * self.bound * self.scale)) + cells / 2.0
-        z = 0.0 if z < 0.0 else (cells - 1e-9 if z > cells - 1e-9 else z)
+        z = 0.0 if not z > 0.0 else (cells - 1e-9 if z > cells - 1e-9 else z)  # NaN would be no place
         row = <Py_ssize_t>z
         part = z - row
         for b in range(n_bins):
