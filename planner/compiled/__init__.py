@@ -3,7 +3,8 @@
 Everything here has its twin in NumPy, which says what it does and serves where nothing was built: an installation
 without a C compiler gives the same plans, later. Tests hold the two to each other.
 
-making: objects from values. reading: texts to features and bins. choosing: forecasts of every arm, and the choice.
+making: objects from values, the forecasts of arms that are shown among them. reading: texts to features and bins.
+choosing: forecasts of every arm, and the choice.
 """
 
 from __future__ import annotations
