@@ -143,15 +143,26 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Methods that some route of the path takes: each is tried, since a router among the routes does not name them."""
-    return [method for method in _METHODS if any(_takes(route, request, method) for route in request.app.routes)]
+    """Methods that the path takes; where a route names its last part word for word, those that take any part not.
+
+    So `/v1/policies/rollback` takes POST alone, though `rollback` could stand for a policy's id.
+    """
+    head = request.scope["path"].rpartition("/")[0]
+    taken = _methods(request, request.scope["path"])
+    return sorted(taken - _methods(request, f"{head}/~") or taken)
 
 
-def _takes(route: BaseRoute, request: Request, method: str) -> bool:
+def _methods(request: Request, path: str) -> set[str]:
+    """Methods that some route takes: each is tried, since a router among the routes does not name them."""
+    return {method for method in _METHODS if any(_takes(route, request, path, method) for route in request.app.routes)}
+
+
+def _takes(route: BaseRoute, request: Request, path: str, method: str) -> bool:
     if isinstance(route, Mount) and method not in _OF_FILES:
         return False
     root = request.scope.get("app_root_path", "")  # within a mount `root_path` is the mount's own
-    return route.matches({**request.scope, "root_path": root, "method": method})[0] is Match.FULL
+    tried = {**request.scope, "path": path, "root_path": root, "method": method}
+    return route.matches(tried)[0] is Match.FULL
 
 
 def _unforeseen(request: Request, error: Exception) -> Response:

@@ -161,6 +161,8 @@ def test_without_any_run_nothing_is_claimed(client):
         ("PUT", "/v1/recommendations", "GET, POST"),
         ("GET", "/v1/chat/completions", "POST"),
         ("PATCH", "/v1/runs/r1/grade", "POST"),
+        ("PUT", "/v1/policies/p1", "GET"),
+        ("OPTIONS", "/v1/policies/rollback", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
         ("DELETE", "/static/app.js", "GET, HEAD"),
     ],
