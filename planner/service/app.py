@@ -19,6 +19,7 @@ from planner.service.guard import Guard
 from planner.service.hot import HotRoute
 from planner.service.intake import Intake
 from planner.service.logs import set_up
+from planner.service.memory import share_one_heap
 from planner.service.metrics import Metrics
 from planner.service.opening import opened
 from planner.service.problems import DOCUMENTED, install
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None, *, planner: Planner | None = No
 
     Settings come from the environment and `planner.toml` where none are given, as in every worker of uvicorn.
     """
+    share_one_heap()
     settings = settings or Settings.load()
     set_up(settings)
     metrics = Metrics()
