@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -107,15 +107,25 @@ class _Batch:
         """Send what is granted until all requests are answered, refused or out of time."""
         try:
             while True:
-                self._start()
+                granted = list(self._granted())
+                if len(granted) == 1 and not (self.waiting or self.running) and self._has_time:
+                    # A task for the last of them, waited for beside the clock, takes a tenth of a millisecond more.
+                    await self._ask(*granted[0])
+                    return
+                self._start(granted)
                 if not (self.waiting or self.running):
                     return
                 await self._wait()
         finally:
             await self._break_off()
 
-    def _start(self) -> None:
-        """Send every part that the meter grants now."""
+    @property
+    def _has_time(self) -> bool:
+        """Whether nothing ends the run but its own end."""
+        return self.drive.meter.remaining_seconds is None
+
+    def _granted(self) -> Iterator[tuple[int, Reservation]]:
+        """Every part that the meter grants now, and the place of the request that it belongs to."""
         while self.waiting:
             place, request = self.waiting[0]
             try:
@@ -126,11 +136,16 @@ class _Batch:
                 continue
             if reservation is None:
                 return
+            self.unbegun.add(reservation)
             self.waiting.popleft()
             rest = _rest(request, reservation.request)
             if rest is not None:
                 self.waiting.appendleft((place, rest))
-            self.unbegun.add(reservation)
+            yield place, reservation
+
+    def _start(self, granted: Sequence[tuple[int, Reservation]]) -> None:
+        """Send the parts side by side."""
+        for place, reservation in granted:
             task = asyncio.create_task(self._ask(place, reservation))
             self.running.add(task)
             task.add_done_callback(self.running.discard)

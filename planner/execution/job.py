@@ -79,6 +79,8 @@ def check_prompt(
 
 def check_kept(field: str, value: object) -> None:
     """Raise InvalidInput, naming the field, for what is no JSON, or holds a text that no store can keep."""
+    if value is None or isinstance(value, int):  # most that a request says, or does not say
+        return
     try:
         values.mapping(field, {"": value})
         json.dumps(value)
