@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.core import Cost, Run
-from planner.errors import BadLog, StoreError
+from planner.errors import BadLog, EndpointError, StoreError
 from planner.execution.journal import Journal, PromptHash, left_behind
 from planner.store import Store
 from planner.strategies.drawing import storable
@@ -95,6 +95,13 @@ class RunLog:
     def forget(self, run_id: str) -> None:
         """A run that spent nothing is not logged."""
         self.journal.end([run_id])
+
+    def reason(self, words: str, failure: EndpointError | None) -> str:
+        """Why a run ended before its plan did, as it is logged. failure: the endpoint's error, where that is why.
+
+        Where no texts are kept it is the error's name: servers say in their refusals what they were asked.
+        """
+        return words if self.store_texts or failure is None else type(failure).__name__
 
     async def flush(self) -> None:
         """Wait until every run that is over is in the store; raises StoreError where one could not be written."""

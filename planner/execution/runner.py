@@ -163,7 +163,8 @@ class _Run:
                 runner.log.add(self._left("what it asked for could not be used"))
             raise
         except BaseException as error:
-            reason = str(error) if isinstance(error, EndpointError) else "it was broken off"
+            failure = error if isinstance(error, EndpointError) else None
+            reason = "it was broken off" if failure is None else runner.log.reason(str(failure), failure)
             runner.log.add(self._left(reason))
             raise
         return await self._finished(result, self.meter.cost)
@@ -201,7 +202,9 @@ class _Run:
 
     def _found(self, result: Result, samples: tuple[Sample, ...], cost: Cost) -> Run:
         chosen = None if result.chosen is None else samples[result.chosen]
-        arm = result.arm if result.interrupted is None else interrupted_arm(result.arm, result.interrupted, samples)
+        arm = result.arm
+        if result.interrupted is not None:
+            arm = interrupted_arm(arm, self.runner.log.reason(result.interrupted, result.failure), samples)
         return self._line(
             arm,
             cost,

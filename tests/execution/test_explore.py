@@ -232,6 +232,18 @@ def test_a_verifier_that_never_answers_ends_the_sweep(store: Store):
     assert run.completion_tokens == 40
 
 
+@pytest.mark.parametrize("store_texts", [True, False])
+def test_without_texts_no_words_of_a_refusal_are_kept(store: Store, store_texts):
+    def refusing(request: Verify, number: int) -> tuple[Verdict, ...]:
+        raise EndpointRejected("it is asked: How many? 0")
+
+    endpoint = Scripted(reply=answering, score=refusing, max_concurrency=1)
+    with pytest.raises(EndpointRejected):
+        sweep(store, endpoint, replace(SMALL, verifier="judge"), store_texts=store_texts)
+    (run,) = store.stream_runs()
+    assert run.params["interrupted"] == ("it is asked: How many? 0" if store_texts else "EndpointRejected")
+
+
 def test_verdicts_that_fail_now_and_then_count_as_failures(store: Store):
     def failing(request: Verify, number: int) -> tuple[Verdict, ...]:
         if number == 3:

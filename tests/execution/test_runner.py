@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ from carrying import BEST, carried, job, logged, plan, said
 from scripted_endpoint import ASKED, CARDS, Scripted, plain
 
 from planner.core import Arm, Budget, Verdict
-from planner.errors import EndpointUnavailable, InvalidInput
+from planner.errors import EndpointRejected, EndpointUnavailable, InvalidInput
 from planner.execution.job import Job
 from planner.execution.routed import RoutedEndpoint
 from planner.execution.run_log import RunLog
@@ -154,6 +155,30 @@ def test_without_texts_none_is_kept(store):
     assert {one.text for one in run.samples} == {None}
     files = [path for path in store.database.path.parent.rglob("*") if path.is_file()]
     assert not any(b"secret" in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("fails_at", [0, 1])
+def test_without_texts_no_words_of_a_refusal_are_kept(store, fails_at):
+    """Servers say in their refusals what they were asked."""
+
+    def reply(request, number):
+        if number == fails_at:
+            raise EndpointRejected('answered 422: {"input": "the secret"}')
+        return plain(request, number)
+
+    with suppress(EndpointRejected):
+        result = carried(
+            store, job(Arm(generator="small", selection="last", depth=3)), Scripted(reply), store_texts=False
+        )
+        assert "secret" in result.reason
+    (run,) = logged(store)
+    assert run.params["interrupted"] == "EndpointRejected"
+
+
+def test_without_texts_it_is_kept_which_ceiling_ended_a_run(store):
+    carried(store, job(budget=Budget(max_generations=2)), store_texts=False)
+    (run,) = logged(store)
+    assert "2 generations" in run.params["interrupted"]
 
 
 def test_a_prompt_id_that_stands_for_another_text_loses_no_run(store):

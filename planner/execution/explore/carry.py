@@ -9,6 +9,7 @@ from typing import Any
 
 from planner.core import Arm, Cost, Run, Sample
 from planner.core.run import Status
+from planner.errors import EndpointError
 from planner.execution.driver import Searching, drive
 from planner.execution.explore.design import JUDGE_THEMSELVES
 from planner.execution.explore.purse import Purse
@@ -62,7 +63,8 @@ class Bench:
             result = await drive(one.search(self._task(one)), self.runner.endpoint, meter, slots=self.runner.slots)
             run = await self._run(one, result, meter, began)
         except BaseException as error:
-            reason = str(error) or "it was broken off"
+            failure = error if isinstance(error, EndpointError) else None
+            reason = self.runner.log.reason(str(error) or "it was broken off", failure)
             left = _record(one, _unfinished(one.arm, reason), began, status="error", **self._spent(one, meter))
             self._log(left, meter)
             if not isinstance(error, Exception):
@@ -122,7 +124,10 @@ class Bench:
         samples = await self._graded(result.samples, one)
         chosen = None if result.chosen is None else samples[result.chosen]
         # Who is cut off by the total tends to be long: what was drawn until then is no sample of a pool.
-        arm = one.arm if result.interrupted is None else _unfinished(one.arm, result.interrupted, result.samples)
+        arm = one.arm
+        if result.interrupted is not None:
+            reason = self.runner.log.reason(result.interrupted, result.failure)
+            arm = _unfinished(arm, reason, result.samples)
         found = {} if chosen is None or arm.search == ROLLOUTS else {"answer": chosen.answer, "correct": chosen.correct}
         status = _status(result, chosen)
         return _record(one, arm, began, status=status, samples=tuple(samples), **found, **self._spent(one, meter))
