@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
+from execution.hostile import chat, raw
+from gateway_world import ASKED, RIGHT, logged
 
 from planner.service import guard, protocol
+from planner.service.gateway import sse
+from tests.in_thread import wait_until
 
 HEAD = b"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -104,3 +110,22 @@ def test_a_head_that_follows_a_large_body_at_once_is_waited_for(connect):
             assert piece, told
             told += piece
         assert told.startswith(b"HTTP/1.1 422")
+
+
+EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "' + b"55 " * 100_000 + b'"}}]}\n\n'
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + 40 * EVENT
+
+
+@pytest.mark.parametrize("act", [raw(STREAM, close=True), chat("55 " * 4_000_000)], ids=["stream", "whole"])
+def test_who_takes_nothing_of_an_answer_keeps_no_other_from_the_endpoint(live, scripted, monkeypatch, act):
+    monkeypatch.setattr(sse, "TAKING_SECONDS", 0.5)
+    server = scripted(act, RIGHT)
+    url = live(endpoint_url=server.url, max_concurrency=1)
+    body = json.dumps({"model": "lab-small", "messages": ASKED, "stream": True}).encode()
+    with socket.create_connection((httpx.URL(url).host, httpx.URL(url).port), timeout=30) as line:
+        head = HEAD.replace(b"/v1/runs", b"/v1/chat/completions")
+        line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: server.seen)
+        answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "auto", "messages": ASKED}, timeout=15)
+    assert answer.status_code == 200
+    wait_until(lambda: len(logged()) == 2)

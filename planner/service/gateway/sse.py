@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from planner.errors import PlannerError
 from planner.service.openai_errors import code_of, openai_error_body, status_of
@@ -15,6 +16,12 @@ from planner.service.openai_errors import code_of, openai_error_body, status_of
 DONE = b"data: [DONE]\n\n"
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 CLIENT_GONE = 499
+TAKING_SECONDS = 60.0
+"""A client that takes nothing of its answer for so long has gone: a request at the endpoint waits for it."""
+
+
+class ClientGone(Exception):
+    """The client closed its connection before its answer was there, or takes no more of it."""
 
 
 def event(data: Mapping[str, Any]) -> bytes:
@@ -33,10 +40,11 @@ def header_safe(text: str) -> str:
 
 
 class Stream:
-    """The body of one response, sent piece by piece."""
+    """The body of one response, sent piece by piece. Whoever sends has ClientGone where the client takes none of it."""
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self._to_client = send
+        self._is_stuck = False
         self.is_open = False
 
     async def start(self, status: int, headers: Mapping[str, str], *, events: bool = True) -> None:
@@ -48,6 +56,8 @@ class Stream:
 
     async def nobody(self) -> None:
         """The client has gone: nothing is sent any more, yet the log shall have a status that says so."""
+        if self._is_stuck:  # what breaks off here is closed by the server
+            return
         if not self.is_open:
             await self.start(CLIENT_GONE, {}, events=False)
         await self.end()
@@ -65,3 +75,11 @@ class Stream:
         body = openai_error_body(status_of(error), str(error), code=code_of(error))
         await self.write(event(body.model_dump()))
         await self.end()
+
+    async def _send(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(TAKING_SECONDS):
+                await self._to_client(message)
+        except TimeoutError:
+            self._is_stuck = True
+            raise ClientGone from None

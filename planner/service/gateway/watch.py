@@ -10,14 +10,10 @@ from typing import Any, TypeVar
 from starlette.types import Receive
 
 from planner.errors import PlannerError
-from planner.service.gateway.sse import Stream
+from planner.service.gateway.sse import ClientGone, Stream
 
 LOGGER = logging.getLogger("planner.service.gateway")
 T = TypeVar("T")
-
-
-class ClientGone(Exception):
-    """The client closed its connection before its answer was there."""
 
 
 async def answer(stream: Stream, receive: Receive, work: Coroutine[Any, Any, None]) -> None:
@@ -27,9 +23,16 @@ async def answer(stream: Stream, receive: Receive, work: Coroutine[Any, Any, Non
     receive: of a request whose body was read to its end.
     """
     try:
-        await unless_gone(receive, work)
+        await _to_its_end(stream, receive, work)
     except ClientGone:
         await stream.nobody()
+
+
+async def _to_its_end(stream: Stream, receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await unless_gone(receive, work)
+    except ClientGone:
+        raise
     except Exception as error:
         if not stream.is_open:
             raise
