@@ -45,8 +45,10 @@ def open_endpoint(
 
         # The key is for the first server: it is not shown to others.
         keyless = settings.model_copy(update={"api_key": None, "verifier_url": None})
-        others = {name: _opened(url, keyless, max_concurrency, memory) for name, url in settings.endpoints.items()}
-        endpoint = ElsewhereEndpoint(endpoint, others)
+        servers = {given: endpoint} if isinstance(given, str) else dict[str, Endpoint]()
+        for url in settings.endpoints.values():
+            servers[url] = servers.get(url) or _opened(url, keyless, max_concurrency, memory)
+        endpoint = ElsewhereEndpoint(endpoint, {name: servers[url] for name, url in settings.endpoints.items()})
     if verifiers is not None and not isinstance(verifiers, Mapping):
         raise InvalidInput(f"verifiers: expected a mapping from names to verifiers, got {verifiers!r:.200}")
     named_verifiers = {**settings.verifiers, **(verifiers or {})}

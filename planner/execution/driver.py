@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +13,7 @@ from planner.core import Completion, Endpoint, Generate, Reply, Request, Verdict
 from planner.errors import EndpointError, PlannerError
 from planner.execution.grants import Reservation
 from planner.execution.meter import Meter
+from planner.execution.server_slots import ServerSlots
 from planner.strategies.pool import Interrupted, Replies, Requests, Result
 from planner.strategies.transcript import Transcript, recorded
 
@@ -20,6 +21,7 @@ MOST_INTERRUPTIONS = 8
 """A search that asks on after so many refusals in a row would never end."""
 
 Searching = Generator[Requests, Replies, Result]
+SlotsOf = Callable[[Request], asyncio.Semaphore]
 
 
 async def drive(
@@ -28,24 +30,25 @@ async def drive(
     meter: Meter,
     *,
     transcript: Transcript | None = None,
-    slots: asyncio.Semaphore | None = None,
+    slots: SlotsOf | None = None,
 ) -> Result:
     """Run a search to its end: requests of one yield side by side, at most `endpoint.max_concurrency` at once.
 
-    slots: shared by the runs of one endpoint. transcript: gets every step, so that it can be replayed.
+    slots: the semaphore of a request, shared by the runs of one endpoint. transcript: gets every step, to be replayed.
     Where a ceiling or an endpoint lets only a part through, that part is handed on; where nothing came through,
     `Interrupted` is thrown into the search, which ends with what it has. Raises the EndpointError if it then has no
     answer at all. What was spent stands in the meter whatever happens, cancellation included.
     """
-    slots = slots or asyncio.Semaphore(endpoint.max_concurrency)
-    return await _Drive(endpoint, meter, slots).run(search if transcript is None else recorded(search, transcript))
+    return await _Drive(endpoint, meter, slots or ServerSlots(endpoint).of).run(
+        search if transcript is None else recorded(search, transcript)
+    )
 
 
 @dataclass
 class _Drive:
     endpoint: Endpoint
     meter: Meter
-    slots: asyncio.Semaphore
+    slots: SlotsOf
     stopped: Interrupted | None = None
     failure: EndpointError | None = None
     refusals: int = 0
@@ -186,7 +189,7 @@ class _Batch:
         self.unbegun.discard(reservation)
         sent = False
         try:
-            async with self.drive.slots:
+            async with self.drive.slots(request):
                 sent = True
                 reply: Reply
                 if isinstance(request, Generate):

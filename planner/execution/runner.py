@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +23,7 @@ from planner.execution.meter import Meter, Settled
 from planner.execution.prices import Prices, Role
 from planner.execution.routed import RoutedEndpoint
 from planner.execution.run_log import RunLog, run_costs
+from planner.execution.server_slots import ServerSlots
 from planner.execution.session import SEARCH, session_arm, stages_of
 from planner.execution.verifiers import CallableVerifier, CommandVerifier, JudgeVerifier
 from planner.strategies.pool import Result
@@ -73,11 +73,11 @@ class Runner:
     default_extract: str = DEFAULT_EXTRACTOR
     shared: Sequence[Ledger] = ()
     clock: Callable[[], float] = time.monotonic
-    slots: asyncio.Semaphore = field(init=False)
+    slots: ServerSlots = field(init=False)
     _graders: dict[str, Grader] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.endpoint.max_concurrency)
+        self.slots = ServerSlots(self.endpoint)
 
     async def run(self, job: Job, *, on_spent: OnSpent | None = None) -> RunResult:
         """Carry a plan out, grade it where it has a reference, and log it.
@@ -155,7 +155,7 @@ class _Run:
         search = job.searching(task)
         runner.log.begin(self._interrupted(_killed_arm(job.plan.arm)))
         try:
-            result = await drive(search, runner.endpoint, self.meter, slots=runner.slots)
+            result = await drive(search, runner.endpoint, self.meter, slots=runner.slots.of)
         except InvalidInput:
             if self.meter.is_empty:
                 runner.log.forget(self.run_id)

@@ -129,7 +129,7 @@ async def carry_out_all(
             conventions=endpoint.conventions,
         )
         meter = Meter(None, models)
-        return Carried(await drive(carry_out(arm, task), endpoint, meter, slots=slots), meter.cost)
+        return Carried(await drive(carry_out(arm, task), endpoint, meter, slots=lambda _: slots), meter.cost)
 
     return list(await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts))))
 

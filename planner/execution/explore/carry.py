@@ -60,7 +60,7 @@ class Bench:
         self.runner.log.begin(_record(one, _unfinished(one.arm, KILLED), began, status="error"))
         meter = self._meter(one)
         try:
-            result = await drive(one.search(self._task(one)), self.runner.endpoint, meter, slots=self.runner.slots)
+            result = await drive(one.search(self._task(one)), self.runner.endpoint, meter, slots=self.runner.slots.of)
             run = await self._run(one, result, meter, began)
         except BaseException as error:
             failure = error if isinstance(error, EndpointError) else None

@@ -44,7 +44,7 @@ class PassedThrough:
     async def _pass(self, stream: Stream) -> None:
         running = await self._gateway.running()
         upstream = self._gateway.upstreams.of(self._model)
-        async with running.runner.slots:
+        async with running.runner.slots.of_generator(self._model):
             log = PlainLog(running.runner, self._ask, self._model, self._gateway.estimates[self._model])
             self._headers["x-planner-run-id"] = log.run_id
             try:

@@ -95,13 +95,13 @@ class Upstreams:
 
     def of(self, model: str) -> Upstream:
         """The server of a model. Raises NotReady where none is configured, or it cannot be asked as it is."""
-        elsewhere = self._settings.endpoints.get(model)
-        url = elsewhere or self._settings.endpoint_url
+        first = self._settings.endpoint_url
+        url = self._settings.endpoints.get(model) or first
         if url is None:
             raise NotReady(NO_ENDPOINT)
         if url not in self._opened:
             try:
-                self._opened[url] = Upstream(url, self._settings, with_key=elsewhere is None)
+                self._opened[url] = Upstream(url, self._settings, with_key=url == first)
             except InvalidInput as error:  # of the settings, not of the client's request
                 raise NotReady(str(error)) from error
         return self._opened[url]
