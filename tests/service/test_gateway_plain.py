@@ -29,6 +29,13 @@ EVENTS = (
 MOVED = b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 STREAMED = raw(HEAD + b"".join(EVENTS), close=True)
+CALLED, REFUSED = (
+    raw(HEAD + b'data: {"choices": [{"index": 0, "delta": %s, "finish_reason": "%s"}]}\n\n' % said, close=True)
+    for said in (
+        (b'{"tool_calls": [{"index": 0, "function": {"name": "look", "arguments": "{}"}}]}', b"tool_calls"),
+        (b'{"content": null, "refusal": "No."}', b"stop"),
+    )
+)
 BROKEN = raw(HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked") + b"5a\r\n" + EVENTS[0], close=True)
 
 
@@ -92,6 +99,9 @@ def test_a_named_model_is_asked_once_and_logged_as_a_sample_of_it(live, scripted
         (chat("Answer: 55", "Answer: 7", "no idea"), {"n": 3}, [1.0, 0.0, 0.0]),
         (RIGHT, {"model": "auto", "tools": TOOLS}, [1.0]),
         (chat(None, finish_reason="tool_calls"), {"tools": TOOLS}, [None]),
+        (chat("", "I look.", finish_reason="tool_calls"), {"tools": TOOLS, "n": 2}, [None, None]),
+        (CALLED, {"tools": TOOLS, "stream": True}, [None]),
+        (REFUSED, {"stream": True}, [None]),
     ],
 )
 def test_samples_are_graded_where_the_right_answer_is_told(live, scripted, act, members, grades):

@@ -15,7 +15,7 @@ class Streamed:
         self._n = n
         self._met = met
         self._rest = b""
-        self._texts: dict[int, str] = {}
+        self._texts: dict[int, str | None] = {}
         self._ends: dict[int, dict[str, Any]] = {}
         self._usage: Any = None
         self._error: Any = None
@@ -26,7 +26,7 @@ class Streamed:
         for line in lines:
             self._take(line.strip())
         # The usage comes after the end of every choice: only texts that were met are not waited for.
-        return self._error is not None or sum(self._met(text) for text in self._texts.values()) >= self._n
+        return self._error is not None or sum(self._met(text or "") for text in self._texts.values()) >= self._n
 
     @property
     def is_whole(self) -> bool:
@@ -44,8 +44,8 @@ class Streamed:
         ]
         return {"choices": choices, "usage": self._usage}
 
-    def _unfinished(self, text: str) -> dict[str, Any]:
-        return {"finish_reason": "stop" if self._met(text) else "error"}
+    def _unfinished(self, text: str | None) -> dict[str, Any]:
+        return {"finish_reason": "stop" if self._met(text or "") else "error"}
 
     def _take(self, line: bytes) -> None:
         if not line.startswith(b"data:"):
@@ -68,6 +68,8 @@ class Streamed:
         place = index if isinstance(index, int) else 0
         delta = choice.get("delta")
         piece = delta.get("content") if isinstance(delta, dict) else choice.get("text")
-        self._texts[place] = self._texts.get(place, "") + (piece if isinstance(piece, str) else "")
+        before = self._texts.setdefault(place, None)
+        if isinstance(piece, str):
+            self._texts[place] = (before or "") + piece
         if choice.get("finish_reason"):
             self._ends[place] = {name: choice[name] for name in ("finish_reason", "stop_reason") if name in choice}

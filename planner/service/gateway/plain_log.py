@@ -14,7 +14,7 @@ from planner.core.run import Status
 from planner.errors import PlannerError
 from planner.execution.graders import Grades
 from planner.execution.openai.completions import share
-from planner.execution.openai.parsing import read_choices
+from planner.execution.openai.parsing import Choice, read_choices
 from planner.execution.openai.streamed import Streamed
 from planner.execution.openai.tokens import TokenEstimate, text_bytes
 from planner.execution.prices import Counts, Prices
@@ -56,6 +56,7 @@ class PlainLog:
         self._size = 0
         self._data: Any = None
         self._samples: tuple[Sample, ...] = ()
+        self._answers: frozenset[int] = frozenset()
         text = ask.text
         self._text = None if text is None or "\0" in text else text
         if self._text is not None:
@@ -105,12 +106,12 @@ class PlainLog:
         grades, samples = Grades(None, None), self._samples
         try:
             grades = Grades(self._runner.grader(_Judged(self._ask)), self._ask.reference)
-            await grades.take(filter(_is_answer, samples))
+            await grades.take(filter(self._is_answer, samples))
         except PlannerError as error:
             LOGGER.warning("run %s is not graded: %s", self.run_id, error)
         finally:
             graded = tuple(
-                one.model_copy(update={"correct": grades.of(one)}) if _is_answer(one) else one for one in samples
+                one.model_copy(update={"correct": grades.of(one)}) if self._is_answer(one) else one for one in samples
             )
             self._runner.log.add(self._line(graded[0].status if graded else "error", graded))
 
@@ -123,6 +124,7 @@ class PlainLog:
         reading = self._runner.reading(_Judged(self._ask))
         prompt, written = self._counts.prompt, self._counts.completion
         choices, samples = read_choices(self._data), []
+        self._answers = frozenset(place for place, choice in enumerate(choices) if _can_be_right(choice))
         # Of several samples each had all of the prompt, and of what was written its share.
         weights = [text_bytes(choice.text or "") for choice in choices]
         shares = [None] * len(choices) if written is None else share(round(written), weights)
@@ -142,6 +144,9 @@ class PlainLog:
                 )
             )
         return tuple(samples)
+
+    def _is_answer(self, sample: Sample) -> bool:
+        return sample.chain in self._answers
 
     def _line(self, status: Status, samples: tuple[Sample, ...]) -> Run:
         ask = self._ask
@@ -175,9 +180,9 @@ class _Judged:
         self.extract, self.grade = ask.extract, ask.grade
 
 
-def _is_answer(sample: Sample) -> bool:
-    """Whether something was said: a call of a tool is neither right nor wrong."""
-    return sample.text is not None
+def _can_be_right(choice: Choice) -> bool:
+    """Whether it is an answer: a call of a tool is neither right nor wrong, nor is what was said with it."""
+    return choice.text is not None and choice.said not in _FINISHED_OTHERWISE
 
 
 def _is_outcome(ask: Ask) -> bool:
