@@ -9,7 +9,7 @@ import socket
 import httpx
 import pytest
 from execution.hostile import Seen, chat, chat_completion, raw
-from gateway_world import ASKED, QUESTION, TOOLS, logged
+from gateway_world import ASKED, QUESTION, RIGHT, TOOLS, logged
 
 from planner.execution.openai.tokens import TokenEstimate
 from planner.service.gateway.body import ChatBody
@@ -74,6 +74,15 @@ def test_several_samples_of_one_request_share_what_was_written(live, scripted):
     (run,) = logged()
     assert [(one.prompt_tokens, one.completion_tokens) for one in run.samples] == [(15, 10), (15, 24)]
     assert run.completion_tokens == 34
+
+
+def test_a_prompt_without_a_text_is_counted_and_names_no_run(live, scripted):
+    picture = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+    url = live(endpoint_url=scripted(RIGHT).url)
+    answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": picture})
+    assert answer.status_code == 200
+    assert "x-planner-run-id" not in answer.headers
+    assert 'planner_tokens_total{kind="completion"} 13.0' in httpx.get(f"{url}/metrics").text
 
 
 def test_a_stream_that_its_client_leaves_is_counted_as_far_as_it_came(live, scripted):

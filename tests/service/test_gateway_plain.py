@@ -244,6 +244,7 @@ def test_what_the_endpoint_did_not_take_is_not_logged(live, scripted, act):
     for status in (False, True):
         answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "lab-small", "messages": ASKED})
         assert answer.is_success == status
+        assert ("x-planner-run-id" in answer.headers) == status
     wait_until(logged)
     assert [run.status for run in logged()] == ["ok"]
     assert 'planner_tokens_total{kind="completion"} 13.0' in httpx.get(f"{url}/metrics").text

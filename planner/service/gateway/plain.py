@@ -46,7 +46,6 @@ class PassedThrough:
         upstream = self._gateway.upstreams.of(self._model)
         async with running.runner.slots.of_generator(self._model):
             log = PlainLog(running.runner, self._ask, self._model, self._gateway.estimates[self._model])
-            self._headers["x-planner-run-id"] = log.run_id
             try:
                 async with AsyncExitStack() as asking:
                     try:
@@ -57,7 +56,10 @@ class PassedThrough:
                     if reply.status >= 400:
                         log.refused()
                         await self._send_refusal(stream, reply, upstream)
-                    elif _streams(reply):
+                        return
+                    if log.is_kept:
+                        self._headers["x-planner-run-id"] = log.run_id
+                    if _streams(reply):
                         await self._relay(stream, reply, log)
                     else:
                         content = await self._whole(reply)

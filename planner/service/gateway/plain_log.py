@@ -62,6 +62,11 @@ class PlainLog:
         if self._text is not None:
             runner.log.begin(self._line("error", ()))
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it will stand in the log under its id."""
+        return self._text is not None and not self._is_refused
+
     def feed(self, piece: bytes) -> None:
         """Some bytes of a stream."""
         self._size += len(piece)
@@ -101,7 +106,7 @@ class PlainLog:
 
     async def write(self) -> None:
         """Once it is over: write its line, graded where the right answer is known. A grader that fails grades none."""
-        if self._text is None or self._is_refused:
+        if not self.is_kept:
             return
         grades, samples = Grades(None, None), self._samples
         try:
