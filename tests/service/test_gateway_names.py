@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from execution.hostile import Seen, answering, chat_completion, delayed
+from execution.hostile import Seen, answering, chat_completion, delayed, silence
 from gateway_world import ASKED
 
 from planner.errors import EndpointUnavailable
@@ -69,6 +69,15 @@ def test_an_endpoint_that_refuses_to_list_its_models_is_told_in_its_words(live, 
     assert (answer.status_code, answer.headers["x-should-retry"]) == (502, "false")
     assert "waking up" in answer.json()["error"]["message"]
     assert [status_of(url, name) for name in ("lab-small", "auto", "bon-auto")] == [200] * 3
+
+
+def test_an_endpoint_that_hangs_is_not_waited_for_as_long_as_an_answer_may_take(live, scripted, monkeypatch):
+    monkeypatch.setattr("planner.service.gateway.names.LOOK_SECONDS", 0.2)
+    url = live(endpoint_url=scripted(silence).url)
+    assert "auto" in [one["id"] for one in httpx.get(f"{url}/v1/models", timeout=5).json()["data"]]
+    answer = asked(url)
+    assert answer.status_code == 503
+    assert "within 0.2 seconds" in answer.json()["error"]["message"]
 
 
 def test_a_known_list_outlives_a_fault(live, scripted, monkeypatch):

@@ -7,7 +7,7 @@ import asyncio
 from planner.api import Planner
 from planner.config import Settings
 from planner.core import ModelCard
-from planner.errors import EndpointError, EndpointRejected, NoActivePolicy
+from planner.errors import EndpointError, EndpointRejected, EndpointTimeout, NoActivePolicy
 from planner.execution.runner import Runner
 from planner.service.gateway.looked_up import LookedUp
 from planner.service.gateway.naming import AUTO, bare_names
@@ -15,6 +15,8 @@ from planner.service.gateway.naming import AUTO, bare_names
 CARDS_SECONDS = 5.0
 """How soon model cards are noticed that another process imported."""
 SERVED_SECONDS = 60.0
+LOOK_SECONDS = 20.0
+"""How long an endpoint may take to list its models, tries again included: nothing is written meanwhile."""
 
 
 class NamesUnavailable(EndpointError):
@@ -100,4 +102,9 @@ class Names:
 
     async def _ask_endpoint(self) -> tuple[str, ...]:
         assert self._runner is not None
-        return tuple(await self._runner.endpoint.models())
+        endpoint = self._runner.endpoint
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return tuple(await endpoint.models())
+        except TimeoutError:
+            raise EndpointTimeout(f"{endpoint.name} did not list its models within {LOOK_SECONDS:g} seconds") from None
