@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.core import Generate, Message, Verify
+from planner.core import Completion, Generate, Message, Verify
 from planner.errors import InvalidInput
 from planner.service.gateway.body import ChatBody
 from planner.service.gateway.limited import Found, limited
@@ -156,6 +156,24 @@ def test_a_search_is_held_to_the_limits_and_told_of_interruptions():
     with pytest.raises(StopIteration) as end:
         running.throw(Interrupted("spent"))
     assert end.value.value == found.result == [["replies"], "spent"]
+
+
+def test_an_answer_that_is_written_in_steps_is_held_to_the_limit_as_a_whole():
+    asked = (Message("user", "q"),)
+
+    def search():
+        prefix = ""
+        while True:
+            (reply,) = yield (Generate("small", asked, prefix=prefix, stop=("\n",), max_tokens=90),)
+            prefix += reply[0].text + "\n"
+
+    running, most = limited(search(), Limits(30), Found()), []
+    (request,) = next(running)
+    for _ in range(5):
+        most.append(request.max_tokens)
+        (request,) = running.send([(Completion("11 * 5 = 55", completion_tokens=8),)])
+    assert most == pytest.approx([30, 22, 14, 6, 1], abs=1)
+    assert most[-1] == 1
 
 
 @given(st.text())

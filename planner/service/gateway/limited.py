@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from planner.core import Arm, Completion, Generate, Request, Sample
+from planner.execution.openai.tokens import TokenEstimate, text_bytes
 from planner.execution.session import SEARCH, session_arm
 from planner.service.gateway.request import Limits
 from planner.strategies.pool import Interrupted, Replies, Requests, Result
@@ -29,16 +30,24 @@ class Found:
 
 
 def limited(search: Searching, limits: Limits, found: Found) -> Searching:
-    """The search, its requests within the limits; the result is kept in `found` too."""
+    """The search, its requests within the limits; the result is kept in `found` too.
+
+    An answer that is written step by step is held to the client's tokens as a whole, as far as its tokens can be told.
+    """
+    estimate = TokenEstimate(seen_tokens=1, seen_bytes=4)
     try:
         requests = next(search)
         while True:
             try:
-                replies = yield tuple(_within(request, limits) for request in requests)
+                replies = yield tuple(_within(request, limits, estimate) for request in requests)
             except Interrupted as stop:
                 requests = search.throw(stop)
             else:
-                found.filtered |= any(isinstance(one, Completion) and one.filtered for part in replies for one in part)
+                said = [one for part in replies for one in part if isinstance(one, Completion)]
+                found.filtered |= any(one.filtered for one in said)
+                for one in said:
+                    if one.completion_tokens is not None and one.text:
+                        estimate.learn(text_bytes(one.text), one.completion_tokens)
                 requests = search.send(replies)
     except StopIteration as end:
         result: Result = end.value
@@ -66,11 +75,14 @@ def _carried_out(result: Result, limits: Limits) -> Arm:
     return session_arm(arm, result.samples, probes=0)
 
 
-def _within(request: Request, limits: Limits) -> Request:
+def _within(request: Request, limits: Limits, estimate: TokenEstimate) -> Request:
     if not isinstance(request, Generate):
         return request
-    own = request.max_tokens
-    most = own if limits.max_tokens is None else min(limits.max_tokens, own or limits.max_tokens)
+    most = request.max_tokens
+    if limits.max_tokens is not None:
+        # One token more tells a search that its answer is cut off.
+        left = max(1, limits.max_tokens - estimate.tokens(text_bytes(request.prefix)))
+        most = min(left, most or left)
     return replace(
         request,
         max_tokens=most,

@@ -36,7 +36,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What the client wants of every completion, whatever the plan."""
+    """What the client wants of an answer, whatever the plan."""
 
     max_tokens: int | None = None
     temperature: float | None = None
