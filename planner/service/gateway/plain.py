@@ -113,8 +113,7 @@ class PassedThrough:
 
 async def _send(stream: Stream, status: int, headers: Mapping[str, str], content: bytes) -> None:
     await stream.start(status, {"content-length": str(len(content)), **headers}, events=False)
-    await stream.write(content)
-    await stream.end()
+    await stream.end(content)
 
 
 def _streams(reply: Reply) -> bool:

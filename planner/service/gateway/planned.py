@@ -81,8 +81,7 @@ class Answering:
         content = answered.completion().model_dump_json().encode()
         headers = {"content-type": "application/json", "content-length": str(len(content)), **answered.headers()}
         await stream.start(200, headers, events=False)
-        await stream.write(content)
-        await stream.end()
+        await stream.end(content)
 
     async def _stream(self, stream: Stream) -> None:
         run = asyncio.create_task(self.run())

@@ -66,9 +66,9 @@ class Stream:
         """Send some bytes."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def end(self) -> None:
-        """Nothing follows."""
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last bytes, if there are any left."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def fail(self, error: PlannerError) -> None:
         """End with an error in OpenAI's form, as an event."""
