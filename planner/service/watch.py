@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from planner.api import Planner
 from planner.api.home import LOOK_AGAIN_SECONDS
 from planner.errors import NoActivePolicy, PlannerError
+from planner.service.memory import give_back
 from planner.service.metrics import Metrics
 from planner.service.routes.insight import production_of
 
@@ -75,6 +76,7 @@ class Watch:
         self.metrics.value("carried_out", found.n_runs)
         if found.drift is not None:
             self.metrics.value("calibration_drift", found.drift)
+        give_back()  # room for thousands of rows, which other threads' objects have settled in
         took = time.monotonic() - began
         self._next_figures = time.monotonic() + max(FIGURES_SECONDS, LEAST_REST * took)
 

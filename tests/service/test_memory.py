@@ -32,3 +32,22 @@ libc.fclose(told)
 def test_threads_share_one_heap_where_it_is_said(how, is_one):
     done = subprocess.run([sys.executable, "-c", ALLOCATES, how], check=True, capture_output=True, text=True)
     assert (len(re.findall("<heap nr=", done.stdout)) == 1) == is_one
+
+
+GIVES_BACK = """
+from pathlib import Path
+from planner.service.memory import give_back, share_one_heap
+def pages():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+share_one_heap()
+before = pages()
+kept = [bytes(20_000) for _ in range(4_000)][::20]
+left = pages()
+give_back()
+assert pages() - before < (left - before) / 2, (before, left, pages())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="elsewhere nothing is given back")
+def test_what_was_freed_between_objects_that_live_on_is_given_back():
+    subprocess.run([sys.executable, "-c", GIVES_BACK], check=True)
