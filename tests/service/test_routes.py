@@ -143,6 +143,12 @@ def test_production_sets_forecasts_beside_outcomes(client):
     assert sum(one["n"] for one in found["classes"]) == 4
 
 
+def test_who_looks_at_a_few_runs_does_not_change_the_figures_of_all(client):
+    carried_out(client, 0)
+    assert client.get("/v1/production", params={"limit": 1}).json()["drift"] < -0.5
+    assert "calibration_drift" not in client.get("/metrics").text
+
+
 def test_savings_are_told_in_any_unit(client):
     carried_out(client, 1)
     found = client.get("/v1/savings", params={"unit": "tokens"}).json()

@@ -104,10 +104,7 @@ def difficulty(context: Shared) -> DifficultyShown:
 def production(context: Shared, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000) -> Production:
     """Of the latest recommendations with a run."""
     context.planner.flush()
-    found = production_of(context.planner.store.served(limit=limit, carried_out=True))
-    if found.drift is not None:
-        context.metrics.value("calibration_drift", found.drift)
-    return found
+    return production_of(context.planner.store.served(limit=limit, carried_out=True))
 
 
 @router.get("/v1/savings", summary="What plans cost beside best_of_n at equal accuracy.")
