@@ -51,10 +51,11 @@ class Fits:
         """Begin a fit and return its id; raises NotReady while one is running over the same artifacts."""
         self._ended_lost(self.planner.store.fits())
         with self._lock:
-            if self._is_alive or fitting_now(self.planner.artifacts.root) is not None:
-                raise NotReady("a fit is running already: GET /v1/fits tells how far it is")
+            busy = self._is_alive or fitting_now(self.planner.artifacts.root) is not None
             fit_id = secrets.token_hex(8)
-            self.planner.store.start_fit(fit_id, fit.model_dump(mode="json"))
+            # One of another worker may not hold the turn yet: it loads libraries first.
+            if busy or not self.planner.store.start_fit(fit_id, fit.model_dump(mode="json"), alone=True):
+                raise NotReady("a fit is running already: GET /v1/fits tells how far it is")
             # Not forked: threads of the server would leave locks behind that nobody opens.
             context = multiprocessing.get_context("spawn")
             self._process = context.Process(target=_fit, args=(self.settings, fit, fit_id), daemon=True)

@@ -117,10 +117,13 @@ def rollback_policy(connection: Connection, *, check: Callable[[PolicyRow], obje
     return _found(connection, row.policy_id)
 
 
-def start_fit(connection: Connection, fit_id: str, settings: Mapping[str, Any], now: datetime) -> None:
-    """Note that a fit began."""
+def start_fit(connection: Connection, fit_id: str, settings: Mapping[str, Any], *, alone: bool, now: datetime) -> bool:
+    """Note that a fit began, and say that it did: not where it has to be `alone` and another stands as running."""
+    if alone and connection.execute(select(fits.c.fit_id).where(fits.c.status == "running").limit(1)).first():
+        return False
     row = {"fit_id": fit_id, "status": "running", "started_at": now, "settings": json.dumps(dict(settings))}
     connection.execute(insert(fits), row)
+    return True
 
 
 def finish_fit(connection: Connection, fit_id: str, *, policy_id: str | None, error: str | None, now: datetime) -> None:

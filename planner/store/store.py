@@ -255,10 +255,10 @@ class Store:
         with self.database.writing() as connection:
             return policies.rollback_policy(connection, check=check)
 
-    def start_fit(self, fit_id: str, settings: Mapping[str, Any]) -> None:
-        """Note that a fit began."""
+    def start_fit(self, fit_id: str, settings: Mapping[str, Any], *, alone: bool = False) -> bool:
+        """Note that a fit began, and say that it did: not where it has to be `alone` and another stands as running."""
         with self.database.writing() as connection:
-            policies.start_fit(connection, fit_id, settings, datetime.now(UTC))
+            return policies.start_fit(connection, fit_id, settings, alone=alone, now=datetime.now(UTC))
 
     def finish_fit(self, fit_id: str, *, policy_id: str | None = None, error: str | None = None) -> None:
         """Note how a fit ended: with a policy, or with an error."""

@@ -79,6 +79,14 @@ def test_a_fit_whose_process_is_killed_stands_as_failed_and_the_next_may_begin(c
     assert client.post("/v1/fits", json={}).status_code == 202
 
 
+def test_a_fit_that_another_worker_has_just_begun_is_not_joined_by_a_second_one(client):
+    with Planner.open() as planner:
+        planner.store.start_fit("other", {"seed": 0})  # it loads libraries, and holds no turn yet
+        answer = client.post("/v1/fits", json={})
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:planner:problem:not-ready")
+        assert [row.fit_id for row in planner.store.fits() if row.status == "running"] == ["other"]
+
+
 @pytest.mark.parametrize(("minutes", "status"), [(0, "running"), (5, "failed")])
 def test_a_fit_of_another_process_is_lost_where_nobody_fits_and_it_had_time_to_load(client, minutes, status):
     with Planner.open() as planner:
