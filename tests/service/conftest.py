@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import openai
 import pytest
+from browsing import FLAGS, server
 from execution.hostile import Act, HostileServer
 from gateway_world import endpoint, serving
 from starlette.testclient import TestClient
@@ -64,3 +68,35 @@ def ask(live) -> Iterator[Callable[..., openai.OpenAI]]:
             return stack.enter_context(client)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    with api.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=found, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True, timeout=300)
+    with server(folder) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened = context.new_page()
+    opened.complaints = []
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
+    yield opened
+    context.close()
+    assert opened.complaints == [] or opened.tolerant, opened.complaints

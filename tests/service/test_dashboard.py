@@ -3,83 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from browsing import server, visit
 
 pytestmark = pytest.mark.browser
 SECTIONS = ("overview", "curves", "map", "difficulty", "recommendations", "policies", "try", "api")
 PROMPT = "Ben has 12 coins. Double it. Subtract 7. Triple it. How many now?"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    with api.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=found, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@contextmanager
-def server(folder: Path, **environment: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PLANNER_")} | environment
-    command = [sys.executable, "-m", "planner", "serve", "--port", str(port)]
-    with (folder / "serve.log").open("wb") as log:
-        running = subprocess.Popen(command, cwd=folder, env=environ, stderr=log)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
-                    break
-                except OSError:
-                    assert running.poll() is None, (folder / "serve.log").read_text()
-                    time.sleep(0.1)
-            yield url
-        finally:
-            running.terminate()
-            running.wait(30)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("demo")
-    subprocess.run([sys.executable, "-m", "planner", "demo"], cwd=folder, check=True, capture_output=True, timeout=300)
-    with server(folder) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    opened = context.new_page()
-    opened.complaints = []
-    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
-    yield opened
-    context.close()
-    assert opened.complaints == [] or opened.tolerant, opened.complaints
 
 
 def recommend(url: str, n: int, **known: str) -> None:
@@ -87,13 +18,6 @@ def recommend(url: str, n: int, **known: str) -> None:
     body = json.dumps({"prompts": prompts, "budget": {"max_generations": 4}}).encode()
     request = urllib.request.Request(f"{url}/v1/recommendations", body, {"Content-Type": "application/json"})
     urllib.request.urlopen(request).close()
-
-
-def visit(page, url: str, section: str, *, tolerant: bool = False) -> None:
-    page.tolerant = tolerant
-    page.goto(f"{url}/#{section}")
-    page.reload()
-    page.wait_for_selector("main:not([aria-busy]) h2")
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -138,9 +138,18 @@ def test_production_sets_forecasts_beside_outcomes(client):
         carried_out(client, correct)
     found = client.get("/v1/production").json()
     assert (found["n_runs"], found["n_graded"]) == (4, 4)
-    assert found["drift"] < 0
+    assert found["drift_low"] < found["drift"] < min(found["drift_high"], 0)
     assert found["tokens"] > 0
     assert sum(one["n"] for one in found["classes"]) == 4
+    assert all(0 <= one["realised_low"] < one["realised"] < one["realised_high"] <= 1 for one in found["classes"])
+
+
+def test_a_few_runs_that_went_well_say_little_of_production(client):
+    carried_out(client, 1)
+    found = client.get("/v1/production").json()
+    (one,) = found["classes"]
+    assert found["drift_low"] < 0 < found["drift"] < found["drift_high"]
+    assert one["realised_low"] < one["forecast"] < one["realised"] == one["realised_high"] == 1
 
 
 def test_who_looks_at_a_few_runs_does_not_change_the_figures_of_all(client):

@@ -1,10 +1,13 @@
-// Charts: lines with intervals by uPlot, bars as SVG.
+// Charts: lines with intervals by uPlot, the others as SVG.
 
 import { amount, el, svg } from "./dom.js";
 
 export const COLOURS = 8;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const colour = (place) => css(`--c${place % COLOURS}`);
+// No two of three times as many lines look alike, and one that lies upon another leaves it to be seen.
+const DASHES = [[], [9, 5], [2, 4]];
+const dash = (place) => DASHES[place % DASHES.length];
 
 // series: [{name, points: [{x, y, low, high, note}]}]; x on a log scale
 export function lines(place, series, { x, y, height = 380 }) {
@@ -20,7 +23,7 @@ export function lines(place, series, { x, y, height = 380 }) {
     data.push(...columns);
     const stroke = colour(i);
     shown.push(
-      { label: one.name, stroke, width: 2, spanGaps: true, points: { show: true, size: 6 } },
+      { label: one.name, stroke, dash: dash(i), width: 2, spanGaps: true, points: { show: true, size: 6 } },
       { label: `${one.name}, low`, stroke: "transparent", spanGaps: true, points: { show: false } },
       { label: `${one.name}, high`, stroke: "transparent", spanGaps: true, points: { show: false } },
     );
@@ -32,33 +35,70 @@ export function lines(place, series, { x, y, height = 380 }) {
     scales: { x: { distr: 3, time: false }, y: { range: (_, low, high) => [Math.max(0, low - 0.02), Math.min(1, high + 0.02)] } },
     axes: [
       { ...axis, label: x, values: (_, ticks) => ticks.map((t) => (t === null || !/^[125]/.test(t.toExponential()) ? "" : amount(t))) },
-      { ...axis, label: y, values: (_, ticks) => ticks.map((t) => t.toFixed(2)) },
+      { ...axis, label: y, size: 60, values: (_, ticks, __, ___, step) => ticks.map((t) => t.toFixed(digits(step))) },
     ],
-    series: shown, bands, cursor: { y: false },
+    series: shown, bands, cursor: { y: false }, hooks: { draw: [(made) => alone(made, series)] },
   }, data, place);
   new ResizeObserver(() => place.clientWidth && made.setSize({ width: place.clientWidth, height })).observe(place);
   return made;
 }
 
-export function legend(names) {
-  return el("ul.legend", {}, names.map((name, i) => el("li", {}, svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, svg("circle", { cx: 7, cy: 7, r: 5, fill: colour(i) })), name)));
+// So many that no two ticks read alike.
+function digits(step) {
+  let n = 2;
+  while (n < 8 && Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) > 1e-6) n += 1;
+  return n;
 }
 
-// bars: [{label, value}], as text too for who cannot see them
-export function bars(entries, { label, format }) {
-  const width = 640, height = 200, most = Math.max(...entries.map((e) => e.value), 1e-9), step = (width - 40) / entries.length;
-  const drawn = entries.map((e, i) => {
-    const tall = (height - 50) * e.value / most;
-    return svg("g", {}, svg("title", {}, `${e.label}: ${format(e.value)}`), svg("rect", { x: 30 + i * step, y: height - 30 - tall, width: Math.max(step - 3, 1), height: tall, fill: colour(0), rx: 2 }));
+// The interval of a line of one point: a shade has no width there.
+function alone(made, series) {
+  series.forEach(({ points }, i) => {
+    if (points.length !== 1) return;
+    const [{ x, low, high }] = points;
+    const at = made.valToPos(x, "x", true), ends = [low, high].map((v) => made.valToPos(v, "y", true)), half = 4 * devicePixelRatio;
+    made.ctx.strokeStyle = colour(i);
+    made.ctx.lineWidth = 1.5 * devicePixelRatio;
+    made.ctx.beginPath();
+    made.ctx.moveTo(at, ends[0]);
+    made.ctx.lineTo(at, ends[1]);
+    for (const end of ends) {
+      made.ctx.moveTo(at - half, end);
+      made.ctx.lineTo(at + half, end);
+    }
+    made.ctx.stroke();
   });
-  const marks = entries.map((e, i) => (i % Math.ceil(entries.length / 6) ? null : svg("text", { x: 30 + (i + 0.5) * step, y: height - 10, "text-anchor": "middle", "font-size": 12, fill: css("--quiet") }, e.label)));
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${label}: ${entries.filter((e) => e.value > 0).map((e) => `${e.label} ${format(e.value)}`).join(", ")}`, class: "chart" }, drawn, marks.filter(Boolean));
 }
 
-// points: [{x, y, label, size}] on 0..1 x 0..1 with the diagonal
+export function legend(names) {
+  return el("ul.legend", {}, names.map((name, i) => el("li", {}, svg("svg", { width: 30, height: 14, "aria-hidden": "true" }, svg("line", { x1: 0, x2: 30, y1: 7, y2: 7, stroke: colour(i), "stroke-width": 2.5, "stroke-dasharray": dash(i).join(" ") || null })), name)));
+}
+
+const SIZE = 13; // of letters
+const words = (x, y, text, more = {}) => svg("text", { x, y, "text-anchor": "middle", "font-size": SIZE, fill: css("--quiet"), ...more }, text);
+const line = (x1, y1, x2, y2, more = {}) => svg("line", { x1, x2, y1, y2, stroke: css("--line"), ...more });
+const title = (x, y, text, upright) => words(x, y, text, { fill: css("--text"), transform: upright ? `rotate(-90 ${x} ${y})` : null });
+
+// classes: [{low, high, share}] from 0 to 1, as text too for who cannot see them
+export function histogram(classes, { x, y, label, format }) {
+  const width = 440, height = 230, left = 58, top = 10, right = width - 14, bottom = height - 44;
+  const most = Math.max(...classes.map((c) => c.share), 1e-9);
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25].find((one) => most / one <= 4.5) ?? 0.25;
+  const across = (v) => left + v * (right - left), up = (v) => bottom - (v / most) * (bottom - top);
+  const levels = Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, i) => i * step);
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "chart", "aria-label": `${label}: ${classes.filter((c) => c.share > 0).map((c) => `${span(c)} ${format(c.share)}`).join(", ")}` },
+    levels.map((v) => svg("g", {}, line(left, up(v), right, up(v)), words(left - 6, up(v) + 4, format(v, 0), { "text-anchor": "end" }))),
+    classes.map((c) => svg("g", {}, svg("title", {}, `${span(c)}: ${format(c.share)}`), svg("rect", { x: across(c.low) + 1, y: up(c.share), width: across(c.high) - across(c.low) - 2, height: bottom - up(c.share), fill: colour(0) }))),
+    [0, 0.2, 0.4, 0.6, 0.8, 1].map((v) => svg("g", {}, line(across(v), bottom, across(v), bottom + 4, { stroke: css("--quiet") }), words(across(v), bottom + 18, v))),
+    title((left + right) / 2, height - 6, x), title(14, (top + bottom) / 2, y, true));
+}
+
+const span = ({ low, high }) => `${low.toFixed(2)} to ${high.toFixed(2)}`;
+
+// points: [{x, y, low, high, label, size}] on 0..1 x 0..1 with the diagonal; low and high: of y, where they are known
 export function diagonal(points, { x, y, label }) {
-  const size = 300, pad = 44, place = (v) => pad + v * (size - pad - 8), up = (v) => size - pad - v * (size - pad - 8);
-  const grid = [0, 0.25, 0.5, 0.75, 1].map((v) => svg("g", {}, svg("line", { x1: place(v), x2: place(v), y1: up(0), y2: up(1), stroke: css("--line") }), svg("line", { x1: place(0), x2: place(1), y1: up(v), y2: up(v), stroke: css("--line") }), svg("text", { x: place(v), y: up(0) + 16, "text-anchor": "middle", "font-size": 12, fill: css("--quiet") }, v), svg("text", { x: place(0) - 6, y: up(v) + 4, "text-anchor": "end", "font-size": 12, fill: css("--quiet") }, v)));
-  const dots = points.map((p) => svg("circle", { cx: place(p.x), cy: up(p.y), r: p.size ?? 6, fill: colour(1), "fill-opacity": 0.8 }, svg("title", {}, p.label)));
-  return svg("svg", { viewBox: `0 0 ${size} ${size}`, width: size, role: "img", "aria-label": `${label}: ${points.map((p) => p.label).join("; ")}` }, grid, svg("line", { x1: place(0), y1: up(0), x2: place(1), y2: up(1), stroke: css("--quiet"), "stroke-dasharray": "4 4" }), dots, svg("text", { x: place(0.5), y: size - 8, "text-anchor": "middle", "font-size": 12, fill: css("--text") }, x), svg("text", { x: 12, y: up(0.5), "text-anchor": "middle", "font-size": 12, fill: css("--text"), transform: `rotate(-90 12 ${up(0.5)})` }, y));
+  const size = 320, pad = 50, rim = 14, place = (v) => pad + v * (size - pad - rim), up = (v) => size - pad - v * (size - pad - rim);
+  const grid = [0, 0.25, 0.5, 0.75, 1].map((v) => svg("g", {}, line(place(v), up(0), place(v), up(1)), line(place(0), up(v), place(1), up(v)), words(place(v), up(0) + 18, v), words(place(0) - 6, up(v) + 4, v, { "text-anchor": "end" })));
+  const dots = points.map((p) => svg("g", {}, svg("title", {}, p.label), p.low === undefined ? null : line(place(p.x), up(p.low), place(p.x), up(p.high), { stroke: colour(1), "stroke-width": 2 }), svg("circle", { cx: place(p.x), cy: up(p.y), r: p.size ?? 6, fill: colour(1), "fill-opacity": 0.8 })));
+  return svg("svg", { viewBox: `0 0 ${size} ${size}`, width: size, role: "img", "aria-label": `${label}: ${points.map((p) => p.label).join("; ")}` }, grid,
+    line(place(0), up(0), place(1), up(1), { stroke: css("--quiet"), "stroke-dasharray": "4 4" }), dots, title(place(0.5), size - 8, x), title(14, up(0.5), y, true));
 }

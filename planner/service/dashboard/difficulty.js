@@ -1,7 +1,7 @@
 // How hard prompts are believed to be from their texts, and whether that holds.
 
 import { get } from "./api.js";
-import { bars, diagonal } from "./charts.js";
+import { diagonal, histogram } from "./charts.js";
 import { el, empty, percent, table } from "./dom.js";
 
 export async function difficulty() {
@@ -10,7 +10,7 @@ export async function difficulty() {
   const judged = ["predictor", "nearest_neighbours", "dataset_mean", "global_mean"].filter((name) => report[name]);
   return el("section", {}, el("h2", {}, "Difficulty"),
     el("figure", {}, el("figcaption", {}, `Believed pass rate of ${found.reference_generator} on the logged prompts, from their texts alone; each by a predictor that had not seen it`),
-      bars(found.histogram.map((s) => ({ label: s.low.toFixed(2), value: s.share })), { label: "Share of prompts by believed pass rate", format: percent })),
+      histogram(found.histogram, { x: "believed pass rate", y: "share of prompts", label: "Share of prompts by believed pass rate", format: percent })),
     el("h3", {}, "Calibration"),
     found.calibration.length
       ? el("figure", {}, diagonal(found.calibration.map((c) => ({ x: c.expected, y: c.observed, label: `bin ${c.bin}: expected ${percent(c.expected)}, observed ${percent(c.observed)}` })), { x: "expected of one sample", y: "observed", label: "Calibration by believed bin" }),
@@ -22,7 +22,7 @@ export async function difficulty() {
     ], judged, { caption: "On prompts held out" }) : null,
     el("h3", {}, "In production"),
     production.classes.length
-      ? el("figure", {}, diagonal(production.classes.map((c) => ({ x: c.forecast, y: c.realised, size: 4 + Math.min(8, Math.sqrt(c.n)), label: `forecast ${percent(c.forecast)}, realised ${percent(c.realised)} of ${c.n} runs` })), { x: "forecast accuracy", y: "realised", label: "Forecast against realised accuracy" }),
-        el("figcaption", {}, `${production.n_graded} graded runs; tokens realised over forecast: ${production.tokens?.toFixed(2) ?? "unknown"}`))
+      ? el("figure", {}, diagonal(production.classes.map((c) => ({ x: c.forecast, y: c.realised, low: c.realised_low, high: c.realised_high, size: 4 + Math.min(5, Math.sqrt(c.n) / 3), label: `forecast ${percent(c.forecast)}, realised ${percent(c.realised)} (${percent(c.realised_low)} to ${percent(c.realised_high)}) of ${c.n} runs` })), { x: "forecast accuracy", y: "realised", label: "Forecast against realised accuracy" }),
+        el("figcaption", {}, `${production.n_graded} graded runs, with 90% intervals; tokens realised over forecast: ${production.tokens?.toFixed(2) ?? "unknown"}`))
       : empty("No carried-out recommendation has a grade yet: log runs with their recommendation_id, and grade them.", "planner grade RUN_ID --correct 1"));
 }

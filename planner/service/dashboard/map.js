@@ -13,18 +13,20 @@ export async function map() {
   const content = el("div");
   section.append(content);
   const draw = async () => {
-    const found = await get("/v1/curves", { unit: state.unit });
+    const unit = state.unit, found = await get("/v1/curves", { unit });
+    if (unit !== state.unit) return; // another was chosen meanwhile
     const priced = found.points.filter((p) => p.cost !== null && p.cost > 0);
     const control = el("div.controls", {}, select("Budget in", Object.entries(UNITS), state.unit, (v) => { state.unit = v; draw(); }));
     if (!priced.length) {
-      content.replaceChildren(control, empty(`No arm's cost in ${UNITS[state.unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
+      content.replaceChildren(control, empty(`No arm's cost in ${UNITS[unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
       return;
     }
     const budgets = spaced(priced);
     const rows = [0, ...found.bin_shares.map((_, i) => i + 1)];
     const cells = (bin) => budgets.map((budget) => cell(found, priced.filter((p) => p.bin === bin && p.cost <= budget * 1.0001)));
-    content.replaceChildren(control, el("div.scroll", { tabindex: 0, role: "region", "aria-label": "map of the best arm" },
-      el("table.map", {}, el("caption", {}, `budgets in ${UNITS[state.unit]} a prompt; the colour is the expected accuracy`),
+    const words = `budgets in ${UNITS[unit]} a prompt; the colour is the expected accuracy`;
+    content.replaceChildren(control, el("p.quiet", { id: "map-words" }, words), el("div.scroll", { tabindex: 0, role: "region", "aria-label": "map of the best arm" },
+      el("table.map", { "aria-describedby": "map-words" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "prompts"), budgets.map((b) => el("th", { scope: "col" }, amount(b))))),
         el("tbody", {}, rows.map((bin) => el("tr", {}, el("th", { scope: "row" }, bin === 0 ? "all" : `bin ${bin}`), cells(bin)))))));
   };

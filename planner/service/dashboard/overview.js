@@ -11,7 +11,7 @@ export async function overview() {
     ["fitted from", `${manifest.n_prompts.toLocaleString("en")} prompts`, `${manifest.n_samples.toLocaleString("en")} samples`],
     ["arms", manifest.arms.length, `difficulty by ${manifest.reference_generator}`],
     ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", saved(savings, production)],
-    ["right in production", production.drift === null ? "–" : `${signed(100 * production.drift)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, ${production.n_graded} graded runs`],
+    ["right in production", production.drift === null ? "–" : `${signed(100 * production.drift)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, 90% interval ${signed(100 * production.drift_low)} to ${signed(100 * production.drift_high)}, ${production.n_graded} graded runs`],
   ]), ...(report ? held(report) : [empty("Too few prompts were graded to hold any out: there is no report.")]));
 }
 

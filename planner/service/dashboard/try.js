@@ -31,7 +31,7 @@ function shown(plan) {
   const cost = (forecast) => Object.keys(UNITS).map((unit) => [unit, inUnit(forecast.cost, unit)]).filter(([, v]) => v !== null).map(([unit, v]) => `${amount(v)} ${UNITS[unit]}`).join(", ");
   const bin = likelyBin(plan.difficulty);
   return [
-    el("h3", {}, label(plan.arm), plan.declined ? el("span.badge", {}, "default") : null),
+    el("h3", {}, label(plan.arm), " ", plan.declined ? el("span.badge", {}, "default") : null),
     el("p", {}, plan.reason),
     tiles([
       ["expected accuracy", percent(plan.forecast.accuracy), `90% interval ${percent(plan.forecast.accuracy_low)} – ${percent(plan.forecast.accuracy_high)}`],

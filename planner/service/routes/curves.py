@@ -8,13 +8,13 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from planner.budget.forecasts import Z_90
 from planner.core import Arm, Unit
 from planner.errors import InvalidInput
 from planner.service.by_bin import by_bin
 from planner.service.context import Shared
 
 router = APIRouter(tags=["curves"])
-Z_90 = 1.6448536
 
 
 class Point(BaseModel):

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from planner.budget.forecasts import Z_90
 from planner.core import Unit
 from planner.policy import Policy
 from planner.service.by_bin import by_bin
@@ -15,6 +17,7 @@ from planner.service.context import Shared
 from planner.store.outcomes import Served
 
 router = APIRouter(tags=["curves"])
+Doubles = NDArray[np.float64]
 HISTOGRAM_BINS = 20
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Classes of forecast accuracy: most forecasts are high."""
@@ -46,25 +49,29 @@ class DifficultyShown(BaseModel):
 
 
 class Held(BaseModel):
-    """Carried-out recommendations by forecast accuracy: mean forecast, and share that was correct."""
+    """Carried-out recommendations by forecast accuracy: mean forecast, share that was correct with 90% interval."""
 
     low: float
     high: float
     n: int
     forecast: float
     realised: float
+    realised_low: float
+    realised_high: float
 
 
 class Production(BaseModel):
     """Whether the planner is right: over the latest recommendations that were carried out.
 
     n_graded of the n_runs have a grade. tokens: realised over forecast, None where unknown.
-    drift: realised less forecast accuracy of those graded.
+    drift: realised less forecast accuracy of those graded, with its 90% interval.
     """
 
     n_runs: int
     n_graded: int
     drift: float | None
+    drift_low: float | None
+    drift_high: float | None
     tokens: float | None
     classes: list[Held]
 
@@ -87,7 +94,7 @@ class Savings(BaseModel):
 def difficulty(context: Shared) -> DifficultyShown:
     """From the promoted policy's stored sample of prompts."""
     policy = context.planner.policy
-    rates = policy.sample.pass_rate
+    rates = policy.sample.pass_rate.astype(np.float64)  # else the edges are not whole twentieths
     counts, edges = np.histogram(rates, bins=HISTOGRAM_BINS, range=(0, 1))
     return DifficultyShown(
         policy_id=policy.policy_id,
@@ -118,7 +125,7 @@ def savings(context: Shared, unit: Unit = "flops", limit: Annotated[int, Query(g
 def production_of(served: list[Served]) -> Production:
     """Forecasts against outcomes."""
     graded = [one for one in served if one.realised is not None and one.realised.correct is not None]
-    forecast = np.array([one.recommendation.forecast.accuracy for one in graded])
+    forecast = np.array([one.recommendation.forecast.accuracy for one in graded], dtype=np.float64)
     correct = np.array([one.realised.correct for one in graded if one.realised is not None], dtype=np.float64)
     spent = [
         (one.realised.cost.tokens, one.recommendation.forecast.cost.tokens)
@@ -127,23 +134,39 @@ def production_of(served: list[Served]) -> Production:
     ]
     known = [(real, expected) for real, expected in spent if real is not None and expected]
     place = np.clip(np.searchsorted(EDGES, forecast, side="right") - 1, 0, len(EDGES) - 2)
+    drift = float((correct - forecast).mean()) if graded else None
+    within = _half_interval(forecast, correct)
     return Production(
         n_runs=len(served),
         n_graded=len(graded),
-        drift=float((correct - forecast).mean()) if graded else None,
+        drift=drift,
+        drift_low=None if drift is None else max(drift - within, -1),
+        drift_high=None if drift is None else min(drift + within, 1),
         tokens=sum(real for real, _ in known) / sum(expected for _, expected in known) if known else None,
-        classes=[
-            Held(
-                low=EDGES[i],
-                high=EDGES[i + 1],
-                n=int((place == i).sum()),
-                forecast=float(forecast[place == i].mean()),
-                realised=float(correct[place == i].mean()),
-            )
-            for i in range(len(EDGES) - 1)
-            if (place == i).any()
-        ],
+        classes=[_held(i, forecast[place == i], correct[place == i]) for i in np.unique(place).tolist()],
     )
+
+
+def _held(place: int, forecast: Doubles, correct: Doubles) -> Held:
+    realised, within = float(correct.mean()), _half_interval(forecast, correct)
+    return Held(
+        low=EDGES[place],
+        high=EDGES[place + 1],
+        n=len(correct),
+        forecast=float(forecast.mean()),
+        realised=realised,
+        realised_low=max(realised - within, 0),
+        realised_high=min(realised + within, 1),
+    )
+
+
+def _half_interval(forecast: Doubles, correct: Doubles) -> float:
+    """Half of the 90% interval of mean outcomes (n,): by the variance that forecasts mean, or by a larger one seen.
+
+    Of a few runs that all went well none is seen, and they say little all the same.
+    """
+    variance = max((forecast * (1 - forecast)).sum(), np.square(correct - forecast).sum())
+    return float(Z_90 * np.sqrt(variance)) / max(len(forecast), 1)
 
 
 def _calibration(policy: Policy) -> list[Believed]:
