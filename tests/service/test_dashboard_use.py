@@ -6,6 +6,13 @@ import pytest
 from browsing import visit
 
 pytestmark = pytest.mark.browser
+CURVES = """async ([arms, points]) => {
+    const { byFamily } = await import('/static/families.js');
+    const labels = arms.map((_, i) => `arm ${i}`);
+    const own = ([arm, cost, accuracy]) => ({ arm, bin: 0, cost, accuracy, accuracy_low: 0, accuracy_high: 1 });
+    const found = byFamily({ arms, labels, points: points.map(own) }, 0);
+    return [...found].map(([name, points]) => [name, points.map((p) => [p.x, p.y])]);
+}"""
 DRAWN = """async (series) => {
     const { lines, colour } = await import('/static/charts.js');
     const place = document.createElement('div');
@@ -20,6 +27,35 @@ DRAWN = """async (series) => {
     const rows = count(height).filter((y) => count(width).some((x) => is(4 * (y * width + x))));
     return { ticks: made.axes[1]._values, tall: rows.length, height };
 }"""
+
+
+def arm(**known) -> dict:
+    plain = {"generator": "g", "verifier": None, "search": "sampling", "selection": "majority_vote"}
+    return plain | {"breadth": 2, "depth": 1, "params": {}} | known
+
+
+def test_arms_of_other_settings_or_verifiers_are_lines_of_their_own(demo, page):
+    visit(page, demo, "try")
+    arms = [arm(params={"temperature": 0.2}), arm(params={"temperature": 0.9}), arm(breadth=4), arm(breadth=1)]
+    lines = dict(page.evaluate(CURVES, [arms, [[0, 2, 0.9], [1, 2, 0.5], [2, 4, 0.7], [3, 1, 0.4]]]))
+    assert lines == {
+        "g majority_vote (temperature=0.2)": [[2, 0.9]],
+        "g majority_vote (temperature=0.9)": [[2, 0.5]],
+        "g majority_vote": [[4, 0.7]],
+        "g, one sample": [[1, 0.4]],
+    }
+    arms = [arm(selection="best_of_n", verifier=name) for name in ("a", "b")] + [arm()]
+    lines = dict(page.evaluate(CURVES, [arms, [[0, 2, 0.9], [1, 2, 0.5], [2, 2, 0.4]]]))
+    assert {*lines} == {"g best_of_n, by a", "g best_of_n, by b", "g majority_vote"}
+
+
+def test_a_vote_that_falls_is_drawn_falling_and_a_search_by_its_best_at_each_cost(demo, page):
+    visit(page, demo, "try")
+    votes = [arm(breadth=n) for n in (2, 4, 8)]
+    searches = [arm(search="mcts", selection=name) for name in ("best_of_n", "first")]
+    points = [[0, 2, 0.6], [1, 4, 0.5], [2, 8, 0.4], [3, 4, 0.7], [4, 4, 0.8]]
+    lines = dict(page.evaluate(CURVES, [votes + searches, points]))
+    assert lines == {"g majority_vote": [[2, 0.6], [4, 0.5], [8, 0.4]], "g mcts": [[4, 0.8]]}
 
 
 @pytest.mark.parametrize("spread", [0.001, 0.004, 0.01, 0.1, 0.5])
@@ -41,6 +77,16 @@ def test_lines_of_a_crowd_are_told_apart(demo, page):
     )
     assert len(drawn) >= 14
     assert len({*drawn}) == len(drawn)
+
+
+def test_a_chart_is_in_the_unit_of_its_points_where_another_could_not_be_had(demo, page):
+    visit(page, demo, "curves", tolerant=True)
+    page.route("**/v1/curves*", lambda route: route.abort())
+    page.select_option("select >> nth=1", "tokens")
+    page.wait_for_selector("[role=alert]:has-text('does not answer')")
+    page.select_option("select >> nth=0", "1")
+    page.wait_for_selector("tbody tr")
+    assert page.locator("thead th").last.inner_text() == "FLOPs"
 
 
 def test_charts_of_difficulty_have_axes_that_a_phone_shows_and_intervals(demo, browser):

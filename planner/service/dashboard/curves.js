@@ -21,27 +21,27 @@ export async function curves() {
   const draw = () => {
     const shown = names.filter((name) => state.chosen.has(name));
     if (!shown.length) {
-      drawn.replaceChildren(names.length ? empty("Choose arms to draw.") : empty(`No arm's cost in ${UNITS[state.unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
+      drawn.replaceChildren(names.length ? empty("Choose arms to draw.") : empty(`No arm's cost in ${UNITS[found.unit]} is known: model cards lack it.`, "planner models import FILE && planner fit"));
       return;
     }
     const chart = el("div.chart");
     const next = pages(shown.flatMap((name) => families.get(name)).sort((a, b) => a.x - b.x));
-    const columns = [...COLUMNS, { title: UNITS[state.unit], number: true, cell: (p) => amount(p.x) }];
+    const columns = [...COLUMNS, { title: UNITS[found.unit], number: true, cell: (p) => amount(p.x) }];
     drawn.replaceChildren(el("figure", {}, chart, legend(shown)), ...paged(columns, next(), next, { caption: "The points of the chart" }));
-    lines(chart, shown.map((name) => ({ name, points: families.get(name) })), { x: `expected ${UNITS[state.unit]} a prompt`, y: "accuracy" });
+    lines(chart, shown.map((name) => ({ name, points: families.get(name) })), { x: `expected ${UNITS[found.unit]} a prompt`, y: "accuracy" });
   };
   const pick = (name) => el("label", {}, el("input", { type: "checkbox", checked: state.chosen.has(name), onchange: (e) => { e.target.checked ? state.chosen.add(name) : state.chosen.delete(name); draw(); } }), name);
   const choose = () => {
     families = byFamily(found, state.bin);
     names = [...families.keys()].sort();
     const ranked = [...names].sort((a, b) => Math.max(...families.get(b).map((p) => p.y)) - Math.max(...families.get(a).map((p) => p.y)));
-    if (!state.chosen?.size) state.chosen = new Set(ranked.slice(0, FIRST));
+    if (!names.some((name) => state.chosen?.has(name))) state.chosen = new Set(ranked.slice(0, FIRST));
     arms.replaceChildren(el("details.arms", { open: state.open ?? innerWidth > 640, ontoggle: (e) => { state.open = e.target.open; } }, el("summary", {}, "Arms to draw"), el("fieldset", {}, el("legend", {}, "Arms"), names.map(pick))));
     draw();
   };
   const bins = [[0, "all prompts"], ...found.bin_shares.map((_, i) => [i + 1, i === 0 ? "bin 1, the easiest" : i + 1 === found.bin_shares.length ? `bin ${i + 1}, the hardest` : `bin ${i + 1}`])];
   const section = el("section", {}, el("h2", {}, "Accuracy against cost"), el("p.quiet", {}, "What the promoted policy expects of each arm, from the logs; the shade is the 90% interval of the mean."),
-    el("div.controls", {}, select("Prompts", bins, state.bin, (v) => { state.bin = Number(v); choose(); }), select("Cost in", Object.entries(UNITS), state.unit, async (v) => { state.unit = v; found = await get("/v1/curves", { unit: v }); choose(); })),
+    el("div.controls", {}, select("Prompts", bins, state.bin, (v) => { state.bin = Number(v); choose(); }), select("Cost in", Object.entries(UNITS), state.unit, async (v) => { found = await get("/v1/curves", { unit: v }); state.unit = v; choose(); })),
     arms, drawn);
   // The chart takes its width from the page.
   section.addEventListener("shown", choose, { once: true });

@@ -23,7 +23,7 @@ function stage({ generator, max_samples: most = 1, draw, stop, batch = 1 }, sett
   return generator + inWords(settings) + drawn + atATime + (stop ? RULES[stop.rule ?? "score"](stop) : "");
 }
 
-function inWords(params) {
+export function inWords(params) {
   const plain = Object.entries(params ?? {}).filter(([, value]) => ["number", "string", "boolean"].includes(typeof value));
   return plain.length ? ` (${plain.map(([name, value]) => `${name}=${value}`).join(", ")})` : "";
 }
