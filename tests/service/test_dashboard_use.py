@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from browsing import visit
 
@@ -103,3 +105,26 @@ def test_charts_of_difficulty_have_axes_that_a_phone_shows_and_intervals(demo, b
     box = page.locator("text=the colour is the expected accuracy").bounding_box()
     assert box["x"] + box["width"] <= 360
     context.close()
+
+
+def test_an_open_report_and_the_keyboard_stay_where_they_are_while_a_fit_runs(demo, page):
+    polls = []
+
+    def running(route) -> None:
+        polls.append(1)
+        fit = {"fit_id": "f", "status": "running", "stage": "reading the logs", "share": 0.1 * len(polls)}
+        route.fulfill(content_type="application/json", body=json.dumps({"fits": [fit]}))
+
+    page.route("**/v1/fits", running)
+    visit(page, demo, "policies")
+    page.focus("article summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("article table")
+    page.wait_for_selector("text=reading the logs, 30 %")
+    assert page.locator("article details[open]").count() == 1
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    page.focus("text=Fit anew from the logs")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=reading the logs, 50 %")
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    assert page.locator("main [role=status]").inner_text() == ""
