@@ -220,6 +220,7 @@ def test_a_promoted_policy_is_named_after_the_button(demo, page):
     ("missing", "told"),
     [
         ({"store": "StoreError", "policy": "0123"}, "the store does not answer"),
+        ({"store": "SchemaOutdated", "policy": "0123"}, "schema is not that of this version"),
         ({"store": "ok", "policy": "NoActivePolicy"}, "no policy is served yet"),
         ({"store": "ok", "policy": "ArtifactCorrupt"}, "the policy cannot be read"),
     ],

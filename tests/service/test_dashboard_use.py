@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from browsing import visit
+from browsing import server, visit
 
 pytestmark = pytest.mark.browser
 CURVES = """async ([arms, points]) => {
@@ -128,3 +128,38 @@ def test_an_open_report_and_the_keyboard_stay_where_they_are_while_a_fit_runs(de
     page.wait_for_selector("text=reading the logs, 50 %")
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     assert page.locator("main [role=status]").inner_text() == ""
+
+
+def test_a_token_need_not_be_given_and_one_of_another_role_can_be(browser, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with server(tmp_path, PLANNER_SERVICE_TOKEN="all", PLANNER_SERVICE_READ_TOKEN="some") as url:
+        page.goto(f"{url}/#policies")
+        page.wait_for_selector("dialog[open]")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("[role=alert]:has-text('a bearer token is needed')")
+        assert page.locator("dialog[open]").count() == 0
+        page.reload()
+        page.wait_for_selector("dialog[open]")
+        page.keyboard.type("some")
+        page.keyboard.press("Enter")
+        page.click("text=Fit anew from the logs")
+        page.wait_for_selector("dialog[open] >> text=this takes a token of the role admin")
+        page.click("text=Not now")
+        page.wait_for_selector("[role=status]:has-text('this takes a token of the role admin')")
+        page.click("text=Fit anew from the logs")
+        page.wait_for_selector("dialog[open]")
+        page.keyboard.type("all")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[role=status]:has-text('The fit has begun.')")
+    context.close()
+
+
+def test_what_a_service_that_was_away_could_not_show_is_shown_when_it_is_back(demo, page):
+    page.clock.install()
+    page.route("**/v1/curves*", lambda route: route.abort())
+    visit(page, demo, "map", tolerant=True)
+    page.wait_for_selector("[role=alert]:has-text('does not answer')")
+    page.unroute("**/v1/curves*")
+    page.clock.fast_forward(16_000)
+    page.wait_for_selector(".map tbody tr")

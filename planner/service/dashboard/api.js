@@ -36,29 +36,29 @@ async function ask(method, path, body) {
   } catch {
     throw new Problem(0, "the service does not answer: is it still running?");
   }
-  if (answer.status === 401) {
-    await askForToken(token ? "This token is not known." : "");
-    return ask(method, path, body);
-  }
-  if (!answer.ok) {
-    const found = await answer.json().catch(() => null);
-    throw new Problem(answer.status, found?.detail ?? answer.statusText, found);
-  }
-  return answer;
+  if (answer.ok) return answer;
+  const found = await answer.json().catch(() => null);
+  const problem = new Problem(answer.status, found?.detail ?? answer.statusText, found);
+  const asks = answer.status === 401 || (answer.status === 403 && token); // one of another role may do
+  if (asks && await askForToken(!token ? "" : answer.status === 401 ? "This token is not known." : problem.message)) return ask(method, path, body);
+  throw problem;
 }
 
 let asking = null;
 
+// Whether one was given.
 function askForToken(words) {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("ask-token");
     const field = document.getElementById("token");
     document.getElementById("token-problem").textContent = words;
+    dialog.returnValue = "";
     dialog.addEventListener("close", () => {
-      sessionStorage.setItem(KEY, field.value.trim());
+      const given = dialog.returnValue === "given";
+      if (given) sessionStorage.setItem(KEY, field.value.trim());
       field.value = "";
       asking = null;
-      resolve();
+      resolve(given);
     }, { once: true });
     dialog.showModal();
     field.focus();

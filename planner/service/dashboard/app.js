@@ -13,6 +13,7 @@ import { tryIt } from "./try.js";
 
 const SECTIONS = { overview, curves, map, difficulty, recommendations, policies, try: tryIt, api: reference };
 let turn = 0;
+let lost = false; // what is shown is that there is nothing to show yet, or that the service or its store was away
 
 async function show() {
   const name = location.hash.slice(1) in SECTIONS ? location.hash.slice(1) : "overview";
@@ -24,16 +25,18 @@ async function show() {
   }
   document.title = `${name} · planner`;
   main.setAttribute("aria-busy", "true");
-  let made;
+  let made, away = false;
   try {
     made = await SECTIONS[name]();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+    away = [0, 409, 503].includes(error.status);
     made = error.status === 409
       ? el("section", {}, el("h2", {}, "Nothing to show yet"), empty(error.message))
       : el("section", {}, el("h2", {}, "That did not work"), el("p.problem", { role: "alert" }, error.message));
   }
   if (mine !== turn) return;
+  lost = away;
   main.replaceChildren(made);
   main.removeAttribute("aria-busy");
   made.dispatchEvent(new CustomEvent("shown"));
@@ -44,6 +47,7 @@ async function serving() {
   try {
     const found = await get("/readyz");
     place.textContent = `policy ${found.policy}`;
+    if (lost) show();
   } catch (error) {
     place.textContent = error.status === 503 ? lacking(error.found ?? {}) : error.message;
   }
@@ -51,6 +55,7 @@ async function serving() {
 
 // What /readyz found missing, in words.
 function lacking({ store, policy }) {
+  if (store === "SchemaOutdated") return "the store's schema is not that of this version: planner db status tells more";
   if (store !== "ok") return "the store does not answer";
   return policy === "NoActivePolicy" ? "no policy is served yet" : "the policy cannot be read";
 }
