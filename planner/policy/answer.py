@@ -24,6 +24,8 @@ from planner.policy.restrict import Mask
 N_ALTERNATIVES = 2
 MANY = 200
 """Prompts from which on it pays to spare them what only costs them."""
+GIVEN = "the arm was given by the caller"
+"""How the reason of such an arm begins."""
 
 
 class Decisions(NamedTuple):
@@ -157,7 +159,7 @@ def _difficulties(belief: Belief) -> list[Difficulty]:
 
 def given(forecast: Forecast, budget: Budget | None, target_accuracy: float | None) -> str:
     """The reason of an arm that the caller named: what was asked for beside it may not be met."""
-    reason = "the arm was given by the caller"
+    reason = GIVEN
     if budget is not None and not forecast.cost_worst.fits(budget):
         reason += ", and may take more than the budget"
     if target_accuracy is not None and forecast.accuracy < target_accuracy:

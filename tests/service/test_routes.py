@@ -125,9 +125,9 @@ def test_difficulty_tells_what_was_expected_of_each_bin_and_what_came(client):
     assert expected == sorted(expected, reverse=True)
 
 
-def carried_out(client, correct: float) -> None:
-    budget = {"mean_flops": 3e8}
-    plan = client.post("/v1/recommendations", json={"prompt": PROMPT, "budget": budget}).json()
+def carried_out(client, correct: float, **known: object) -> None:
+    asked = {"prompt": PROMPT, "budget": {"mean_flops": 3e8}} | known
+    plan = client.post("/v1/recommendations", json=asked).json()
     tokens = {"prompt_tokens": 20, "completion_tokens": 30, "verifier_tokens": 0}
     ids = {"run_id": plan["recommendation_id"], "recommendation_id": plan["recommendation_id"], "propensity": 1}
     assert client.post("/v1/runs", json=run(0) | ids | tokens | {"correct": correct}).status_code == 201
@@ -163,6 +163,17 @@ def test_savings_are_told_in_any_unit(client):
     found = client.get("/v1/savings", params={"unit": "tokens"}).json()
     assert (found["unit"], found["n"]) == ("tokens", 1)
     assert found["best_of_n"] >= 0
+
+
+def test_an_arm_that_the_caller_named_saves_nothing_and_is_no_plan(client):
+    named = client.get("/v1/curves").json()["arms"][0]
+    for budget in (None, {"max_generations": 1e6}):
+        carried_out(client, 1, arm=named, budget=budget)
+    found = client.get("/v1/savings").json()
+    assert (found["n_plans"], found["n"], found["times"]) == (0, 0, None)
+    carried_out(client, 1)
+    assert client.get("/v1/savings").json()["n_plans"] == 1
+    assert client.get("/v1/production").json()["n_runs"] == 3
 
 
 def test_without_any_run_nothing_is_claimed(client):

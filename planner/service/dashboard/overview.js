@@ -10,13 +10,13 @@ export async function overview() {
   return el("section", {}, el("h2", {}, "Overview"), tiles([
     ["fitted from", `${manifest.n_prompts.toLocaleString("en")} prompts`, `${manifest.n_samples.toLocaleString("en")} samples`],
     ["arms", manifest.arms.length, `difficulty by ${manifest.reference_generator}`],
-    ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", saved(savings, production)],
+    ["saved so far", savings.times ? `${savings.times.toFixed(1)} ×` : "–", saved(savings)],
     ["right in production", production.drift === null ? "–" : `${signed(100 * production.drift)} points`, production.drift === null ? "no graded run yet" : `realised less forecast, 90% interval ${signed(100 * production.drift_low)} to ${signed(100 * production.drift_high)}, ${production.n_graded} graded runs`],
   ]), ...(report ? held(report) : [empty("Too few prompts were graded to hold any out: there is no report.")]));
 }
 
-function saved(savings, production) {
-  if (production.n_runs === 0) return "nothing has been carried out yet";
+function saved(savings) {
+  if (savings.n_plans === 0) return "no plan has been carried out yet";
   if (savings.times) return `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans`;
   return savings.n === 0 ? `what plans cost in ${UNITS[savings.unit]} is not known` : `best-of-N is as accurate as none of ${savings.n} plans`;
 }

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from planner.budget.forecasts import Z_90
 from planner.core import Unit
 from planner.policy import Policy
+from planner.policy.answer import GIVEN
 from planner.service.by_bin import by_bin
 from planner.service.context import Shared
 from planner.store.outcomes import Served
@@ -79,10 +80,12 @@ class Production(BaseModel):
 class Savings(BaseModel):
     """Expected cost of the latest carried-out plans beside that of best_of_n of the reference at equal accuracy.
 
-    n_reached of the n plans: prompts on which best_of_n reaches the plan's forecast at all; only they are counted.
+    n_plans chose their arm themselves: one that the caller named is no plan of ours. n of them have a known cost.
+    n_reached of the n: prompts on which best_of_n reaches the plan's forecast at all; only they are counted.
     """
 
     unit: str
+    n_plans: int
     n: int
     n_reached: int
     planned: float
@@ -197,12 +200,13 @@ def _samples_of_reference(policy: Policy) -> list[int]:
 
 def _savings(policy: Policy, served: list[Served], unit: Unit) -> Savings:
     n_bins = len(policy.traffic.bins)
-    plans = [one.recommendation for one in served if len(one.recommendation.difficulty.bin_probabilities) == n_bins]
+    chosen = [one.recommendation for one in served if not one.recommendation.reason.startswith(GIVEN)]
+    plans = [plan for plan in chosen if len(plan.difficulty.bin_probabilities) == n_bins]
     costs = [plan.forecast.cost.in_unit(unit) for plan in plans]
     plans = [plan for plan, cost in zip(plans, costs, strict=True) if cost is not None]
     rivals = _samples_of_reference(policy)
     if not plans or not rivals:
-        return Savings(unit=unit, n=len(plans), n_reached=0, planned=0, best_of_n=0, times=None)
+        return Savings(unit=unit, n_plans=len(chosen), n=len(plans), n_reached=0, planned=0, best_of_n=0, times=None)
     accuracy, _, cost = by_bin(policy, unit)
     posterior = np.array([plan.difficulty.bin_probabilities for plan in plans])
     theirs = posterior @ accuracy[1:, rivals]
@@ -214,6 +218,7 @@ def _savings(policy: Policy, served: list[Served], unit: Unit) -> Savings:
     rival = cheapest[counted].sum()
     return Savings(
         unit=unit,
+        n_plans=len(chosen),
         n=len(plans),
         n_reached=int(counted.sum()),
         planned=float(planned),
