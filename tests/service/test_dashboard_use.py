@@ -48,7 +48,24 @@ def test_arms_of_other_settings_or_verifiers_are_lines_of_their_own(demo, page):
     }
     arms = [arm(selection="best_of_n", verifier=name) for name in ("a", "b")] + [arm()]
     lines = dict(page.evaluate(CURVES, [arms, [[0, 2, 0.9], [1, 2, 0.5], [2, 2, 0.4]]]))
-    assert {*lines} == {"g best_of_n, by a", "g best_of_n, by b", "g majority_vote"}
+    assert {*lines} == {"g best_of_n, scored by a", "g best_of_n, scored by b", "g majority_vote"}
+
+
+def test_a_runner_up_that_differs_in_its_verifier_alone_is_told_by_it(demo, page):
+    judged = arm(selection="best_of_n", breadth=4, verifier="first")
+
+    def changed(route) -> None:
+        found = route.fetch()
+        plan = found.json()
+        other = {**plan["alternatives"][0], "arm": judged | {"verifier": "second"}}
+        route.fulfill(response=found, json=plan | {"arm": judged, "alternatives": [other]})
+
+    page.route("**/v1/recommendations", changed)
+    visit(page, demo, "try")
+    page.fill("#prompt", "Start with 3. Add 4. How many now?")
+    page.click("button.first")
+    page.wait_for_selector("p:has-text('scored by first')")
+    assert page.locator("tbody td").first.inner_text() == "g best_of_n 4, scored by second"
 
 
 def test_a_vote_that_falls_is_drawn_falling_and_a_search_by_its_best_at_each_cost(demo, page):

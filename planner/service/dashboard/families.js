@@ -1,6 +1,6 @@
 // Arms in families: equal but for their size, so that a family is one line of a chart.
 
-import { inWords } from "./plan.js";
+import { inWords, scoredBy } from "./plan.js";
 
 // judged: what tells arms apart that differ in their verifier alone, see below.
 function family(arm, judged) {
@@ -15,7 +15,7 @@ function family(arm, judged) {
 // (breadth and depth, stages, settings of a search), only those that do better than all cheaper ones.
 export function byFamily(curves, bin) {
   const verifiers = new Set(curves.arms.map((arm) => arm.verifier).filter(Boolean));
-  const judged = (arm) => (verifiers.size > 1 && arm.verifier ? `, by ${arm.verifier}` : "");
+  const judged = (arm) => (verifiers.size > 1 ? scoredBy(arm) : "");
   const found = new Map(), mixed = new Set();
   for (const p of curves.points) {
     if (p.bin !== bin || p.cost === null || p.cost <= 0) continue;

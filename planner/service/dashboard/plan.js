@@ -17,6 +17,9 @@ export function label(arm) {
   return (size === "1" ? `${arm.generator}, one sample` : `${arm.generator} ${arm.selection} ${size}`) + told;
 }
 
+// Two arms may differ in nothing else, and no label tells the verifier.
+export const scoredBy = (arm) => (arm.verifier ? `, scored by ${arm.verifier}` : "");
+
 function stage({ generator, max_samples: most = 1, draw, stop, batch = 1 }, settings) {
   const drawn = most > 1 ? ` <=${most}${draw === "attempts" ? " attempts" : ""}` : "";
   const atATime = stop && batch > 1 ? ` (${batch} at a time)` : "";

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { amount, el, inUnit, percent, table, tiles, UNITS } from "./dom.js";
-import { label, likelyBin, shares } from "./plan.js";
+import { label, likelyBin, scoredBy, shares } from "./plan.js";
 
 const LIMITS = [["max_generations", "at most, generations"], ["max_tokens", "at most, tokens"], ["max_flops", "at most, FLOPs"], ["max_usd", "at most, USD"], ["max_latency_seconds", "at most, seconds"], ["mean_generations", "on average, generations"], ["mean_tokens", "on average, tokens"], ["mean_flops", "on average, FLOPs"], ["mean_usd", "on average, USD"]];
 
@@ -33,13 +33,14 @@ function shown(plan) {
   return [
     el("h3", {}, label(plan.arm), " ", plan.declined ? el("span.badge", {}, "default") : null),
     el("p", {}, plan.reason),
+    plan.arm.verifier ? el("p.quiet", {}, `scored by ${plan.arm.verifier}`) : "",
     tiles([
       ["expected accuracy", percent(plan.forecast.accuracy), `90% interval ${percent(plan.forecast.accuracy_low)} – ${percent(plan.forecast.accuracy_high)}`],
       ["expected cost", cost(plan.forecast)],
       ["difficulty", bin === null ? "unknown" : `bin ${bin}`, `posterior ${shares(plan.difficulty).join(" ")}, from ${plan.difficulty.source}`],
     ]),
     table([
-      { title: "runner-up", cell: (a) => label(a.arm) }, { title: "accuracy", number: true, cell: (a) => percent(a.forecast.accuracy) }, { title: "expected cost", cell: (a) => cost(a.forecast) },
+      { title: "runner-up", cell: (a) => label(a.arm) + (a.arm.verifier === plan.arm.verifier ? "" : scoredBy(a.arm)) }, { title: "accuracy", number: true, cell: (a) => percent(a.forecast.accuracy) }, { title: "expected cost", cell: (a) => cost(a.forecast) },
     ], plan.alternatives),
   ];
 }
