@@ -172,6 +172,21 @@ def test_a_token_need_not_be_given_and_one_of_another_role_can_be(browser, tmp_p
     context.close()
 
 
+def test_a_token_that_cannot_be_sent_is_not_taken_for_a_service_that_does_not_answer(browser, tmp_path):
+    context = browser.new_context()
+    page = context.new_page()
+    with server(tmp_path, PLANNER_SERVICE_TOKEN="secret") as url:
+        page.goto(f"{url}/#recommendations")
+        page.wait_for_selector("dialog[open]")
+        page.fill("#token", "sec\N{ZERO WIDTH SPACE}ret")
+        page.keyboard.press("Enter")
+        assert page.locator("#token:invalid").count() == 1
+        page.fill("#token", " secret ")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("main .empty")
+    context.close()
+
+
 def test_what_a_service_that_was_away_could_not_show_is_shown_when_it_is_back(demo, page):
     page.clock.install()
     page.route("**/v1/curves*", lambda route: route.abort())

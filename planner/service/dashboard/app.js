@@ -13,7 +13,7 @@ import { tryIt } from "./try.js";
 
 const SECTIONS = { overview, curves, map, difficulty, recommendations, policies, try: tryIt, api: reference };
 let turn = 0;
-let lost = false; // what is shown is that there is nothing to show yet, or that the service or its store was away
+let lost = false; // what is shown is that there is nothing to show yet, or that the service could not answer
 
 async function show() {
   const name = location.hash.slice(1) in SECTIONS ? location.hash.slice(1) : "overview";
@@ -30,7 +30,7 @@ async function show() {
     made = await SECTIONS[name]();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    away = [0, 409, 503].includes(error.status);
+    away = [0, 409, 429, 503].includes(error.status);
     made = error.status === 409
       ? el("section", {}, el("h2", {}, "Nothing to show yet"), empty(error.message))
       : el("section", {}, el("h2", {}, "That did not work"), el("p.problem", { role: "alert" }, error.message));
