@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from planner import Planner
+from planner.service.routes.insight import difficulty
 
 PROMPT = "Start with 11. Multiply by 5. How many now?"
 
@@ -123,6 +128,18 @@ def test_difficulty_tells_what_was_expected_of_each_bin_and_what_came(client):
     assert abs(sum(one["share"] for one in found["histogram"]) - 1) < 1e-6
     expected = [one["expected"] for one in found["calibration"]]
     assert expected == sorted(expected, reverse=True)
+
+
+def test_forecasts_that_came_true_lie_on_the_diagonal(home):
+    with Planner.open() as planner:
+        policy = planner.policy
+        forecasts = policy.traffic.forecasts.accuracy
+        believed = policy.sample.bins / policy.sample.bins.sum(axis=0)
+        came = np.vstack([forecasts.mean(axis=0), believed.T @ forecasts])
+        true = SimpleNamespace(planner=SimpleNamespace(policy=replace(policy, logged_accuracy=came)))
+        calibration = difficulty(true).calibration
+    assert len(calibration) == policy.sample.bins.shape[1]
+    assert [one.expected for one in calibration] == pytest.approx([one.observed for one in calibration], abs=1e-4)
 
 
 def carried_out(client, correct: float, **known: object) -> None:

@@ -14,7 +14,7 @@ export async function difficulty() {
     el("h3", {}, "Calibration"),
     found.calibration.length
       ? el("figure", {}, diagonal(found.calibration.map((c) => ({ x: c.expected, y: c.observed, label: `bin ${c.bin}: expected ${percent(c.expected)}, observed ${percent(c.observed)}` })), { x: "expected of one sample", y: "observed", label: "Calibration by believed bin" }),
-        el("figcaption", {}, "Prompts by the bin that their text spoke for: what was expected of a single sample, and what came."))
+        el("figcaption", {}, "Prompts by how far their text spoke for each bin: what was expected of a single sample, and what came."))
       : empty("No single samples of the reference are logged."),
     judged.length ? table([
       { title: "", cell: (n) => n.replaceAll("_", " ") }, { title: "Spearman", number: true, cell: (n) => report[n].spearman?.toFixed(3) },

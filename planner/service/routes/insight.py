@@ -13,6 +13,7 @@ from planner.budget.forecasts import Z_90
 from planner.core import Unit
 from planner.policy import Policy
 from planner.policy.answer import GIVEN
+from planner.policy.candidates import group_shares
 from planner.service.by_bin import by_bin
 from planner.service.context import Shared
 from planner.store.outcomes import Served
@@ -22,6 +23,8 @@ Doubles = NDArray[np.float64]
 HISTOGRAM_BINS = 20
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 """Classes of forecast accuracy: most forecasts are high."""
+LEAST_PROMPTS = 1.0
+"""So many have to be believed to be of a bin, all shares of belief together, that something is said of it."""
 
 
 class Share(BaseModel):
@@ -33,7 +36,7 @@ class Share(BaseModel):
 
 
 class Believed(BaseModel):
-    """Prompts whose text spoke for one bin: what was expected of a single sample of the reference, and what came."""
+    """Prompts by how far their text spoke for a bin: what was expected of a sample of the reference, and what came."""
 
     bin: int
     expected: float
@@ -173,16 +176,20 @@ def _half_interval(forecast: Doubles, correct: Doubles) -> float:
 
 
 def _calibration(policy: Policy) -> list[Believed]:
-    """Of the arm that is one sample of the reference, by the bin that a prompt was believed to be of."""
+    """Of the arm that is one sample of the reference; each prompt counts in a bin by its share of belief in it.
+
+    So what came is weighted, too: prompts that are sorted into their likeliest bins would look too surely foreseen.
+    """
     single = next((i for i in _samples_of_reference(policy) if policy.arms[i].breadth == 1), None)
     if single is None:
         return []
-    believed = policy.sample.bins.argmax(axis=1)
-    expected = policy.traffic.forecasts.accuracy[:, single]
+    bins = policy.sample.bins
+    expected = group_shares(bins) @ policy.traffic.forecasts.accuracy[:, single]
+    observed = policy.logged_accuracy[:, single]
     return [
-        Believed(bin=b + 1, expected=expected[believed == b].mean(), observed=policy.logged_accuracy[1 + b, single])
-        for b in range(policy.sample.bins.shape[1])
-        if (believed == b).any() and np.isfinite(policy.logged_accuracy[1 + b, single])
+        Believed(bin=b, expected=expected[b], observed=observed[b])
+        for b, n_prompts in enumerate(bins.sum(axis=0), 1)
+        if n_prompts >= LEAST_PROMPTS and np.isfinite(observed[b])
     ]
 
 
