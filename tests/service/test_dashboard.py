@@ -122,7 +122,7 @@ def test_what_is_shown_first_is_in_a_unit_that_the_policy_knows(demo, page, sect
     [
         ({"n_plans": 0, "n": 0, "n_reached": 0, "times": None}, "no plan has been carried out yet"),
         ({"n": 0, "n_reached": 0, "times": None}, "what plans cost in tokens is not known"),
-        ({"n": 69, "n_reached": 0, "times": None}, "best-of-N is as accurate as none of 69 plans"),
+        ({"n": 69, "n_reached": 0, "times": None}, "best-of-N reaches the accuracy of none of 69 plans"),
         ({"n": 69, "n_reached": 60, "times": 2.04}, "tokens of best-of-N at equal accuracy, 60 of 69 plans"),
     ],
 )

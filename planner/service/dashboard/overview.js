@@ -18,7 +18,7 @@ export async function overview() {
 function saved(savings) {
   if (savings.n_plans === 0) return "no plan has been carried out yet";
   if (savings.times) return `${UNITS[savings.unit]} of best-of-N at equal accuracy, ${savings.n_reached} of ${savings.n} plans`;
-  return savings.n === 0 ? `what plans cost in ${UNITS[savings.unit]} is not known` : `best-of-N is as accurate as none of ${savings.n} plans`;
+  return savings.n === 0 ? `what plans cost in ${UNITS[savings.unit]} is not known` : `best-of-N reaches the accuracy of none of ${savings.n} plans`;
 }
 
 // The unit of its held-out report is one in which a policy knows what its arms cost.
