@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+import httpx
 import openai
 import pytest
 from execution.hostile import chat, delayed, error, reply
@@ -172,7 +173,9 @@ def test_too_many_requests_have_the_clients_own_error(ask, scripted):
         wait_until(lambda: server.seen)
         with pytest.raises(openai.RateLimitError) as caught:
             client.models.list()
+        figures = httpx.get(str(client.base_url.join("/metrics")))
     assert caught.value.response.headers["retry-after"]
+    assert figures.status_code == 200  # looked at when there is too much
 
 
 def test_an_endpoint_that_fails_is_told_as_such_and_not_to_be_asked_again(ask, scripted):
