@@ -31,7 +31,7 @@ from tests.postgres import NoPostgres, PostgresServer
 WORKERS = 2
 BREAK_EVERY_SECONDS = 12.0
 AWAY_SECONDS = 2.0
-WARM_SECONDS = 20.0
+WARM_SECONDS = 120.0
 ENDPOINT_SECONDS = 0.02
 
 
