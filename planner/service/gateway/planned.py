@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import orjson
 from starlette.types import Receive, Scope, Send
 
 from planner.api.asked import Asked
@@ -96,9 +97,10 @@ class Answering:
         answered = run.result()
         if not stream.is_open:
             await stream.start(200, answered.headers())
-        for block in blocks(chunks(answered)):
+        *before, last = blocks(chunks(answered))
+        for block in before:
             await stream.write(block)
-        await stream.end()
+        await stream.end(last)
 
 
 def chunks(answered: Answered) -> Iterator[bytes]:
@@ -123,7 +125,7 @@ def chunks(answered: Answered) -> Iterator[bytes]:
     for start in range(0, len(text), PIECE_CHARACTERS):
         yield chunk({"content": text[start : start + PIECE_CHARACTERS]})
     assert completion.planner is not None
-    yield chunk({}, answered.finish_reason, planner=completion.planner.model_dump(mode="json"))
+    yield chunk({}, answered.finish_reason, planner=orjson.Fragment(completion.planner.model_dump_json()))
     if answered.ask.with_usage:
         usage = None if completion.usage is None else completion.usage.model_dump()
         yield event({**head, "choices": [], "usage": usage})

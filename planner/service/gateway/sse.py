@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from starlette.types import Message, Send
 
 from planner.errors import PlannerError
@@ -26,7 +26,7 @@ class ClientGone(Exception):
 
 def event(data: Mapping[str, Any]) -> bytes:
     """One event of JSON."""
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + orjson.dumps(data) + b"\n\n"
 
 
 def comment(text: str) -> bytes:
