@@ -111,8 +111,8 @@ class _Batch:
         try:
             while True:
                 granted = list(self._granted())
-                if len(granted) == 1 and not (self.waiting or self.running) and self._has_time:
-                    # A task for the last of them, waited for beside the clock, takes a tenth of a millisecond more.
+                if len(granted) == 1 and not (self.waiting or self.running) and not self._is_timed:
+                    # A task of its own, waited for beside a clock, would take a tenth of a millisecond more.
                     await self._ask(*granted[0])
                     return
                 self._start(granted)
@@ -123,9 +123,9 @@ class _Batch:
             await self._break_off()
 
     @property
-    def _has_time(self) -> bool:
-        """Whether nothing ends the run but its own end."""
-        return self.drive.meter.remaining_seconds is None
+    def _is_timed(self) -> bool:
+        """Whether a ceiling of time may end the run while it waits."""
+        return self.drive.meter.remaining_seconds is not None
 
     def _granted(self) -> Iterator[tuple[int, Reservation]]:
         """Every part that the meter grants now, and the place of the request that it belongs to."""

@@ -79,7 +79,7 @@ def check_prompt(
 
 def check_kept(field: str, value: object) -> None:
     """Raise InvalidInput, naming the field, for what is no JSON, or holds a text that no store can keep."""
-    if value is None or isinstance(value, int):  # most that a request says, or does not say
+    if value is None or isinstance(value, int):  # nothing about them could be wrong; most of a request is such
         return
     try:
         values.mapping(field, {"": value})
